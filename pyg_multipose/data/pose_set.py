@@ -1,0 +1,469 @@
+"""The pose set: one receptor (or none) and the poses of one compound."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+
+from pyg_multipose.data.layout import Layout
+from pyg_multipose.data.levels import (
+    BOOKKEEPING,
+    COUNTS,
+    Level,
+    Levels,
+    level_by_name,
+)
+from pyg_multipose.data.tables import (
+    check_keys,
+    joined,
+    pose_values,
+    relation_tables,
+)
+
+_FORMAT = 'pyg_multipose.PoseSet'
+_VERSION = 1
+
+
+class PoseSet(Data):
+    r"""A compound in several poses, as one :pyg:`PyG` data object.
+
+    All atoms are rows of one node table: the receptor's first, then those of
+    each pose.
+    A set without a receptor holds whole graphs (:meth:`from_poses`), a set
+    with one holds it once, together with the edges within it
+    (:meth:`from_complex`); the complex of a pose is composed on demand.
+    Both batch with :class:`torch_geometric.loader.DataLoader`, and every
+    transform that works on :obj:`pos` or :obj:`x` works on all poses at once.
+
+    Besides the data, a set stores its counts: :obj:`receptor_size` (atoms of
+    the receptor), :obj:`pose_size` (atoms of each pose) and :obj:`set_size`
+    (number of poses), each of them a tensor that is concatenated in a batch.
+    The level of each key (node, edge, bond, pose or set) is declared and
+    carried along in :obj:`levels`.
+
+    Build it with :meth:`from_poses` or :meth:`from_complex`.
+    """
+
+    @classmethod
+    def from_poses(
+        cls,
+        poses: Sequence[Data],
+        y: float | Tensor | None = None,
+        name: str | None = None,
+        pose_attrs: Iterable[str] = (),
+    ) -> PoseSet:
+        r"""Makes a set of whole graphs: conformers, or complete complexes.
+
+        Args:
+            poses: One :class:`~torch_geometric.data.Data` per pose.
+                Keys that start with :obj:`edge_` or :obj:`bond_` are rows of
+                :obj:`edge_index` or :obj:`bond_index`, those in
+                :obj:`pose_attrs` belong to the pose, all others to its atoms.
+            y: The label of the set, a number or a tensor of shape
+                :obj:`[1]` or :obj:`[1, F]`. (default: :obj:`None`)
+            name: What messages and results call the set.
+                (default: :obj:`None`)
+            pose_attrs: The keys that hold one value (a number, a tensor of
+                shape :obj:`[1]` or :obj:`[1, F]`, or a string) per pose.
+                (default: :obj:`()`)
+
+        Raises:
+            ValueError: If there are no poses, if the poses differ in their
+                keys, dtypes or widths, or if a coordinate is not finite.
+        """
+        return cls._build(None, poses, y, name, pose_attrs, None)
+
+    @classmethod
+    def from_complex(
+        cls,
+        receptor: Data,
+        ligands: Sequence[Data],
+        y: float | Tensor | None = None,
+        name: str | None = None,
+        pose_attrs: Iterable[str] = (),
+        receptor_name: str | None = None,
+    ) -> PoseSet:
+        r"""Makes a set of one rigid receptor and its ligand's poses.
+
+        The receptor is stored once, whatever the number of poses.
+        A key :obj:`is_ligand` tells its atoms from the ligand's.
+
+        Args:
+            receptor: The receptor, with the same atom keys as the ligands.
+                Its :obj:`edge_index` and :obj:`bond_index` are optional.
+            ligands: One :class:`~torch_geometric.data.Data` per pose; its
+                edges and bonds are among the ligand's own atoms.
+                Edges to the receptor come from
+                :class:`~pyg_multipose.transforms.RadiusGraph`.
+            y: As in :meth:`from_poses`. (default: :obj:`None`)
+            name: As in :meth:`from_poses`. (default: :obj:`None`)
+            pose_attrs: As in :meth:`from_poses`. (default: :obj:`()`)
+            receptor_name: A label of the receptor.
+                Whether two sets have the same one is decided by content.
+                (default: :obj:`None`)
+
+        Raises:
+            ValueError: As :meth:`from_poses`.
+        """
+        return cls._build(receptor, ligands, y, name, pose_attrs, receptor_name)
+
+    # Counts ##################################################################
+
+    @property
+    def num_poses(self) -> int:
+        r"""The number of poses; of a batch, in all of its sets together."""
+        return self['pose_size'].numel()
+
+    @property
+    def num_nodes(self) -> int | None:
+        r"""The rows of the node table, each receptor counted once."""
+        if 'pose_size' not in self:
+            return super().num_nodes
+        return int(self['receptor_size'].sum() + self['pose_size'].sum())
+
+    @num_nodes.setter
+    def num_nodes(self, num_nodes: int | None) -> None:
+        self._store.num_nodes = num_nodes
+
+    # Parts ###################################################################
+
+    @property
+    def receptor(self) -> Data | None:
+        r"""The receptor alone, with the edges within it, or :obj:`None`."""
+        self._require_one_set('receptor')
+        layout = Layout(self)
+        if layout.receptor_size[0] == 0:
+            return None
+        graph = layout.compose_receptor(self._tables(layout), 0)
+        data = graph.get_example(0)
+        del data['is_ligand']
+        return data
+
+    def pose(self, index: int) -> Data:
+        r"""One pose as a graph of its own; receptor first, then ligand.
+
+        Args:
+            index: Number of the pose; negative numbers count from the end.
+        """
+        return self._compose(self._pose_numbers([index]))[0]
+
+    def to_poses(self) -> list[Data]:
+        r"""All poses as graphs of their own, as :meth:`pose` makes them."""
+        return self._compose(list(range(self.num_poses)))
+
+    def select(
+        self, index: int | slice | Sequence[int] | Sequence[bool] | Tensor
+    ) -> PoseSet:
+        r"""A set of some of the poses, with the same receptor.
+
+        Args:
+            index: Numbers of the poses in the order wanted, a slice, or a
+                boolean mask.
+
+        Raises:
+            IndexError: If a number or a mask does not fit the set.
+            ValueError: If nothing is selected, or if called on a batch.
+        """
+        self._require_one_set('select')
+        layout = Layout(self)
+        poses = self._pose_numbers(index)
+        if not poses:
+            raise ValueError(
+                f'Nothing of {layout.set_name(0)} selected: a set needs at '
+                f'least one pose, got index {index!r} for {self.num_poses}'
+            )
+        out = self.__class__()
+        for key, value in layout.select(self._store, poses).items():
+            out[key] = value
+        return out
+
+    def put(self, key: str, value: Any, level: Level) -> PoseSet:
+        r"""Adds or replaces an attribute and declares its level.
+
+        Args:
+            key: The name of the attribute.
+            value: A tensor with as many rows as the set has atoms, edges,
+                bonds or poses; a list of strings also does for a pose, and a
+                string for the set.
+            level: :obj:`"node"`, :obj:`"edge"`, :obj:`"bond"`,
+                :obj:`"pose"` or :obj:`"set"`.
+
+        Raises:
+            ValueError: If the level is unknown or does not fit the value, or
+                if PyG's batching would change what the key holds.
+        """
+        self._require_one_set('put')
+        if level not in get_args(Level):
+            raise ValueError(
+                f"Unknown level '{level}' of '{key}'; choose among "
+                f'{list(get_args(Level))}'
+            )
+        check_keys([key], Layout(self).set_name(0))
+        by_name = level_by_name(key)
+        if by_name not in (None, level):
+            raise ValueError(
+                f"'{key}' is on level '{by_name}' by its name, got '{level}'; "
+                f'choose another name'
+            )
+        before = self._store.get(key), self['levels']
+        levels = dict(Levels.of(self))
+        self['levels'] = str(Levels({**levels, key: level}))
+        self[key] = value
+        try:
+            Layout(self)
+        except ValueError:
+            self['levels'] = before[1]
+            del self[key]
+            if before[0] is not None:
+                self[key] = before[0]
+            raise
+        return self
+
+    # Sets of a batch #########################################################
+
+    def receptor_groups(self) -> Tensor:
+        r"""Which sets of a batch have the same receptor, by content.
+
+        Returns:
+            The number of the first set with an equal receptor (all rows, and
+            all edges within) for every set, :obj:`-1` for those without one;
+            shape :obj:`[num_sets]`.
+
+        Raises:
+            ValueError: If one :obj:`receptor_name` has two contents.
+        """
+        layout = Layout(self)
+        tables = self._tables(layout)
+        seen: dict[tuple[Any, ...], list[int]] = {}
+        contents: dict[int, dict[str, Tensor]] = {}
+        groups: list[int] = []
+        for index in range(layout.num_sets):
+            if layout.receptor_size[index] == 0:
+                groups.append(-1)
+                continue
+            graph = layout.compose_receptor(tables, index)
+            content = {
+                key: value
+                for key, value in graph.to_dict().items()
+                if isinstance(value, Tensor) and key not in BOOKKEEPING
+            }
+            bucket = tuple(
+                (key, tuple(value.shape), float(value.double().sum()))
+                for key, value in sorted(content.items())
+            )
+            for first in seen.setdefault(bucket, []):
+                if all(
+                    torch.equal(value, contents[first][key])
+                    for key, value in content.items()
+                ):
+                    groups.append(first)
+                    break
+            else:
+                seen[bucket].append(index)
+                contents[index] = content
+                groups.append(index)
+        self._check_receptor_names(groups, layout)
+        return torch.tensor(groups)
+
+    # Files ###################################################################
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        r"""Writes the set, or a batch of sets, to a file without pickled code.
+
+        Args:
+            path: The file; :meth:`load` reads it back.
+        """
+        if isinstance(self, Batch):
+            sets = [item.to_dict() for item in self.to_data_list()]
+        else:
+            sets = [self.to_dict()]
+        torch.save({'format': _FORMAT, 'version': _VERSION, 'sets': sets}, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PoseSet:
+        r"""Reads what :meth:`save` wrote: a set, or a batch if it was one.
+
+        Args:
+            path: The file.
+
+        Raises:
+            ValueError: If the file is something else, or from a newer version.
+        """
+        content = torch.load(path, weights_only=True)
+        if not isinstance(content, dict) or content.get('format') != _FORMAT:
+            raise ValueError(f"'{path}' is not a file of pose sets")
+        if content['version'] > _VERSION:
+            raise ValueError(
+                f"'{path}' has version {content['version']}, but this release "
+                f'reads up to {_VERSION}; upgrade pyg_multipose'
+            )
+        sets = [cls.from_dict(item) for item in content['sets']]
+        return sets[0] if len(sets) == 1 else Batch.from_data_list(sets)
+
+    # PyG #####################################################################
+
+    def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if key in ('edge_index', 'bond_index'):
+            return self.num_nodes
+        return 0
+
+    def __cat_dim__(
+        self, key: str, value: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        return -1 if key in ('edge_index', 'bond_index') else 0
+
+    def is_node_attr(self, key: str) -> bool:
+        r"""Whether a key belongs to atoms, by declaration."""
+        return key == 'batch' or Levels.of(self).get(key) == 'node'
+
+    def is_edge_attr(self, key: str) -> bool:
+        r"""Whether a key belongs to edges, by declaration."""
+        return Levels.of(self).get(key) == 'edge'
+
+    # Inside ##################################################################
+
+    @classmethod
+    def _build(
+        cls,
+        receptor: Data | None,
+        poses: Sequence[Data],
+        y: float | Tensor | None,
+        name: str | None,
+        pose_attrs: Iterable[str],
+        receptor_name: str | None,
+    ) -> PoseSet:
+        called = f"set '{name}'" if name else 'the set'
+        if isinstance(poses, Data):
+            raise ValueError(
+                f'{called}: expected a list of Data, one per pose, got a '
+                f'single {type(poses).__name__}'
+            )
+        poses = list(poses)
+        attrs = (pose_attrs,) if isinstance(pose_attrs, str) else pose_attrs
+        attrs = tuple(attrs)
+        if not poses:
+            raise ValueError(
+                f'{called} has no poses; a set needs at least one. Leave '
+                f'compounds without poses out of the dataset'
+            )
+        parts = poses if receptor is None else [receptor, *poses]
+        size, node = joined(parts, attrs, receptor is not None, called)
+        if receptor is not None:
+            repeats = torch.tensor([size[0], sum(size[1:])])
+            device = next(iter(node.values())).device if node else None
+            node['is_ligand'] = torch.repeat_interleave(
+                torch.tensor([False, True]), repeats
+            ).to(device)
+        out = cls()
+        levels: dict[str, Level] = {}
+        for key, value in node.items():
+            out[key], levels[key] = value, 'node'
+        relations = relation_tables(parts, size, receptor is not None, called)
+        for key, value in relations.items():
+            out[key] = value
+            levels[key] = level_by_name(key)  # type: ignore[assignment]
+        for key in attrs:
+            out[key] = pose_values(poses, key, called)
+            levels[key] = 'pose'
+        if y is not None:
+            out['y'], levels['y'] = _label(y, called), 'set'
+        out['name'] = name or ''
+        out['receptor_name'] = receptor_name or ''
+        levels.update(name='set', receptor_name='set')
+        if not node:
+            out._store.num_nodes = sum(size)
+        has_receptor = int(receptor is not None)
+        counts = (size[:has_receptor] or [0], size[has_receptor:], [len(poses)])
+        device = next((v.device for v in node.values()), None)
+        for key, count in zip(COUNTS, counts, strict=True):
+            out[key] = torch.tensor(count, dtype=torch.long, device=device)
+        out['levels'] = str(Levels(levels))
+        Layout(out)  # checks edges
+        return out
+
+    def _tables(self, layout: Layout) -> dict[str, Any]:
+        return {key: self[key] for key in layout.levels}
+
+    def _compose(self, poses: Sequence[int]) -> list[Data]:
+        layout = Layout(self)
+        graphs = layout.compose(self._tables(layout), poses)
+        return [graphs.get_example(index) for index in range(len(poses))]
+
+    def _pose_numbers(self, index: Any) -> list[int]:
+        count = self.num_poses
+        if isinstance(index, slice):
+            return list(range(count)[index])
+        if isinstance(index, int):
+            index = [index]
+        chosen = np.asarray(
+            index.cpu() if isinstance(index, Tensor) else index
+        )
+        if chosen.dtype == bool:
+            if chosen.shape != (count,):
+                raise IndexError(
+                    f'A mask of shape {list(chosen.shape)} does not fit '
+                    f'{count} poses'
+                )
+            return chosen.nonzero()[0].tolist()
+        if chosen.size == 0:
+            return []
+        if chosen.ndim > 1 or not np.issubdtype(chosen.dtype, np.integer):
+            raise IndexError(
+                f'Poses are selected by a list of integers, a slice or a '
+                f'mask, got {index!r}'
+            )
+        outside = chosen[(chosen < -count) | (chosen >= count)]
+        if outside.size:
+            raise IndexError(
+                f'Pose {outside[0]} asked for, but there are {count} (0 to '
+                f'{count - 1})'
+            )
+        return (chosen.reshape(-1) % count).tolist()
+
+    def _require_one_set(self, what: str) -> None:
+        if isinstance(self, Batch):
+            raise ValueError(
+                f"'{what}' is of one set, but this is a batch of "
+                f'{self.num_graphs}; take batch[i] first'
+            )
+
+    def _check_receptor_names(self, groups: list[int], layout: Layout) -> None:
+        names = self['receptor_name']
+        names = [names] if isinstance(names, str) else names
+        group_of: dict[str, int] = {}
+        for index, (name, group) in enumerate(
+            zip(names, groups, strict=False)
+        ):
+            if not name or group < 0:
+                continue
+            first = group_of.setdefault(name, group)
+            if first != group:
+                raise ValueError(
+                    f"{layout.set_name(first)} and {layout.set_name(index)} "
+                    f"both call their receptor '{name}', but the two differ. "
+                    f'Use one name for one content'
+                )
+
+
+def _label(y: float | Tensor, called: str) -> Tensor:
+    label = torch.as_tensor(y)
+    if not label.is_floating_point():
+        label = label.to(torch.get_default_dtype())
+    if label.dim() == 0:
+        label = label.view(1)
+    if label.size(0) != 1 or label.dim() > 2:
+        raise ValueError(
+            f"{called}: 'y' is the label of the whole set, of shape [1] or "
+            f'[1, F], got {list(label.shape)}'
+        )
+    return label
+
+
+# PyG loads data sets with ``weights_only=True`` if it knows their classes.
+torch.serialization.add_safe_globals([PoseSet])

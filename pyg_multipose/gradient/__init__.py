@@ -1,0 +1,30 @@
+r"""Gradients of many poses in bounded memory.
+
+A single-pose model is evaluated over the poses of a batch in chunks; how its
+gradient is obtained is the *gradient mode*.
+This package knows nothing of combinations, except (for :obj:`stream`) their
+running form.
+"""
+
+from pyg_multipose.gradient.evaluation import Counts, Evaluation
+from pyg_multipose.gradient.full import full
+from pyg_multipose.gradient.gate import Gate, negligible
+from pyg_multipose.gradient.memory import LiveBytes
+from pyg_multipose.gradient.plan import MODES, Plan
+from pyg_multipose.gradient.recompute import recompute
+from pyg_multipose.gradient.store import store
+from pyg_multipose.gradient.stream import stream
+
+__all__ = [
+    'MODES',
+    'Counts',
+    'Evaluation',
+    'Gate',
+    'LiveBytes',
+    'Plan',
+    'full',
+    'negligible',
+    'recompute',
+    'store',
+    'stream',
+]

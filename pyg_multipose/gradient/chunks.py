@@ -1,0 +1,53 @@
+"""Which poses go through the model together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from pyg_multipose.data import Layout
+
+#: Atoms of a chunk if nothing is asked for. Small chunks stay in a CPU's
+#: cache; a GPU wants enough work to hide the launch of its kernels.
+NODES_ON_CPU = 512
+NODES_ON_GPU = 32768
+
+
+def split(
+    layout: Layout,
+    max_nodes: int | None,
+    device: torch.device,
+    within_sets: bool = False,
+    poses: Sequence[int] | None = None,
+) -> list[np.ndarray]:
+    r"""Cuts poses into chunks of at most :obj:`max_nodes` atoms.
+
+    Poses stay in order, and a pose with more atoms goes alone.
+    The boundaries depend on the batch and on :obj:`max_nodes` only.
+
+    Args:
+        layout: Where the poses lie.
+        max_nodes: The most atoms of a chunk, receptor included.
+        device: Where the model runs.
+        within_sets: Whether chunks end where sets end.
+            (default: :obj:`False`)
+        poses: Numbers of the poses. (default: :obj:`None`, all)
+    """
+    if max_nodes is None:
+        max_nodes = NODES_ON_CPU if device.type == 'cpu' else NODES_ON_GPU
+    chosen = np.arange(layout.num_poses) if poses is None else np.asarray(poses)
+    size = layout.nodes_per_pose[chosen]
+    sets = layout.set_of_pose[chosen]
+    chunks: list[np.ndarray] = []
+    start, total = 0, 0
+    for end in range(len(chosen)):
+        ends_set = within_sets and end > start and sets[end] != sets[end - 1]
+        if end > start and (total + size[end] > max_nodes or ends_set):
+            chunks.append(chosen[start:end])
+            start, total = end, 0
+        total += int(size[end])
+    if len(chosen):
+        chunks.append(chosen[start:])
+    return chunks

@@ -1,0 +1,353 @@
+"""One call of a single-pose model over the poses of a batch, in chunks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Batch, Data
+
+from pyg_multipose.data import Layout
+from pyg_multipose.gradient.chunks import split
+from pyg_multipose.gradient.replay import Replay
+from pyg_multipose.gradient.slots import Slots, aliases, foreign_leaf
+
+
+@dataclass
+class Counts:
+    r"""How often the model ran, for reports and tests.
+
+    Args:
+        forward: Poses evaluated, each pass counted.
+        backward: Poses that got a backward pass.
+    """
+
+    forward: int = 0
+    backward: int = 0
+
+
+class Evaluation:
+    r"""The frozen record of one call: what runs, on what, in which chunks.
+
+    It is the only place that calls the model, and owns the checks on what
+    the model returns.
+    It holds references to the batch's tensors, no copies.
+
+    Args:
+        model: The single-pose model, called as :obj:`model(batch)` or with
+            the attributes that :obj:`inputs` names.
+        pose_set: A :class:`~pyg_multipose.data.PoseSet` or a batch of them.
+        inputs: Names of attributes of the batch of poses, comma-separated.
+            (default: :obj:`None`)
+        max_nodes: The most atoms of a chunk, receptor included; a pose with
+            more goes alone. (default: :obj:`None`, planned for the device)
+        within_sets: Whether chunks end where sets end.
+            (default: :obj:`False`)
+        nonfinite: :obj:`"raise"` on predictions that are not finite, or
+            :obj:`"mask"` them. (default: :obj:`"raise"`)
+        counts: Where to count model calls.
+            (default: :obj:`None`)
+
+    Raises:
+        ValueError: If the model cannot be evaluated in chunks, with the
+            reason.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        pose_set: Data,
+        inputs: str | None = None,
+        max_nodes: int | None = None,
+        within_sets: bool = False,
+        nonfinite: str = 'raise',
+        counts: Counts | None = None,
+    ) -> None:
+        check_model(model)
+        self.model = model
+        self.inputs = input_names(inputs)
+        self.layout = Layout(pose_set)
+        self.tables: dict[str, Any] = {
+            key: pose_set[key]
+            for key, level in self.layout.levels.items()
+            if level != 'set'
+        }
+        #: Keys of the tensors among the tables, in a fixed order.
+        self.keys = [
+            key for key, value in self.tables.items() if torch.is_tensor(value)
+        ]
+        self.slots = Slots(model)
+        self.replay = Replay(model, self.layout.device)
+        self.chunks = split(
+            self.layout, max_nodes, self.layout.device, within_sets
+        )
+        self.counts = Counts() if counts is None else counts
+        self.nonfinite = nonfinite
+        #: Which poses have a finite prediction, once all are known.
+        self.finite = np.ones(self.layout.num_poses, dtype=bool)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        r"""All that the prediction may depend on: parameters, then tables."""
+        return [*self.slots.tensors, *(self.tables[key] for key in self.keys)]
+
+    @property
+    def differentiable_keys(self) -> list[str]:
+        r"""The tables of the batch that ask for a gradient."""
+        return [key for key in self.keys if self.tables[key].requires_grad]
+
+    @property
+    def requires_grad(self) -> bool:
+        r"""Whether anything asks for a gradient."""
+        return any(tensor.requires_grad for tensor in self.tensors)
+
+    # Model calls #############################################################
+
+    def predict(
+        self, poses: Sequence[int], tables: dict[str, Any] | None = None
+    ) -> Tensor:
+        r"""Predictions of some poses, differentiable by plain autograd.
+
+        Args:
+            poses: Numbers of the poses.
+            tables: Other values of the batch. (default: :obj:`None`)
+
+        Returns:
+            Predictions of shape :obj:`[len(poses)]` or
+            :obj:`[len(poses), F]`.
+        """
+        graphs = self.layout.compose(
+            self.tables if tables is None else tables, poses
+        )
+        return self.call(graphs, poses)
+
+    def call(self, graphs: Batch, poses: Sequence[int]) -> Tensor:
+        r"""Calls the model and checks what it returns.
+
+        Args:
+            graphs: The poses as graphs.
+            poses: Their numbers, for messages.
+        """
+        self.counts.forward += len(poses)
+        if self.inputs is None:
+            out = self.model(graphs)
+        else:
+            out = self.model(*[_attribute(graphs, k) for k in self.inputs])
+        if isinstance(out, (tuple, list)) and len(out):
+            out = out[0]
+        if not isinstance(out, Tensor) or not out.is_floating_point():
+            got = out.dtype if isinstance(out, Tensor) else type(out).__name__
+            raise ValueError(
+                f'The single-pose model returned {got}, expected a floating '
+                f'point tensor (or a tuple that begins with one) with one '
+                f'row per pose'
+            )
+        if out.dim() == 2 and out.size(1) == 1:
+            out = out.squeeze(1)
+        if out.dim() not in (1, 2) or out.size(0) != len(poses):
+            first = self.layout.pose_name(int(poses[0]))
+            raise ValueError(
+                f'The single-pose model returned shape {list(out.shape)} for '
+                f'{len(poses)} poses (from {first} on), expected '
+                f'[{len(poses)}], [{len(poses)}, 1] or [{len(poses)}, F]. '
+                f'Does it pool with batch.batch and batch.num_graphs?'
+            )
+        return out
+
+    def first_pass(self, probe: bool = False) -> Tensor:
+        r"""All predictions without a graph, and all that a replay needs.
+
+        Args:
+            probe: Whether to look for leaves that only plain autograd would
+                see, on the first chunk. (default: :obj:`False`)
+        """
+        out: list[Tensor] = []
+        with self.replay.first_pass(), torch.no_grad():
+            for number, poses in enumerate(self.chunks):
+                with self.replay.recorded(number):
+                    if probe and number == 0:
+                        out.append(self._probed(poses))
+                    else:
+                        out.append(self.predict(poses))
+            predictions = joined(out)
+            self.screen(predictions)
+        return predictions
+
+    def screen(self, predictions: Tensor) -> None:
+        r"""Finds predictions that are not finite: raises, or masks them.
+
+        Args:
+            predictions: Those of all poses, in order.
+        """
+        finite = predictions.detach().isfinite()
+        if finite.dim() > 1:
+            finite = finite.all(dim=1)
+        if bool(finite.all()):
+            return
+        self.finite = finite.cpu().numpy()
+        bad = (~self.finite).nonzero()[0]
+        name = self.layout.pose_name
+        if self.nonfinite == 'raise':
+            raise ValueError(
+                f'The prediction of {name(bad[0])} is '
+                f'{predictions[int(bad[0])].tolist()}, expected a finite '
+                f'number ({len(bad)} of {self.layout.num_poses} poses are '
+                f"not). Look at the pose, or leave such poses out by "
+                f"nonfinite='mask'"
+            )
+        left = np.bincount(
+            self.layout.set_of_pose[self.finite],
+            minlength=self.layout.num_sets,
+        )
+        if (left == 0).any():
+            index = int((left == 0).nonzero()[0][0])
+            raise ValueError(
+                f'No pose of {self.layout.set_name(index)} has a finite '
+                f'prediction, so there is nothing to combine'
+            )
+        for poses in self.chunks:
+            mixed = self.finite[poses].any() and not self.finite[poses].all()
+            if mixed and self.replay.whole_chunks:
+                raise ValueError(
+                    f'{name(bad[0])} cannot be left out: the model draws '
+                    f'random numbers or couples the poses of a chunk. Use '
+                    f'max_nodes_per_chunk=1 for one pose at a time'
+                )
+        warnings.warn(
+            f'Left out {len(bad)} poses whose prediction is not finite: '
+            f'{", ".join(name(pose) for pose in bad[:5])}'
+            f'{", ..." if len(bad) > 5 else ""}',
+            stacklevel=2,
+        )
+
+    def _probed(self, poses: Sequence[int]) -> Tensor:
+        tensors = self.slots.tensors
+        leaves = aliases(tensors, [t.requires_grad for t in tensors])
+        with self.on(leaves):
+            graphs, inputs = self.graphs(
+                poses, self.tables, self.differentiable_keys
+            )
+            out = self.call(graphs, poses)
+        self.check_closure(out, [*leaves, *inputs.values()])
+        return out.detach()
+
+    def check_closure(self, output: Tensor, leaves: Sequence[Tensor]) -> None:
+        r"""Refuses gradients that would be lost.
+
+        Args:
+            output: A prediction with its graph.
+            leaves: What it may depend on.
+        """
+        leaf = foreign_leaf(output, leaves)
+        if leaf is not None:
+            raise ValueError(
+                f'The single-pose model uses a tensor of shape '
+                f'{list(leaf.shape)} that requires grad and is neither one '
+                f'of its parameters nor part of the batch; only '
+                f"gradient='full' sees it. Register it as a parameter or put "
+                f'it into the pose set'
+            )
+
+    @contextmanager
+    def on(self, parameters: Sequence[Tensor]) -> Iterator[None]:
+        r"""Runs the model on other parameters, with gradient.
+
+        Args:
+            parameters: One for each distinct parameter.
+        """
+        with self.slots.filled(parameters), torch.enable_grad():
+            yield
+
+    def graphs(
+        self, poses: Sequence[int], tables: dict[str, Any], keys: Sequence[str]
+    ) -> tuple[Batch, dict[str, Tensor]]:
+        r"""Composes poses cut off from the batch, with leaves of their own.
+
+        A leaf of the whole batch would cost its size for every chunk.
+
+        Args:
+            poses: Numbers of the poses.
+            tables: The values of the batch.
+            keys: Those that need a gradient.
+        """
+        with torch.no_grad():
+            graphs = self.layout.compose(tables, poses)
+        leaves = {key: graphs[key].requires_grad_() for key in keys}
+        return graphs, leaves
+
+
+def joined(predictions: Sequence[Tensor]) -> Tensor:
+    r"""Predictions of all chunks in one tensor.
+
+    Args:
+        predictions: One tensor per chunk.
+    """
+    widths = {tuple(p.shape[1:]) for p in predictions}
+    if len(widths) > 1:
+        raise ValueError(
+            f'The single-pose model returned different widths from chunk to '
+            f'chunk: {sorted(widths)}; expected one width for all poses'
+        )
+    return predictions[0] if len(predictions) == 1 else torch.cat(predictions)
+
+
+def input_names(inputs: str | None) -> list[str] | None:
+    r"""Reads :obj:`"z, pos, batch"`.
+
+    Args:
+        inputs: Names, comma-separated.
+    """
+    if inputs is None:
+        return None
+    names = [name.strip() for name in inputs.split(',')]
+    if not all(name.isidentifier() for name in names):
+        raise ValueError(
+            f'inputs={inputs!r} is not a list of attribute names such as '
+            f"'z, pos, batch'"
+        )
+    return names
+
+
+def check_model(model: nn.Module) -> None:
+    r"""Refuses modules that cannot run in chunks and passes.
+
+    Args:
+        model: The single-pose model.
+    """
+    for name, module in model.named_modules():
+        kind = type(module).__name__
+        if isinstance(module, nn.parallel.DistributedDataParallel):
+            raise ValueError(
+                f"'{name or 'model'}' is a DistributedDataParallel, which "
+                f'counts on one forward per backward. Wrap the whole '
+                f'MultiPoseReadout instead'
+            )
+        if isinstance(module, nn.SyncBatchNorm):
+            raise ValueError(
+                f"'{name}' is a SyncBatchNorm, whose ranks would wait for "
+                f'each other in different chunks. Use a normalisation '
+                f'without batch statistics'
+            )
+        for key, parameter in module._parameters.items():
+            if isinstance(parameter, nn.parameter.UninitializedParameter):
+                raise ValueError(
+                    f"'{name}.{key}' ({kind}) is not initialised yet. Run "
+                    f'the single-pose model once on a batch first'
+                )
+
+
+def _attribute(graphs: Batch, name: str) -> Any:
+    value = getattr(graphs, name, None)
+    if value is None:
+        raise ValueError(
+            f"inputs names '{name}', which the poses do not have; they have "
+            f'{sorted(graphs.keys())}'
+        )
+    return value
+

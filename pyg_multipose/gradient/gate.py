@@ -1,0 +1,90 @@
+"""Which poses matter: the only place that decides what may be dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyg_multipose.data import Layout
+
+
+def negligible(
+    coefficients: Tensor, layout: Layout, tolerance: float
+) -> Tensor:
+    r"""The poses whose gradient may be dropped (mass rule).
+
+    Per set, the smallest :math:`|c_i|` are dropped while their sum stays at
+    most :obj:`tolerance` times :math:`\sum_i |c_i|`.
+    The error of the set's gradient is then at most
+    :math:`\mathrm{tolerance} \cdot \sum_i |c_i| \cdot \max_i
+    \lVert \partial y_i / \partial \theta \rVert` over the dropped poses.
+    A coefficient that is not finite is never dropped; one that is zero
+    always is.
+
+    Args:
+        coefficients: :math:`c_i = \partial L / \partial y_i` of shape
+            :obj:`[num_poses]`, or :obj:`[num_poses, F]`, of which the
+            Euclidean norm counts.
+        layout: Which pose is in which set.
+        tolerance: The share of the mass that may be dropped.
+
+    Returns:
+        A mask of shape :obj:`[num_poses]`.
+    """
+    weight = coefficients.detach().double()
+    if weight.dim() > 1:
+        weight = weight.norm(dim=1)
+    weight = weight.abs()
+    # Sets side by side, padded with zeros: one sort for all of them, and
+    # sums that do not mix sets.
+    size = int(layout.set_size.max())
+    sets = layout.pose_to_set
+    start = torch.from_numpy(layout.set_ptr).to(weight.device)
+    column = torch.arange(len(weight), device=weight.device) - start[sets]
+    dense = weight.new_zeros(layout.num_sets, size)
+    dense[sets, column] = weight
+    ordered, order = dense.sort(dim=1)
+    mass = ordered.cumsum(dim=1)
+    drop = mass <= tolerance * mass[:, -1:]
+    drop |= ordered == 0
+    drop &= ordered.isfinite()
+    mask = torch.zeros_like(drop).scatter_(1, order, drop)
+    return mask[sets, column]
+
+
+class Gate(torch.autograd.Function):
+    r"""The vector of all predictions; its backward lets through what matters.
+
+    Args:
+        layout: Which pose is in which set.
+        tolerance: The share of the mass that may be dropped.
+        poses: The numbers of the poses of each piece.
+        pieces: Predictions, each piece made by one gradient mode.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        layout: Layout,
+        tolerance: float,
+        poses: list[np.ndarray],
+        *pieces: Tensor,
+    ) -> Tensor:
+        """Puts the pieces in the order of the poses."""
+        ctx.layout, ctx.tolerance = layout, tolerance
+        order = torch.from_numpy(np.concatenate(poses)).to(pieces[0].device)
+        ctx.pieces = order.split([len(of_piece) for of_piece in poses])
+        out = pieces[0].new_empty(len(order), *pieces[0].shape[1:])
+        out[order] = torch.cat(pieces)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+        """Zeroes the coefficients of poses that do not matter."""
+        drop = negligible(grad, ctx.layout, ctx.tolerance)
+        kept = grad.clone()
+        kept[drop] = 0
+        return None, None, None, *(kept[poses] for poses in ctx.pieces)

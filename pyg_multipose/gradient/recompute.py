@@ -1,0 +1,206 @@
+"""Gradient mode `recompute`: predictions first, graphs only where needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyg_multipose.gradient.accumulator import Accumulator
+from pyg_multipose.gradient.chunks import split
+from pyg_multipose.gradient.evaluation import Evaluation
+from pyg_multipose.gradient.slots import aliases
+
+#: Chunks of the second pass: the number of the first pass, and the poses.
+Chunks = list[tuple[int | None, np.ndarray]]
+
+
+def recompute(evaluation: Evaluation) -> Tensor:
+    r"""Predictions whose backward evaluates the poses that matter again.
+
+    Between the passes only the inputs and the predictions are held.
+
+    Args:
+        evaluation: What to evaluate.
+    """
+    return Recompute.apply(evaluation, *evaluation.tensors)
+
+
+class Recompute(torch.autograd.Function):
+    r"""Two passes: all poses without graph, then those with :math:`c_i \ne 0`.
+
+    Equations (1) and (2): the gradient of the loss is
+    :math:`\sum_i c_i \, \partial y_i / \partial \theta` with
+    :math:`c_i = \partial L / \partial y_i`.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, evaluation: Evaluation, *tensors: Tensor) -> Tensor:
+        """First pass."""
+        predictions = evaluation.first_pass(probe=True)
+        ctx.evaluation = evaluation
+        ctx.fingerprint = _fingerprint(evaluation, tensors)
+        ctx.save_for_backward(predictions, *tensors)
+        return predictions.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+        """Second pass."""
+        refuse_double_backward('recompute')
+        evaluation: Evaluation = ctx.evaluation
+        # Raises if one of them was changed in place.
+        first, *tensors = ctx.saved_tensors
+        same = _fingerprint(evaluation, tensors)
+        if not torch.equal(
+            torch.nan_to_num(same), torch.nan_to_num(ctx.fingerprint)
+        ):
+            raise RuntimeError(
+                'Parameters, buffers or inputs of the single-pose model '
+                'changed between forward and backward, so the second pass of '
+                "gradient='recompute' cannot reproduce the first. Call "
+                "backward before the optimizer's step, or use gradient='full'"
+            )
+        return None, *SecondPass(ctx, evaluation, first, tensors).run(grad)
+
+
+class SecondPass:
+    """The backward of one evaluation: replays chunks and sums gradients."""
+
+    def __init__(
+        self,
+        ctx: Any,
+        evaluation: Evaluation,
+        first: Tensor,
+        tensors: list[Tensor],
+    ) -> None:
+        self.evaluation = evaluation
+        self.first = first
+        count = len(evaluation.slots.tensors)
+        needed = ctx.needs_input_grad[1:]
+        self.parameters = aliases(tensors[:count], needed[:count])
+        inputs = dict(zip(evaluation.keys, tensors[count:], strict=True))
+        self.tables = {**evaluation.tables, **inputs}
+        self.wanted = [
+            key
+            for key, need in zip(evaluation.keys, needed[count:], strict=True)
+            if need
+        ]
+
+    def run(self, grad: Tensor) -> list[Tensor | None]:
+        """Gradients of all tensors, for the coefficients `grad`."""
+        matters = grad.ne(0)  # NaN and inf too
+        if grad.dim() > 1:
+            matters = matters.any(dim=1)
+        matter = matters.cpu().numpy()
+        whole = self.evaluation.replay.whole_chunks
+        if not whole:
+            try:
+                return self._run(grad, self._regrouped(matter))
+            except _Mismatch:
+                # Perhaps poses depend on their chunk: keep it as it was.
+                pass
+        chunks = [
+            (number, poses)
+            for number, poses in enumerate(self.evaluation.chunks)
+            if matter[poses].any()
+        ]
+        return self._run(grad, chunks)
+
+    def _regrouped(self, matter: np.ndarray) -> Chunks:
+        """Only the poses that matter, in chunks no larger than before."""
+        layout = self.evaluation.layout
+        largest = max(
+            int(layout.nodes_per_pose[poses].sum())
+            for poses in self.evaluation.chunks
+        )
+        chunks = split(
+            layout, largest, layout.device, poses=matter.nonzero()[0]
+        )
+        return [(None, poses) for poses in chunks]
+
+    def _run(self, grad: Tensor, chunks: Chunks) -> list[Tensor | None]:
+        evaluation = self.evaluation
+        sums = Accumulator(self.parameters)
+        input_sums = {
+            key: torch.zeros_like(self.tables[key], requires_grad=False)
+            for key in self.wanted
+        }
+        any_backward = False
+        with evaluation.replay.second_pass(), evaluation.on(self.parameters):
+            for number, poses in chunks:
+                evaluation.replay.enter(number)
+                graphs, leaves = evaluation.graphs(
+                    poses, self.tables, self.wanted
+                )
+                again = evaluation.call(graphs, poses)
+                rows = torch.from_numpy(poses).to(grad.device)
+                self._compare(again.detach(), self.first[rows], poses)
+                if not again.requires_grad:
+                    continue
+                again.backward(grad[rows].to(again.dtype))
+                any_backward = True
+                evaluation.counts.backward += len(poses)
+                sums.collect()
+                for key, leaf in leaves.items():
+                    if leaf.grad is not None:
+                        where = evaluation.layout.rows(key, poses)
+                        input_sums[key].index_add_(0, where, leaf.grad)
+        return [
+            *sums.totals(any_backward),
+            *(input_sums.get(key) for key in evaluation.keys),
+        ]
+
+    def _compare(self, again: Tensor, first: Tensor, poses: Any) -> None:
+        """The second pass has to find what the first one found."""
+        finite = self.first[self.first.isfinite()]
+        scale = finite.abs().max() if finite.numel() else 0.0
+        eps = torch.finfo(first.dtype).eps
+        off = (again - first).abs() > 10 * eps**0.5 * scale
+        off |= again.isfinite() != first.isfinite()
+        if off.any():
+            row = int(off.reshape(len(off), -1).any(dim=1).nonzero()[0])
+            name = self.evaluation.layout.pose_name(int(poses[row]))
+            raise _Mismatch(
+                f'The second pass does not reproduce the first: {name} was '
+                f'{first[row].tolist()} and is now {again[row].tolist()}. '
+                f'Either the model or the batch changed between forward and '
+                f'backward, or the model draws from a random generator of '
+                f"its own. Call backward before any change, or use "
+                f"gradient='full'"
+            )
+
+
+class _Mismatch(RuntimeError):
+    """The second pass found another prediction than the first."""
+
+
+def refuse_double_backward(mode: str) -> None:
+    r"""Raises under :obj:`create_graph=True`.
+
+    (:func:`once_differentiable` stays silent when the upstream gradient does
+    not require grad, as in every loss on forces.)
+
+    Args:
+        mode: The gradient mode.
+    """
+    if torch.is_grad_enabled():
+        raise RuntimeError(
+            f"gradient='{mode}' does not support double backward "
+            f'(create_graph=True, for example forces in the loss). Use '
+            f"MultiPoseReadout(..., gradient='full')"
+        )
+
+
+def _fingerprint(evaluation: Evaluation, tensors: Any) -> Tensor:
+    """Norms that show a change, also one that bypasses version counters."""
+    floats = [
+        tensor.detach()
+        for tensor in [*tensors, *evaluation.replay.fingerprint()]
+        if tensor.is_floating_point() and tensor.numel()
+    ]
+    if not floats:
+        return torch.zeros(1)
+    norms = torch._foreach_norm(floats)
+    return torch.stack([norm.double() for norm in norms])

@@ -1,0 +1,127 @@
+"""Gradient mode `store`: one gradient per pose, kept until backward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyg_multipose.gradient.evaluation import Evaluation, joined
+from pyg_multipose.gradient.recompute import refuse_double_backward
+from pyg_multipose.gradient.slots import aliases
+
+
+def store(evaluation: Evaluation) -> Tensor:
+    r"""Predictions together with a gradient of the parameters for each.
+
+    This is the algorithm of MTENN's :obj:`GroupedModel`.
+    It holds :obj:`num_poses` times the parameters.
+
+    Args:
+        evaluation: What to evaluate.
+
+    Raises:
+        ValueError: If inputs require grad, or if a pose has several
+            predictions.
+    """
+    keys = evaluation.differentiable_keys
+    if keys:
+        raise ValueError(
+            f"gradient='store' keeps gradients of parameters only, but "
+            f"{keys} of the batch require grad. Use gradient='recompute' or "
+            f"'full'"
+        )
+    return Store.apply(evaluation, *evaluation.slots.tensors)
+
+
+class Store(torch.autograd.Function):
+    r"""Stores :math:`\partial y_i / \partial \theta` in forward.
+
+    Backward multiplies them with :math:`c_i = \partial L / \partial y_i`
+    and sums: equations (1), (2), (4) and (9).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, evaluation: Evaluation, *parameters: Tensor
+    ) -> Tensor:
+        """One forward and one backward pass per pose."""
+        needed = [p.requires_grad for p in parameters]
+        leaves = aliases(parameters, needed)
+        wanted = [leaf for leaf in leaves if leaf.requires_grad]
+        predictions: list[Tensor] = []
+        stored: list[list[Tensor | None]] = [[] for _ in wanted]
+        replay = evaluation.replay
+        with replay.first_pass(), evaluation.on(leaves):
+            for number, poses in enumerate(evaluation.chunks):
+                with replay.recorded(number):
+                    out = evaluation.predict(poses)
+                if out.dim() > 1:
+                    raise ValueError(
+                        f"gradient='store' keeps one gradient per pose, but "
+                        f'the model returned {out.size(1)} predictions for '
+                        f"each. Use gradient='recompute' or 'full'"
+                    )
+                evaluation.check_closure(out, leaves)
+                predictions.append(out.detach())
+                for row, _ in enumerate(poses):
+                    _add(stored, _gradients(out, row, len(poses), wanted))
+                evaluation.counts.backward += len(poses)
+        ctx.needed = needed
+        ctx.used = [any(g is not None for g in grads) for grads in stored]
+        stacked = [
+            _stack(leaf, grads)
+            for leaf, grads, used in zip(
+                wanted, stored, ctx.used, strict=True
+            )
+            if used
+        ]
+        ctx.num_parameters = len(parameters)
+        ctx.save_for_backward(*parameters, *stacked)
+        return joined(predictions)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+        """Weights the stored gradients and sums them."""
+        refuse_double_backward('store')
+        # Raises if a parameter was changed in place.
+        saved = ctx.saved_tensors
+        parameters = saved[: ctx.num_parameters]
+        stacked = iter(saved[ctx.num_parameters :])
+        rows = grad.ne(0).nonzero().squeeze(1)
+        used = iter(ctx.used)
+        out: list[Tensor | None] = []
+        for parameter, need in zip(parameters, ctx.needed, strict=True):
+            if not need or not next(used):
+                out.append(None)
+                continue
+            # Rows without weight are left out: 0 times NaN is NaN.
+            grads = next(stacked)[rows]
+            weights = grad[rows].to(grads.dtype)
+            out.append(torch.tensordot(weights, grads, 1).to(parameter.dtype))
+        return None, *out
+
+
+def _gradients(
+    out: Tensor, row: int, count: int, wanted: list[Tensor]
+) -> list[Tensor | None]:
+    if not out.requires_grad:
+        return [None] * len(wanted)
+    for leaf in wanted:
+        leaf.grad = None
+    out[row].backward(retain_graph=row + 1 < count)
+    return [leaf.grad for leaf in wanted]
+
+
+def _add(
+    stored: list[list[Tensor | None]], gradients: list[Tensor | None]
+) -> None:
+    for of_leaf, gradient in zip(stored, gradients, strict=True):
+        of_leaf.append(gradient)
+
+
+def _stack(leaf: Tensor, grads: list[Tensor | None]) -> Tensor:
+    wide = torch.promote_types(leaf.dtype, torch.float32)
+    zero = torch.zeros_like(leaf, dtype=wide, requires_grad=False)
+    return torch.stack([zero if g is None else g.to(wide) for g in grads])

@@ -1,0 +1,201 @@
+"""Gradient mode `stream`: the combination's gradient, pose by pose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from pyg_multipose.gradient.accumulator import Accumulator
+from pyg_multipose.gradient.evaluation import Evaluation, joined
+from pyg_multipose.gradient.recompute import refuse_double_backward
+from pyg_multipose.gradient.slots import aliases
+
+if TYPE_CHECKING:
+    from pyg_multipose.nn.combination import Combination
+
+
+def stream(
+    evaluation: Evaluation, combination: Combination, tolerance: float
+) -> tuple[Tensor, Tensor]:
+    r"""Combined predictions together with their gradients.
+
+    Between forward and backward one sum of parameter size is held per set:
+    the running form of the combination, as in online softmax.
+
+    Args:
+        evaluation: What to evaluate, in chunks that end where sets end.
+        combination: One with a running form.
+        tolerance: The share of the weights of a set that may be dropped.
+
+    Returns:
+        The combined predictions of shape :obj:`[num_sets]`, and those of the
+        poses, of shape :obj:`[num_poses]`, through which no gradient flows.
+
+    Raises:
+        ValueError: If inputs require grad, under fp16 autocast, or if a pose
+            has several predictions.
+    """
+    keys = evaluation.differentiable_keys
+    if keys:
+        raise ValueError(
+            f"gradient='stream' sums gradients of parameters only, but "
+            f"{keys} of the batch require grad. Use gradient='recompute' or "
+            f"'full'"
+        )
+    if evaluation.replay.half_autocast:
+        raise ValueError(
+            "gradient='stream' takes gradients before the loss is scaled, "
+            'and in fp16 small ones would be lost. Use bfloat16 or '
+            "gradient='recompute'"
+        )
+    return Stream.apply(
+        evaluation, combination, tolerance, *evaluation.slots.tensors
+    )
+
+
+class Stream(torch.autograd.Function):
+    r"""Running form of equations (4) and (9).
+
+    With the running extremum :math:`m`, :math:`Z = \sum_i e^{a_i - m}` and
+    :math:`G = \sum_i e^{a_i - m} \, \partial y_i / \partial \theta` are
+    rescaled when :math:`m` rises; at the end
+    :math:`\partial y / \partial \theta = G / Z`.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        evaluation: Evaluation,
+        combination: Combination,
+        tolerance: float,
+        *parameters: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """One forward pass per pose, and a backward pass if it matters."""
+        ctx.set_materialize_grads(False)
+        needed = [p.requires_grad for p in parameters]
+        leaves = aliases(parameters, needed)
+        predictions: list[Tensor] = []
+        combined: list[Tensor] = []
+        sums: list[list[Tensor | None]] = []
+        replay, layout = evaluation.replay, evaluation.layout
+        chunks = iter(enumerate(evaluation.chunks))
+        with replay.first_pass(), evaluation.on(leaves):
+            for index in range(layout.num_sets):
+                one = _OneSet(combination, leaves, tolerance)
+                left = int(layout.set_size[index])
+                while left:
+                    number, poses = next(chunks)
+                    left -= len(poses)
+                    with replay.recorded(number):
+                        out = evaluation.predict(poses)
+                    _check_scalar(out)
+                    if number == 0:
+                        evaluation.check_closure(out, leaves)
+                    predictions.append(out.detach())
+                    finite = out.detach().isfinite().cpu().numpy()
+                    if not finite.all():
+                        if evaluation.nonfinite == 'raise' or not finite.any():
+                            continue  # screened below
+                        out = evaluation.predict(poses[finite])
+                    evaluation.counts.backward += one.absorb(out)
+                combined.append(one.running.value())
+                sums.append(one.totals())
+            evaluation.screen(joined(predictions))
+        flat = [total for of_set in sums for total in of_set]
+        ctx.has = [total is not None for total in flat]
+        ctx.num_parameters = len(parameters)
+        ctx.save_for_backward(
+            *parameters, *(total for total in flat if total is not None)
+        )
+        return torch.stack(combined), joined(predictions)
+
+    @staticmethod
+    def backward(
+        ctx: Any, grad: Tensor | None, grad_poses: Tensor | None
+    ) -> tuple[Any, ...]:
+        """Weights the sums of the sets."""
+        refuse_double_backward('stream')
+        if grad_poses is not None:
+            raise RuntimeError(
+                "The loss uses the predictions of the poses, which "
+                "gradient='stream' cannot serve: it knows the combined "
+                "prediction only. Use gradient='recompute' (or 'full'), or "
+                'detach the predictions of the poses'
+            )
+        count = ctx.num_parameters
+        # Raises if a parameter was changed in place.
+        parameters = ctx.saved_tensors[:count]
+        sums = iter(ctx.saved_tensors[count:])
+        out: list[Tensor | None] = [None] * count
+        if grad is not None:
+            for index, has in enumerate(ctx.has):
+                if not has:
+                    continue
+                of_set, number = divmod(index, count)
+                weight = grad[of_set]
+                total = next(sums)
+                if weight == 0:  # 0 times NaN is NaN
+                    part = torch.zeros_like(total)
+                else:
+                    part = total * weight
+                before = out[number]
+                out[number] = part if before is None else before + part
+        return (None, None, None) + tuple(
+            total if total is None else total.to(parameter.dtype)
+            for total, parameter in zip(out, parameters, strict=True)
+        )
+
+
+class _OneSet:
+    """The sums of one set while its poses pass."""
+
+    def __init__(
+        self, combination: Combination, leaves: list[Tensor], tolerance: float
+    ) -> None:
+        self.running = combination.running()
+        self._sums = Accumulator(leaves)
+        self._tolerance = tolerance
+        self._dropped: Tensor | float = 0.0
+
+    def absorb(self, out: Tensor) -> int:
+        """Adds a chunk; returns how many poses got a backward pass."""
+        wide = torch.promote_types(out.dtype, torch.float32)
+        rescale, weights = self.running.update(out.detach().to(wide))
+        self._sums.scale(rescale)
+        # Mass rule on the running sum: what is dropped now is at most the
+        # tolerance times the final sum, since that only grows.
+        ordered, order = weights.sort()
+        dropped = self._dropped * rescale + ordered.cumsum(0)
+        drop = dropped <= self._tolerance * self.running.mass
+        drop |= ordered == 0
+        self._dropped = dropped[drop].max() if drop.any() else (
+            self._dropped * rescale
+        )
+        weights = weights.clone()
+        weights[order[drop]] = 0
+        kept = int((~drop).sum())
+        if kept and out.requires_grad:
+            out.backward(weights.to(out.dtype))
+            self._sums.collect()
+            return kept
+        return 0
+
+    def totals(self) -> list[Tensor | None]:
+        """The gradient of the combined prediction."""
+        self._sums.scale(self.running.normalizer())
+        return self._sums.sums()
+
+
+class VectorPredictionError(ValueError):
+    r"""A mode for one prediction per pose got several."""
+
+
+def _check_scalar(out: Tensor) -> None:
+    if out.dim() > 1:
+        raise VectorPredictionError(
+            f"gradient='stream' combines one prediction per pose, but the "
+            f'model returned {out.size(1)} for each. Use '
+            f"gradient='recompute' or 'full'"
+        )

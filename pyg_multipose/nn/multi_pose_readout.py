@@ -1,0 +1,352 @@
+"""The layer a user holds: a single-pose model over sets of poses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn.aggr import Aggregation
+
+from pyg_multipose.data import PoseSet
+from pyg_multipose.gradient import MODES, Evaluation, Gate, Plan, stream
+from pyg_multipose.gradient.evaluation import check_model, input_names
+from pyg_multipose.gradient.plan import EVALUATE, STREAM_BYTES
+from pyg_multipose.gradient.stream import VectorPredictionError
+from pyg_multipose.nn.combination import combination_resolver
+
+_NONFINITE = ('raise', 'mask')
+
+
+class MultiPoseReadout(nn.Module):
+    r"""Scores every pose of a set with one model and combines the scores.
+
+    For the poses :math:`\mathbf{X}_1, \ldots, \mathbf{X}_N` of a set,
+
+    .. math::
+        y = h(y_1, \ldots, y_N), \qquad y_i = f(\mathbf{X}_i; \theta)
+
+    with a single-pose model :math:`f` and a combination :math:`h`.
+    Gradients are exact in every mode of :obj:`gradient`; they differ in what
+    is held between forward and backward.
+    :obj:`.grad` is never touched in forward.
+
+    (In MTENN a *readout* converts units; here it pools a set, as in PyG.)
+
+    Args:
+        model: The single-pose model, any module.
+        combination: The name of a combination (:obj:`"mean"`, :obj:`"max"`,
+            :obj:`"free_energy"`, or a class of
+            :obj:`torch_geometric.nn.aggr`), or an instance of any
+            :class:`~torch_geometric.nn.aggr.Aggregation`.
+            Note that :obj:`"max"` is a smooth **minimum** by default, since
+            low energies are good. (default: :obj:`"max"`)
+        gradient: The gradient mode, :obj:`"full"`, :obj:`"store"`,
+            :obj:`"stream"`, :obj:`"recompute"` or :obj:`"auto"`.
+            (default: :obj:`"auto"`)
+        inputs: How the model is called: :obj:`model(batch)` with a
+            :class:`~torch_geometric.data.Batch` whose graphs are poses, or
+            with attributes of it, such as :obj:`"z, pos, batch"`.
+            (default: :obj:`None`)
+        max_nodes_per_chunk: The most atoms in one call of the model,
+            receptor included; a pose with more goes alone.
+            (default: :obj:`None`, planned for the device)
+        memory_budget: Bytes that the graphs of poses may take.
+            (default: :obj:`None`)
+        tolerance: The share of :math:`\sum_i |\partial L / \partial y_i|`
+            of a set whose poses get no backward pass; :obj:`0.0` drops only
+            poses without any weight.
+            (default: :obj:`None`, the epsilon of the combination's dtype)
+        share_receptor: Whether a receptor is evaluated once for all poses,
+            by models that can. (default: :obj:`"auto"`)
+        nonfinite: :obj:`"raise"` if a prediction is NaN or infinite, or
+            :obj:`"mask"` to leave such poses out with a warning.
+            (default: :obj:`"raise"`)
+
+    Raises:
+        ValueError: If an argument is unknown, or does not fit another one.
+
+    Shapes:
+        - **input:** a :class:`~pyg_multipose.data.PoseSet` or a batch of
+          them
+        - **output:** combined predictions :math:`(S)`, or :math:`(S, F)` for
+          models with :math:`F` features per pose, in the unit of the model
+
+    One readout must not be called by several threads at a time.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        combination: str | Aggregation = 'max',
+        gradient: str = 'auto',
+        inputs: str | None = None,
+        max_nodes_per_chunk: int | None = None,
+        memory_budget: int | None = None,
+        tolerance: float | None = None,
+        share_receptor: bool | str = 'auto',
+        nonfinite: str = 'raise',
+    ) -> None:
+        super().__init__()
+        if not isinstance(model, nn.Module):
+            raise ValueError(
+                f"'model' is a {type(model).__name__}, expected a "
+                f'torch.nn.Module'
+            )
+        _check_choice('gradient', gradient, MODES)
+        _check_choice('nonfinite', nonfinite, _NONFINITE)
+        _check_count('max_nodes_per_chunk', max_nodes_per_chunk)
+        _check_count('memory_budget', memory_budget)
+        if tolerance is not None and not 0 <= tolerance < 1:
+            raise ValueError(
+                f'tolerance={tolerance} is not a share of the mass; expected '
+                f'a number from 0 up to, but not, 1'
+            )
+        check_model(model)
+        input_names(inputs)
+        self.model = model
+        self.combination = combination_resolver(combination)
+        self.gradient = gradient
+        self.inputs = inputs
+        self.max_nodes_per_chunk = max_nodes_per_chunk
+        self.memory_budget = memory_budget
+        self.tolerance = tolerance
+        self.share_receptor = share_receptor
+        self.nonfinite = nonfinite
+        #: The :class:`~pyg_multipose.gradient.Plan` of the last call, with
+        #: counts of what ran.
+        self.last_plan: Plan | None = None
+        self._vector = False
+        self._has_running = bool(
+            getattr(self.combination, 'has_running_form', False)
+        )
+        if gradient == 'stream' and not self._has_running:
+            raise ValueError(
+                f"gradient='stream' needs a combination with a running form, "
+                f'and {self.combination} has none. Use '
+                f"gradient='recompute', which serves any combination"
+            )
+        self._receptor = _receptor_plan(model, share_receptor)
+
+    def forward(
+        self,
+        batch: PoseSet,
+        return_poses: bool = False,
+        return_weights: bool = False,
+    ) -> Tensor | tuple[Tensor, ...]:
+        r"""Predicts every set of a batch.
+
+        Args:
+            batch: A :class:`~pyg_multipose.data.PoseSet` or a batch of them.
+            return_poses: Whether to return the predictions of the poses too,
+                :math:`(P)` or :math:`(P, F)`, set by set.
+                (default: :obj:`False`)
+            return_weights: Whether to return the weights
+                :math:`\partial y / \partial y_i` too, detached, in the shape
+                of the predictions of the poses. (default: :obj:`False`)
+        """
+        plan, evaluation = self._prepare(batch, return_poses)
+        self.last_plan = plan
+        if plan.mode == 'stream':
+            try:
+                combined, poses = stream(
+                    evaluation, self.combination, self._tolerance(evaluation)
+                )
+            except VectorPredictionError:
+                if self.gradient == 'stream':
+                    raise
+                evaluation.replay.rewind()
+                self._vector = True
+                return self.forward(batch, return_poses, return_weights)
+        else:
+            poses = self._predict_poses(plan, evaluation)
+            combined = self._combine(poses, evaluation)
+        out = [combined]
+        if return_poses:
+            out.append(poses)
+        if return_weights:
+            out.append(self._weights(poses, evaluation))
+        return out[0] if len(out) == 1 else tuple(out)
+
+    def plan(self, batch: PoseSet, return_poses: bool = False) -> Plan:
+        r"""What a call would do with a batch, without doing it.
+
+        Args:
+            batch: A :class:`~pyg_multipose.data.PoseSet` or a batch of them.
+            return_poses: As in :meth:`forward`. (default: :obj:`False`)
+        """
+        return self._prepare(batch, return_poses)[0]
+
+    def extra_repr(self) -> str:
+        r"""Shows the arguments that are not modules."""
+        return (
+            f"gradient='{self.gradient}', inputs={self.inputs!r}, "
+            f'max_nodes_per_chunk={self.max_nodes_per_chunk}, '
+            f"nonfinite='{self.nonfinite}'"
+        )
+
+    # Inside ##################################################################
+
+    def _prepare(
+        self, batch: PoseSet, return_poses: bool
+    ) -> tuple[Plan, Evaluation]:
+        if not isinstance(batch, PoseSet):
+            raise ValueError(
+                f'MultiPoseReadout got a {type(batch).__name__}, expected a '
+                f'PoseSet or a batch of them. Build sets by '
+                f'PoseSet.from_poses or PoseSet.from_complex'
+            )
+        evaluation = self._evaluation(batch, within_sets=False)
+        mode, reason = self._choose(evaluation, return_poses)
+        if mode == 'stream':
+            evaluation = self._evaluation(batch, within_sets=True)
+        elif mode == 'store' and self.max_nodes_per_chunk is None:
+            # Every pose needs a backward pass of its own.
+            evaluation = self._evaluation(batch, False, max_nodes=1)
+        layout = evaluation.layout
+        plan = Plan(
+            mode,
+            reason,
+            layout.num_sets,
+            layout.num_poses,
+            len(evaluation.chunks),
+            max(int(layout.nodes_per_pose[c].sum()) for c in evaluation.chunks),
+            self._receptor,
+            evaluation.counts,
+        )
+        return plan, evaluation
+
+    def _evaluation(
+        self, batch: PoseSet, within_sets: bool, max_nodes: int | None = None
+    ) -> Evaluation:
+        return Evaluation(
+            self.model,
+            batch,
+            self.inputs,
+            max_nodes or self.max_nodes_per_chunk,
+            within_sets,
+            self.nonfinite,
+        )
+
+    def _choose(
+        self, evaluation: Evaluation, return_poses: bool
+    ) -> tuple[str, str]:
+        if not torch.is_grad_enabled():
+            return 'none', 'gradients are switched off'
+        if not evaluation.requires_grad:
+            return 'none', 'nothing requires grad'
+        if self.gradient != 'auto':
+            return self.gradient, 'asked for'
+        if len(evaluation.chunks) == 1:
+            return 'full', 'all poses fit into one chunk'
+        reason = self._no_stream(evaluation, return_poses)
+        if reason is None:
+            return 'stream', 'one pass, and skips what does not matter'
+        return 'recompute', f'not stream, since {reason}'
+
+    def _no_stream(
+        self, evaluation: Evaluation, return_poses: bool
+    ) -> str | None:
+        if not self._has_running:
+            return f'{self.combination} has no running form'
+        if return_poses:
+            return 'the predictions of the poses are asked for'
+        if evaluation.differentiable_keys:
+            return f'{evaluation.differentiable_keys} require grad'
+        if evaluation.replay.half_autocast:
+            return 'it would lose small gradients in fp16'
+        if self._vector:
+            return 'the model returns several predictions per pose'
+        size = sum(
+            tensor.numel() * max(tensor.element_size(), 4)
+            for tensor in evaluation.slots.tensors
+            if tensor.requires_grad
+        )
+        if size * evaluation.layout.num_sets > STREAM_BYTES:
+            return (
+                f'a sum of {size} bytes for each of '
+                f'{evaluation.layout.num_sets} sets is too much'
+            )
+        return None
+
+    def _predict_poses(self, plan: Plan, evaluation: Evaluation) -> Tensor:
+        if plan.mode == 'none':
+            return evaluation.first_pass()
+        poses = EVALUATE[plan.mode](evaluation)
+        if plan.mode == 'full':
+            return poses
+        every = [np.arange(evaluation.layout.num_poses)]
+        tolerance = self._tolerance(evaluation, poses)
+        return Gate.apply(evaluation.layout, tolerance, every, poses)
+
+    def _tolerance(
+        self, evaluation: Evaluation, poses: Tensor | None = None
+    ) -> float:
+        if self.tolerance is not None:
+            return self.tolerance
+        dtypes = [
+            tensor.dtype
+            for tensor in ([poses] if poses is not None else [])
+            + evaluation.slots.tensors
+            if tensor.is_floating_point()
+        ]
+        dtype = torch.promote_types(dtypes[0], torch.float32)
+        return torch.finfo(dtype).eps
+
+    def _combine(self, poses: Tensor, evaluation: Evaluation) -> Tensor:
+        index = evaluation.layout.pose_to_set
+        if not evaluation.finite.all():
+            kept = torch.from_numpy(evaluation.finite).to(poses.device)
+            poses, index = poses[kept], index[kept]
+        out = self.combination(
+            poses if poses.dim() > 1 else poses.unsqueeze(1),
+            index=index,
+            dim_size=evaluation.layout.num_sets,
+            dim=-2,
+        )
+        return out.squeeze(1) if out.size(-1) == 1 else out
+
+    def _weights(self, poses: Tensor, evaluation: Evaluation) -> Tensor:
+        # Aggregations may draw random numbers; this extra call must not show.
+        cuda = [poses.device] if poses.is_cuda else []
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.random.fork_rng(cuda),
+        ):
+            leaf = poses.detach().clone().requires_grad_()
+            combined = self._combine(leaf, evaluation)
+            (weights,) = torch.autograd.grad(combined.sum(), leaf)
+        return weights
+
+
+def _receptor_plan(model: nn.Module, share_receptor: bool | str) -> str:
+    _check_choice('share_receptor', share_receptor, (True, False, 'auto'))
+    if share_receptor is not True:
+        return 'whole complexes, composed chunk by chunk'
+    methods = ('encode_receptor', 'forward_poses')
+    missing = [name for name in methods if not hasattr(model, name)]
+    raise ValueError(
+        'share_receptor=True is not possible: '
+        + (
+            f'{type(model).__name__} has no {" and no ".join(missing)}'
+            if missing
+            else 'this release evaluates whole complexes only'
+        )
+        + ". Use share_receptor='auto'"
+    )
+
+
+def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if not any(value is choice or value == choice for choice in choices):
+        raise ValueError(
+            f'Unknown {name}={value!r}; choose among {list(choices)}'
+        )
+
+
+def _check_count(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f'{name}={value!r} is not a positive integer')
