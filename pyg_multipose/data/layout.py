@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,23 +11,11 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from pyg_multipose.data.levels import RELATIONS, Levels
+from pyg_multipose.data.levels import RELATIONS, SIZED, Levels
+from pyg_multipose.data.runs import Runs, offsets
 
-#: Keys from which PyG infers the number of nodes of a graph.
-_SIZED = ('x', 'pos', 'feat')
-
-
-@dataclass(frozen=True)
-class Relation:
-    r"""The rows of one edge table (:obj:`edge` or :obj:`bond`), by segment.
-
-    Args:
-        start: First row of each segment, shape :obj:`[num_segments]`.
-        size: Number of rows of each segment, shape :obj:`[num_segments]`.
-    """
-
-    start: np.ndarray
-    size: np.ndarray
+#: Copying it is ten times faster than building one from scratch.
+_EMPTY_BATCH = Batch(_base_cls=Data)
 
 
 class Layout:
@@ -50,20 +38,20 @@ class Layout:
     """
 
     def __init__(self, pose_set: Data) -> None:
-        names = pose_set['name']
+        names = pose_set['name'] if 'name' in pose_set else []
         self._names: Sequence[str] = (
             [names] if isinstance(names, str) else names
         )
         self.levels: Levels = Levels.of(pose_set, self.set_name)
         self.device: torch.device = pose_set['pose_size'].device
-        self.receptor_size = _numpy(pose_set['receptor_size'])
-        self.pose_size = _numpy(pose_set['pose_size'])
-        self.set_size = _numpy(pose_set['set_size'])
+        self.receptor_size = _counts(pose_set['receptor_size'])
+        self.pose_size = _counts(pose_set['pose_size'])
+        self.set_size = _counts(pose_set['set_size'])
         self.num_sets = len(self.set_size)
         self.num_poses = len(self.pose_size)
         self._check_counts()
 
-        self.set_ptr = _ptr(self.set_size)  # first pose of each set
+        self.set_ptr = offsets(self.set_size)  # first pose of each set
         self.set_of_pose = np.repeat(np.arange(self.num_sets), self.set_size)
         # Segments in table order: a set's receptor, then its poses.
         self._receptor_segment = self.set_ptr[:-1] + np.arange(self.num_sets)
@@ -71,15 +59,14 @@ class Layout:
         size = np.empty(self.num_sets + self.num_poses, dtype=np.int64)
         size[self._receptor_segment] = self.receptor_size
         size[self._pose_segment] = self.pose_size
-        start = _ptr(size)
-        self.num_nodes = int(start[-1])
-        self._node = Relation(start[:-1], size)
+        self.num_nodes = int(size.sum())
+        self._segments = {'node': Runs.tiling(size)}
         self._check_rows(pose_set)
-        self._relations = {
-            name: self._relation(name, pose_set[f'{name}_index'])
-            for name in RELATIONS
-            if f'{name}_index' in pose_set
-        }
+        for name in RELATIONS:
+            if f'{name}_index' in pose_set:
+                self._segments[name] = self._edges(
+                    f'{name}_index', pose_set[f'{name}_index']
+                )
 
     # Where things are ########################################################
 
@@ -105,33 +92,11 @@ class Layout:
 
     def receptor_rows(self, index: int) -> slice:
         r"""The receptor rows of a set in the node table."""
-        return self._rows(self._node, self._receptor_segment[index])
+        return self._segments['node'].rows_of(self._receptor_segment[index])
 
     def receptor_relation_rows(self, name: str, index: int) -> slice:
         r"""The receptor rows of a set in the table of a relation."""
-        return self._rows(self._relations[name], self._receptor_segment[index])
-
-    # What is made of them ####################################################
-
-    def compose(self, tables: Mapping[str, Any], poses: Sequence[int]) -> Batch:
-        r"""Builds whole graphs of some poses, receptor atoms first.
-
-        One gather per key, on the device, whatever the number of poses.
-
-        Args:
-            tables: The set's (or the batch's) values by key.
-            poses: Numbers of the poses, in the order wanted.
-
-        Returns:
-            A :class:`~torch_geometric.data.Batch` whose graphs are the poses.
-        """
-        chosen = np.asarray(poses, dtype=np.int64)
-        return self._gather(tables, chosen, self._complex_segments(chosen))
-
-    def compose_receptor(self, tables: Mapping[str, Any], index: int) -> Batch:
-        r"""Builds the graph of a set's receptor alone."""
-        segments = self._receptor_segment[index : index + 1, None]
-        return self._gather(tables, np.empty(0, dtype=np.int64), segments)
+        return self._segments[name].rows_of(self._receptor_segment[index])
 
     def rows(self, key: str, poses: Sequence[int]) -> Tensor:
         r"""The rows of a table that some composed poses are made of.
@@ -141,12 +106,32 @@ class Layout:
             poses: Numbers of the poses.
         """
         chosen = np.asarray(poses, dtype=np.int64)
-        level = self.levels[key]
-        if level == 'pose':
+        if self.levels[key] == 'pose':
             return self._tensor(chosen)
-        relation = self._node if level == 'node' else self._relations[level]
         segments = self._complex_segments(chosen).reshape(-1)
-        return self._tensor(_ranges(relation, segments))
+        return self._tensor(self._segments[self.levels[key]][segments].rows())
+
+    # What is made of them ####################################################
+
+    def compose(
+        self, tables: Mapping[str, Any], poses: Sequence[int]
+    ) -> Batch:
+        r"""Builds whole graphs of some poses, receptor atoms first.
+
+        Args:
+            tables: The set's (or the batch's) values by key.
+            poses: Numbers of the poses, in the order wanted.
+
+        Returns:
+            A :class:`~torch_geometric.data.Batch` whose graphs are the poses.
+        """
+        chosen = np.asarray(poses, dtype=np.int64)
+        return self._graphs(tables, chosen, self._complex_segments(chosen))
+
+    def compose_receptor(self, tables: Mapping[str, Any], index: int) -> Batch:
+        r"""Builds the graph of a set's receptor alone."""
+        segments = self._receptor_segment[index : index + 1, None]
+        return self._graphs(tables, np.empty(0, dtype=np.int64), segments)
 
     def select(
         self, tables: Mapping[str, Any], poses: Sequence[int]
@@ -159,30 +144,27 @@ class Layout:
         """
         chosen = np.asarray(poses, dtype=np.int64)
         segments = np.concatenate([[0], self._pose_segment[chosen]])
-        rows = _ranges(self._node, segments)
-        shift = _ptr(self._node.size[segments])[:-1]
-        shift -= self._node.start[segments]
+        taken = {name: runs[segments] for name, runs in self._segments.items()}
+        node = taken['node']
+        shift = offsets(node.size)[:-1] - node.start
         out: dict[str, Any] = {}
         for key, value in tables.items():
             level = self.levels.get(key)
-            if level == 'node':
-                out[key] = value[self._tensor(rows)]
-            elif level == 'pose':
+            if level == 'pose':
                 out[key] = self._pose_values(value, chosen)
-            elif level in RELATIONS:
-                relation = self._relations[level]
-                edges = self._tensor(_ranges(relation, segments))
-                if key != f'{level}_index':
-                    out[key] = value[edges]
-                    continue
-                moved = value[:, edges]
-                by_edge = np.repeat(shift, relation.size[segments])
-                is_ligand = moved >= int(self.receptor_size[0])
-                out[key] = moved + is_ligand * self._tensor(by_edge)
-            else:
+            elif level not in taken:
                 out[key] = value
+            elif key == f'{level}_index':
+                old = taken[level].take(value, dim=1)
+                by_edge = self._tensor(np.repeat(shift, taken[level].size))
+                is_ligand = old >= int(self.receptor_size[0])
+                out[key] = old + is_ligand * by_edge
+            else:
+                out[key] = taken[level].take(value)
         out['pose_size'] = self._tensor(self.pose_size[chosen])
         out['set_size'] = self._tensor(np.array([len(chosen)]))
+        if 'num_nodes' in out:
+            out['num_nodes'] = int(node.size.sum())
         return out
 
     # Inside ##################################################################
@@ -192,117 +174,131 @@ class Layout:
         receptors = self._receptor_segment[self.set_of_pose[poses]]
         return np.stack([receptors, self._pose_segment[poses]], axis=1)
 
-    def _gather(
+    def _graphs(
         self,
         tables: Mapping[str, Any],
         poses: np.ndarray,
         segments: np.ndarray,
     ) -> Batch:
-        num_graphs = len(segments)
         flat = segments.reshape(-1)
-        sizes = self._node.size[segments]  # [num_graphs, receptor | ligand]
-        ptr = _ptr(sizes.sum(axis=1))
-        rows = self._tensor(_ranges(self._node, flat))
-        device_ptr = self._tensor(ptr)
-
-        # New row minus old row, for the rows of the receptor and the ligand.
-        shift = _ptr(sizes.reshape(-1))[:-1] - self._node.start[flat]
-        shift = shift.reshape(segments.shape)
-        ligand_start = self._node.start[segments[:, -1]]
-
-        out = Batch(_base_cls=Data)
+        taken = {name: runs[flat] for name, runs in self._segments.items()}
+        ptr = {
+            name: offsets(runs.size.reshape(segments.shape).sum(axis=1))
+            for name, runs in taken.items()
+        }
+        # What PyG's own batching notes, to take graphs out again.
+        slice_of = {name: torch.from_numpy(p) for name, p in ptr.items()}
+        slice_of['pose'] = torch.arange(len(segments) + 1)
+        no_inc = torch.zeros(len(segments), dtype=torch.long)
         slices: dict[str, Tensor] = {}
         incs: dict[str, Tensor] = {}
-        no_inc = torch.zeros(num_graphs, dtype=torch.long)
-        edge_of: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
-        for name, relation in self._relations.items():
-            per_graph = relation.size[segments].sum(axis=1)
-            graph = self._tensor(np.repeat(np.arange(num_graphs), per_graph))
-            edge_of[name] = (
-                self._tensor(_ranges(relation, flat)),
-                graph,
-                torch.from_numpy(_ptr(per_graph)),
-            )
-        node_slices = torch.from_numpy(ptr)
+
+        out = copy.copy(_EMPTY_BATCH)
         for key, value in tables.items():
             level = self.levels.get(key)
-            if level == 'node':
-                out[key] = value.index_select(0, rows)
-                slices[key], incs[key] = node_slices, no_inc
-            elif level in RELATIONS:
-                edges, graph, edge_slices = edge_of[level]
-                slices[key], incs[key] = edge_slices, no_inc
-                if key != f'{level}_index':
-                    out[key] = value.index_select(0, edges)
-                    continue
-                old = value.index_select(1, edges)
-                moved = self._tensor(shift)[graph]
-                starts = self._tensor(ligand_start)[graph]
-                out[key] = old + torch.where(
-                    old >= starts, moved[:, -1], moved[:, 0]
-                )
-                incs[key] = node_slices[:-1]
-            elif level == 'pose' and len(poses):
+            if level is None or level == 'set':
+                continue
+            slices[key], incs[key] = slice_of[level], no_inc
+            if level != 'pose' and key == f'{level}_index':
+                out[key] = self._moved(value, taken[level], segments)
+                incs[key] = slice_of['node'][:-1]
+            elif level != 'pose':
+                out[key] = taken[level].take(value)
+            elif len(poses):
                 out[key] = self._pose_values(value, poses)
-                slices[key] = torch.arange(num_graphs + 1)
-                incs[key] = no_inc
-        if not any(key in out for key in _SIZED):
-            out.num_nodes = int(ptr[-1])
-            out._store._num_nodes = sizes.sum(axis=1).tolist()
+        num_nodes = int(ptr['node'][-1])
+        if not any(key in out for key in SIZED):
+            out.num_nodes = num_nodes
+            out._store._num_nodes = np.diff(ptr['node']).tolist()
+        out.ptr = self._tensor(ptr['node'])
         out.batch = torch.repeat_interleave(
-            device_ptr.diff(), output_size=int(ptr[-1])
+            out.ptr.diff(), output_size=num_nodes
         )
-        out.ptr = device_ptr
-        out._num_graphs = num_graphs
+        out._num_graphs = len(segments)
         out._slice_dict, out._inc_dict = slices, incs
+        return out
+
+    def _moved(
+        self, index: Tensor, edges: Runs, segments: np.ndarray
+    ) -> Tensor:
+        """The edges of some graphs, with the rows that these will have."""
+        node = self._segments['node'][segments.reshape(-1)]
+        shift = (offsets(node.size)[:-1] - node.start).reshape(segments.shape)
+        out = index.new_empty(2, int(edges.size.sum()))
+        starts, sizes = edges.start.tolist(), edges.size.tolist()
+        ligand = node.start.reshape(segments.shape)[:, -1].tolist()
+        run = end = 0
+        # Slice by slice: about a tenth of the time of one large gather.
+        for graph, shifts in enumerate(shift.tolist()):
+            for by in shifts:
+                size, begin = sizes[run], end
+                end += size
+                if size:
+                    old = index.narrow(1, starts[run], size)
+                    if by != shifts[0]:  # a ligand's; may lead to the receptor
+                        by = torch.where(old >= ligand[graph], by, shifts[0])
+                    torch.add(old, by, out=out[:, begin:end])
+                run += 1
         return out
 
     def _pose_values(self, value: Any, poses: np.ndarray) -> Any:
         if isinstance(value, Tensor):
             return value[self._tensor(poses)]
-        if self.num_sets > 1 or (value and isinstance(value[0], list)):
+        if value and isinstance(value[0], list):
             value = [item for of_set in value for item in of_set]
         return [value[pose] for pose in poses]
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
 
-    @staticmethod
-    def _rows(relation: Relation, segment: int) -> slice:
-        start = int(relation.start[segment])
-        return slice(start, start + int(relation.size[segment]))
+    # Checks ##################################################################
 
-    def _relation(self, name: str, index: Tensor) -> Relation:
-        segments = len(self._node.size)
-        of_node = np.repeat(np.arange(segments), self._node.size)
-        ends = _numpy(index)
+    def _edges(self, key: str, index: Tensor) -> Runs:
+        """The rows of every segment in a table of edges."""
+        if index.dim() != 2 or index.size(0) != 2 or index.dtype != torch.long:
+            raise ValueError(
+                f"'{key}' has shape {list(index.shape)} and dtype "
+                f'{index.dtype}, expected [2, num_rows] and torch.int64'
+            )
+        ends = index.detach().cpu().numpy()
         if ends.size and (ends.min() < 0 or ends.max() >= self.num_nodes):
             raise ValueError(
-                f"'{name}_index' holds rows {ends.min()} to {ends.max()}, but "
-                f'the pose set has {self.num_nodes} atoms'
+                f"'{key}' holds rows {ends.min()} to {ends.max()}, but the "
+                f'pose set has {self.num_nodes} atoms'
             )
-        first, second = of_node[ends]
-        owner = np.maximum(first, second)
-        receptor = self._receptor_segment[
-            np.searchsorted(self._receptor_segment, owner, side='right') - 1
-        ]
-        other = np.minimum(first, second)
-        stray = (other != owner) & (other != receptor)
+        nodes = self._segments['node'].size
+        number = np.arange(len(nodes), dtype=np.int32)
+        first, second = np.repeat(number, nodes)[ends]
+        owner, other = np.maximum(first, second), np.minimum(first, second)
+        receptor = np.empty_like(number)
+        receptor[self._receptor_segment] = self._receptor_segment
+        receptor[self._pose_segment] = self._receptor_segment[self.set_of_pose]
+        stray = (other != owner) & (other != receptor[owner])
         if stray.any():
-            edge = int(stray.nonzero()[0][0])
+            edge = int(stray.argmax())
+            names = [self._segment_name(s[edge]) for s in (first, second)]
             raise ValueError(
-                f"'{name}_index' joins rows {ends[0, edge]} and "
-                f'{ends[1, edge]} (edge {edge}), which belong to two poses; '
-                f'an edge lies within one pose and its receptor'
+                f"'{key}' joins atom {ends[0, edge]} ({names[0]}) and atom "
+                f'{ends[1, edge]} ({names[1]}) in edge {edge}; an edge lies '
+                f'within one pose and its receptor'
             )
-        if (np.diff(owner) < 0).any():
+        if (owner[1:] < owner[:-1]).any():
+            edge = int((owner[1:] < owner[:-1]).argmax()) + 1
             raise ValueError(
-                f"The edges of '{name}_index' were reordered: expected, set "
-                f"by set, the receptor's edges and then those of each pose. "
-                f'Sort only within these runs, or apply RadiusGraph again'
+                f"The edges of '{key}' were reordered: edge {edge} belongs to "
+                f'{self._segment_name(owner[edge])}, the one before it to '
+                f'{self._segment_name(owner[edge - 1])}. Expected, set by '
+                f"set, the receptor's edges and then those of each pose: "
+                f'sort only within these, or apply RadiusGraph again'
             )
-        size = np.bincount(owner, minlength=segments).astype(np.int64)
-        return Relation(_ptr(size)[:-1], size)
+        ptr = np.searchsorted(owner, np.arange(len(nodes) + 1))
+        return Runs(ptr[:-1], np.diff(ptr))
+
+    def _segment_name(self, segment: int) -> str:
+        index = int(self._receptor_segment.searchsorted(segment, 'right')) - 1
+        if segment == self._receptor_segment[index]:
+            return f'{self.set_name(index)}, receptor'
+        return self.pose_name(int(segment) - index - 1)
 
     def _check_counts(self) -> None:
         for index, size in enumerate(self.set_size):
@@ -311,51 +307,58 @@ class Layout:
                     f'{self.set_name(index)} has no poses; a set needs at '
                     f'least one. Leave it out of the batch'
                 )
-        if int(self.set_size.sum()) != self.num_poses:
-            raise ValueError(
-                f"'set_size' counts {int(self.set_size.sum())} poses, but "
-                f"'pose_size' has {self.num_poses} entries"
-            )
-
-    def _check_rows(self, pose_set: Data) -> None:
-        for key, level in self.levels.items():
-            value = pose_set[key]
-            if level == 'node':
-                got, expected = len(value), self.num_nodes
-            elif level == 'pose' and isinstance(value, Tensor):
-                got, expected = len(value), self.num_poses
-            elif level in RELATIONS and not key.endswith('_index'):
-                index = f'{level}_index'
-                if index not in pose_set:
-                    raise ValueError(
-                        f"'{key}' describes the rows of '{index}', which the "
-                        f'pose set does not have'
-                    )
-                got, expected = len(value), pose_set[index].size(1)
-            else:
-                continue
+        for key, got, expected in (
+            ('pose_size', self.num_poses, int(self.set_size.sum())),
+            ('receptor_size', len(self.receptor_size), self.num_sets),
+        ):
             if got != expected:
                 raise ValueError(
+                    f"'{key}' has {got} entries, but 'set_size' tells of "
+                    f'{expected}'
+                )
+
+    def _check_rows(self, pose_set: Data) -> None:
+        expected = {
+            'node': self.num_nodes,
+            'pose': self.num_poses,
+            'set': self.num_sets,
+        }
+        for name in RELATIONS:
+            index = pose_set.get(f'{name}_index')
+            if index is not None:
+                expected[name] = index.size(-1)
+        for key, level in self.levels.items():
+            if level not in expected:
+                raise ValueError(
+                    f"'{key}' describes the rows of '{level}_index', which "
+                    f'the pose set does not have'
+                )
+            got = _num_rows(pose_set[key], key, level)
+            if got is not None and got != expected[level]:
+                raise ValueError(
                     f"'{key}' (level '{level}') has {got} rows, but the pose "
-                    f'set has {expected}. Change poses with '
+                    f'set has {expected[level]}. Change poses with '
                     f'PoseSet.select, and atoms before building the set'
                 )
 
 
-def _numpy(value: Tensor) -> np.ndarray:
-    return value.detach().cpu().numpy()
-
-
-def _ptr(size: np.ndarray) -> np.ndarray:
-    ptr = np.zeros(len(size) + 1, dtype=np.int64)
-    np.cumsum(size, out=ptr[1:])
-    return ptr
-
-
-def _ranges(relation: Relation, segments: np.ndarray) -> np.ndarray:
-    """Concatenates the row numbers of some segments, without a loop."""
-    size = relation.size[segments]
-    ptr = _ptr(size)
-    return np.arange(ptr[-1]) + np.repeat(
-        relation.start[segments] - ptr[:-1], size
+def _num_rows(value: Any, key: str, level: str) -> int | None:
+    """How many atoms, edges, poses, ... a value describes, if it tells."""
+    if isinstance(value, Tensor):
+        if value.dim() == 0:
+            return 0
+        return value.size(-1 if key == f'{level}_index' else 0)
+    if level == 'set':
+        return None
+    if level == 'pose' and isinstance(value, list):
+        # Strings; in a batch one list for each set.
+        return sum(len(v) if isinstance(v, list) else 1 for v in value)
+    raise ValueError(
+        f"'{key}' (level '{level}') is a {type(value).__name__}, expected a "
+        f'tensor{" or a list of strings" if level == "pose" else ""}'
     )
+
+
+def _counts(value: Tensor) -> np.ndarray:
+    """A copy: the set may change while the layout is in use."""
+    return value.detach().cpu().numpy().copy()

@@ -11,22 +11,17 @@ from torch_geometric.data import Data
 Level = Literal['node', 'edge', 'bond', 'pose', 'set']
 
 #: Levels with an index of their own, :obj:`edge_index` and :obj:`bond_index`.
-RELATIONS = ('edge', 'bond')
+RELATIONS: tuple[Level, ...] = ('edge', 'bond')
 #: The counts that say where everything lies.
 COUNTS = ('receptor_size', 'pose_size', 'set_size')
 #: Keys that are not data: counts, this declaration, and PyG's batching.
 BOOKKEEPING = (*COUNTS, 'levels', 'batch', 'ptr', 'num_nodes')
+#: Keys from which PyG infers the number of nodes of a graph.
+SIZED = ('x', 'pos', 'feat', 'node_type')
 #: Keys whose level everybody knows; all others are declared.
 _KNOWN: dict[str, Level] = {
-    'x': 'node',
-    'z': 'node',
-    'pos': 'node',
-    'feat': 'node',
-    'node_type': 'node',
-    'is_ligand': 'node',
-    'y': 'set',
-    'name': 'set',
-    'receptor_name': 'set',
+    **dict.fromkeys((*SIZED, 'z', 'is_ligand'), 'node'),
+    **dict.fromkeys(('y', 'name', 'receptor_name'), 'set'),
 }
 
 
@@ -55,6 +50,13 @@ class Levels(Mapping[str, Level]):
             ValueError: If the sets of a batch declare different keys, or if
                 a key is on no known level.
         """
+        missing = [key for key in (*COUNTS, 'levels') if key not in data]
+        if missing:
+            raise ValueError(
+                f'The pose set lacks {missing}: build it by '
+                f'PoseSet.from_poses or PoseSet.from_complex, and leave these '
+                f'keys out of exclude_keys'
+            )
         text = data['levels']
         if not isinstance(text, str):
             for index, other in enumerate(text):
@@ -95,6 +97,7 @@ class Levels(Mapping[str, Level]):
         return [key for key, of_key in self.items() if of_key == level]
 
 
+@lru_cache(maxsize=1024)
 def level_by_name(key: str) -> Level | None:
     r"""The level that a key's name tells, if it does.
 
@@ -103,7 +106,7 @@ def level_by_name(key: str) -> Level | None:
     """
     for relation in RELATIONS:
         if key.startswith(f'{relation}_'):
-            return relation  # type: ignore[return-value]
+            return relation
     return _KNOWN.get(key)
 
 
@@ -114,13 +117,25 @@ def parse(text: str) -> dict[str, Level]:
     return {key: level for key, level in pairs}  # type: ignore[misc]
 
 
+def without(text: str, key: str) -> str:
+    r"""A declaration without one key."""
+    return str(Levels({k: v for k, v in parse(text).items() if k != key}))
+
+
 def _raise_mixed(
     first: str, other: str, set_name: Callable[[int], str], index: int
 ) -> None:
-    differ = sorted(parse(first).items() ^ parse(other).items())
+    has = [set(text.split()) for text in (first, other)]
+    only = [
+        f'only {name} has {", ".join(sorted(mine - theirs))}'
+        for name, mine, theirs in (
+            (set_name(0), has[0], has[1]),
+            (set_name(index), has[1], has[0]),
+        )
+        if mine - theirs
+    ]
     raise ValueError(
-        f'{set_name(0)} and {set_name(index)} of the batch differ in '
-        f'{sorted({key for key, _ in differ})}: the sets of a batch need the '
-        f"same keys on the same levels (PyG's batching keeps only the keys "
-        f'of the first)'
+        f'The sets of a batch need the same keys on the same levels, but '
+        f"{' and '.join(only)}. (PyG's batching keeps only the keys of the "
+        f'first set)'
     )

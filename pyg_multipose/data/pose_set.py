@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
@@ -11,23 +12,17 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
+from pyg_multipose.data import files, receptors
+from pyg_multipose.data.checks import check_keys
 from pyg_multipose.data.layout import Layout
 from pyg_multipose.data.levels import (
-    BOOKKEEPING,
-    COUNTS,
     Level,
     Levels,
     level_by_name,
+    parse,
+    without,
 )
-from pyg_multipose.data.tables import (
-    check_keys,
-    joined,
-    pose_values,
-    relation_tables,
-)
-
-_FORMAT = 'pyg_multipose.PoseSet'
-_VERSION = 1
+from pyg_multipose.data.tables import joined
 
 
 class PoseSet(Data):
@@ -38,8 +33,9 @@ class PoseSet(Data):
     A set without a receptor holds whole graphs (:meth:`from_poses`), a set
     with one holds it once, together with the edges within it
     (:meth:`from_complex`); the complex of a pose is composed on demand.
-    Both batch with :class:`torch_geometric.loader.DataLoader`, and every
-    transform that works on :obj:`pos` or :obj:`x` works on all poses at once.
+    Both batch with :class:`torch_geometric.loader.DataLoader` (all sets of a
+    batch need the same keys), and every transform that works on :obj:`pos` or
+    :obj:`x` works on all poses at once.
 
     Besides the data, a set stores its counts: :obj:`receptor_size` (atoms of
     the receptor), :obj:`pose_size` (atoms of each pose) and :obj:`set_size`
@@ -111,7 +107,14 @@ class PoseSet(Data):
         Raises:
             ValueError: As :meth:`from_poses`.
         """
-        return cls._build(receptor, ligands, y, name, pose_attrs, receptor_name)
+        if receptor is None:
+            raise ValueError(
+                'The receptor is None; sets without one are made by '
+                'PoseSet.from_poses'
+            )
+        return cls._build(
+            receptor, ligands, y, name, pose_attrs, receptor_name
+        )
 
     # Counts ##################################################################
 
@@ -204,25 +207,21 @@ class PoseSet(Data):
                 f"Unknown level '{level}' of '{key}'; choose among "
                 f'{list(get_args(Level))}'
             )
-        check_keys([key], Layout(self).set_name(0))
+        check_keys([key], f"set '{self.get('name', '')}'")
+        _check_free(key)
         by_name = level_by_name(key)
         if by_name not in (None, level):
             raise ValueError(
                 f"'{key}' is on level '{by_name}' by its name, got '{level}'; "
                 f'choose another name'
             )
-        before = self._store.get(key), self['levels']
-        levels = dict(Levels.of(self))
-        self['levels'] = str(Levels({**levels, key: level}))
-        self[key] = value
-        try:
-            Layout(self)
-        except ValueError:
-            self['levels'] = before[1]
-            del self[key]
-            if before[0] is not None:
-                self[key] = before[0]
-            raise
+        if isinstance(value, int | float):
+            value = torch.tensor([value])
+        out = copy.copy(self)
+        out['levels'] = str(Levels({**parse(self['levels']), key: level}))
+        out[key] = value
+        Layout(out)  # checks that the value fits
+        self['levels'], self[key] = out['levels'], value
         return self
 
     # Sets of a batch #########################################################
@@ -239,36 +238,10 @@ class PoseSet(Data):
             ValueError: If one :obj:`receptor_name` has two contents.
         """
         layout = Layout(self)
-        tables = self._tables(layout)
-        seen: dict[tuple[Any, ...], list[int]] = {}
-        contents: dict[int, dict[str, Tensor]] = {}
-        groups: list[int] = []
-        for index in range(layout.num_sets):
-            if layout.receptor_size[index] == 0:
-                groups.append(-1)
-                continue
-            graph = layout.compose_receptor(tables, index)
-            content = {
-                key: value
-                for key, value in graph.to_dict().items()
-                if isinstance(value, Tensor) and key not in BOOKKEEPING
-            }
-            bucket = tuple(
-                (key, tuple(value.shape), float(value.double().sum()))
-                for key, value in sorted(content.items())
-            )
-            for first in seen.setdefault(bucket, []):
-                if all(
-                    torch.equal(value, contents[first][key])
-                    for key, value in content.items()
-                ):
-                    groups.append(first)
-                    break
-            else:
-                seen[bucket].append(index)
-                contents[index] = content
-                groups.append(index)
-        self._check_receptor_names(groups, layout)
+        groups = receptors.groups(layout, self._tables(layout))
+        names = self.get('receptor_name', '')
+        names = names if isinstance(names, list) else [names]
+        receptors.check_names(names, groups, layout)
         return torch.tensor(groups)
 
     # Files ###################################################################
@@ -279,11 +252,10 @@ class PoseSet(Data):
         Args:
             path: The file; :meth:`load` reads it back.
         """
-        if isinstance(self, Batch):
-            sets = [item.to_dict() for item in self.to_data_list()]
-        else:
-            sets = [self.to_dict()]
-        torch.save({'format': _FORMAT, 'version': _VERSION, 'sets': sets}, path)
+        is_batch = isinstance(self, Batch)
+        files.write(
+            self.to_data_list() if is_batch else [self], is_batch, path
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PoseSet:
@@ -295,16 +267,11 @@ class PoseSet(Data):
         Raises:
             ValueError: If the file is something else, or from a newer version.
         """
-        content = torch.load(path, weights_only=True)
-        if not isinstance(content, dict) or content.get('format') != _FORMAT:
-            raise ValueError(f"'{path}' is not a file of pose sets")
-        if content['version'] > _VERSION:
-            raise ValueError(
-                f"'{path}' has version {content['version']}, but this release "
-                f'reads up to {_VERSION}; upgrade pyg_multipose'
-            )
-        sets = [cls.from_dict(item) for item in content['sets']]
-        return sets[0] if len(sets) == 1 else Batch.from_data_list(sets)
+        values, is_batch = files.read(path)
+        sets = [cls.from_dict(of_set) for of_set in values]
+        for pose_set in sets:
+            Layout(pose_set)  # checks that all fits together
+        return Batch.from_data_list(sets) if is_batch else sets[0]
 
     # PyG #####################################################################
 
@@ -318,6 +285,19 @@ class PoseSet(Data):
     ) -> Any:
         return -1 if key in ('edge_index', 'bond_index') else 0
 
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        self._undeclare(key)
+
+    def __delattr__(self, key: str) -> None:
+        super().__delattr__(key)
+        self._undeclare(key)
+
+    def __repr__(self) -> str:
+        shown = copy.copy(self)
+        del shown['levels']
+        return super(PoseSet, shown).__repr__()
+
     def is_node_attr(self, key: str) -> bool:
         r"""Whether a key belongs to atoms, by declaration."""
         return key == 'batch' or Levels.of(self).get(key) == 'node'
@@ -329,63 +309,20 @@ class PoseSet(Data):
     # Inside ##################################################################
 
     @classmethod
-    def _build(
-        cls,
-        receptor: Data | None,
-        poses: Sequence[Data],
-        y: float | Tensor | None,
-        name: str | None,
-        pose_attrs: Iterable[str],
-        receptor_name: str | None,
-    ) -> PoseSet:
-        called = f"set '{name}'" if name else 'the set'
-        if isinstance(poses, Data):
-            raise ValueError(
-                f'{called}: expected a list of Data, one per pose, got a '
-                f'single {type(poses).__name__}'
-            )
-        poses = list(poses)
-        attrs = (pose_attrs,) if isinstance(pose_attrs, str) else pose_attrs
-        attrs = tuple(attrs)
-        if not poses:
-            raise ValueError(
-                f'{called} has no poses; a set needs at least one. Leave '
-                f'compounds without poses out of the dataset'
-            )
-        parts = poses if receptor is None else [receptor, *poses]
-        size, node = joined(parts, attrs, receptor is not None, called)
-        if receptor is not None:
-            repeats = torch.tensor([size[0], sum(size[1:])])
-            device = next(iter(node.values())).device if node else None
-            node['is_ligand'] = torch.repeat_interleave(
-                torch.tensor([False, True]), repeats
-            ).to(device)
+    def _build(cls, *args: Any) -> PoseSet:
         out = cls()
-        levels: dict[str, Level] = {}
-        for key, value in node.items():
-            out[key], levels[key] = value, 'node'
-        relations = relation_tables(parts, size, receptor is not None, called)
-        for key, value in relations.items():
+        for key, value in joined(*args).items():
+            _check_free(key)
             out[key] = value
-            levels[key] = level_by_name(key)  # type: ignore[assignment]
-        for key in attrs:
-            out[key] = pose_values(poses, key, called)
-            levels[key] = 'pose'
-        if y is not None:
-            out['y'], levels['y'] = _label(y, called), 'set'
-        out['name'] = name or ''
-        out['receptor_name'] = receptor_name or ''
-        levels.update(name='set', receptor_name='set')
-        if not node:
-            out._store.num_nodes = sum(size)
-        has_receptor = int(receptor is not None)
-        counts = (size[:has_receptor] or [0], size[has_receptor:], [len(poses)])
-        device = next((v.device for v in node.values()), None)
-        for key, count in zip(COUNTS, counts, strict=True):
-            out[key] = torch.tensor(count, dtype=torch.long, device=device)
-        out['levels'] = str(Levels(levels))
-        Layout(out)  # checks edges
         return out
+
+    def _undeclare(self, key: str) -> None:
+        """Forgets the level of a deleted key, so that sets compare equal."""
+        levels = self._store.get('levels')
+        if isinstance(levels, str):
+            self['levels'] = without(levels, key)
+        elif levels is not None:
+            self['levels'] = [without(of_set, key) for of_set in levels]
 
     def _tables(self, layout: Layout) -> dict[str, Any]:
         return {key: self[key] for key in layout.levels}
@@ -433,36 +370,13 @@ class PoseSet(Data):
                 f'{self.num_graphs}; take batch[i] first'
             )
 
-    def _check_receptor_names(self, groups: list[int], layout: Layout) -> None:
-        names = self['receptor_name']
-        names = [names] if isinstance(names, str) else names
-        group_of: dict[str, int] = {}
-        for index, (name, group) in enumerate(
-            zip(names, groups, strict=False)
-        ):
-            if not name or group < 0:
-                continue
-            first = group_of.setdefault(name, group)
-            if first != group:
-                raise ValueError(
-                    f"{layout.set_name(first)} and {layout.set_name(index)} "
-                    f"both call their receptor '{name}', but the two differ. "
-                    f'Use one name for one content'
-                )
 
-
-def _label(y: float | Tensor, called: str) -> Tensor:
-    label = torch.as_tensor(y)
-    if not label.is_floating_point():
-        label = label.to(torch.get_default_dtype())
-    if label.dim() == 0:
-        label = label.view(1)
-    if label.size(0) != 1 or label.dim() > 2:
+def _check_free(key: str) -> None:
+    """Refuses keys that a pose set could not be asked for."""
+    if hasattr(PoseSet, key) and not hasattr(Data, key):
         raise ValueError(
-            f"{called}: 'y' is the label of the whole set, of shape [1] or "
-            f'[1, F], got {list(label.shape)}'
+            f"A pose set has '{key}' of its own; rename the key '{key}'"
         )
-    return label
 
 
 # PyG loads data sets with ``weights_only=True`` if it knows their classes.

@@ -1,242 +1,276 @@
-"""Checks the graphs of a pose set and joins them into its tables."""
+"""The tables of a pose set, joined from a receptor and poses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch, Data
-from torch_geometric.utils import is_sparse
+from torch_geometric import EdgeIndex, Index
+from torch_geometric.data import Data
 
-from pyg_multipose.data.levels import BOOKKEEPING, RELATIONS, level_by_name
+from pyg_multipose.data.checks import (
+    check_finite,
+    check_index,
+    check_keys,
+    check_like,
+    check_part,
+    check_rows,
+    check_same_keys,
+)
+from pyg_multipose.data.levels import (
+    COUNTS,
+    RELATIONS,
+    SIZED,
+    Level,
+    Levels,
+    level_by_name,
+)
 
 
-def check_keys(keys: Iterable[str], called: str) -> None:
-    r"""Refuses names that PyG's batching treats by rules of its own."""
-    indices = {f'{name}_index' for name in RELATIONS}
-    for key in keys:
-        if key in BOOKKEEPING and key != 'num_nodes':
-            raise ValueError(
-                f"{called}: the key '{key}' is used for bookkeeping; rename it"
-            )
-        if key in indices:
-            continue
-        if (
-            'index' in key
-            or 'batch' in key
-            or key in ('face', 'adj', 'adj_t')
-            or not key.isidentifier()
-        ):
-            raise ValueError(
-                f"{called}: PyG changes the values of keys such as '{key}' "
-                f"when it batches graphs (names with 'index', 'batch', "
-                f"'face', 'adj'), or it is no identifier; rename it"
-            )
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The receptor or a pose: how messages call it, its values and size."""
+
+    where: str
+    values: dict[str, Any]
+    size: int
 
 
 def joined(
-    parts: Sequence[Data],
-    pose_attrs: Sequence[str],
-    has_receptor: bool,
-    called: str,
-) -> tuple[list[int], dict[str, Tensor]]:
-    r"""Joins the atoms of the receptor (if any) and of all poses.
+    receptor: Data | None,
+    poses: Sequence[Data],
+    y: float | Tensor | None,
+    name: str | None,
+    pose_attrs: Iterable[str],
+    receptor_name: str | None,
+) -> dict[str, Any]:
+    r"""Checks the graphs of a set and joins them into its tables.
+
+    Args:
+        receptor: The receptor, if all poses share one.
+        poses: The poses; without a receptor, whole graphs.
+        y: The label of the set.
+        name: The name of the set.
+        pose_attrs: The keys with one value per pose.
+        receptor_name: The name of the receptor.
 
     Returns:
-        The number of atoms of each part, and the node tables.
+        All values of the set by key, counts and levels included.
     """
-    sizes: list[int] = []
-    tables: dict[str, list[Tensor]] = {}
-    for number, part in enumerate(parts):
-        where = part_name(number, has_receptor, called)
-        if not isinstance(part, Data) or isinstance(part, Batch):
+    for text in (name, receptor_name):
+        if text is not None and not isinstance(text, str):
             raise ValueError(
-                f'{where}: expected a torch_geometric Data, got '
-                f'{type(part).__name__}'
+                f'The name of a set or a receptor is a string, got {text!r}'
             )
-        keys = list(part.keys())
-        check_keys(keys, where)
-        if 'y' in keys:
-            raise ValueError(
-                f"{where} has a label 'y', but the label belongs to the set: "
-                f'pass y=... and remove it from the poses'
+    called = f"set '{name}'" if name else 'the set'
+    if isinstance(poses, Data):
+        raise ValueError(
+            f'{called}: expected a list of Data, one per pose, got a single '
+            f'{type(poses).__name__}'
+        )
+    attrs = [pose_attrs] if isinstance(pose_attrs, str) else list(pose_attrs)
+    check_keys(attrs, called)
+    ligands = [
+        _part(pose, attrs, f'{called}, pose {number}')
+        for number, pose in enumerate(poses)
+    ]
+    if not ligands:
+        raise ValueError(
+            f'{called} has no poses; a set needs at least one. Leave '
+            f'compounds without poses out of the dataset'
+        )
+    for ligand in ligands:
+        if not ligand.size:
+            raise ValueError(f'{ligand.where} has no atoms')
+    fixed: list[_Part] = []
+    if receptor is not None:
+        fixed = [_part(receptor, attrs, f'{called}, receptor')]
+        for part in (*fixed, *ligands):
+            part.values['is_ligand'] = torch.full(
+                (part.size,),
+                part is not fixed[0],
+                device=_device(part.values),
             )
-        size = part.num_nodes
-        if not size and not (has_receptor and number == 0):
-            raise ValueError(f'{where} has no atoms')
-        sizes.append(int(size or 0))
-        node_keys = [
-            key
-            for key in keys
-            if key not in pose_attrs
-            and key not in ('num_nodes', 'is_ligand' if has_receptor else '')
-            and level_by_name(key) not in RELATIONS
-        ]
-        if number == 0:
-            tables = {key: [] for key in node_keys}
-        missing = set(tables) ^ set(node_keys)
-        if missing:
-            first = part_name(0, has_receptor, called)
-            raise ValueError(
-                f'{where} and {first} differ in {sorted(missing)}: all need '
-                f'the same keys. Name those with one value per pose in '
-                f'pose_attrs'
-            )
-        for key in node_keys:
-            value = part[key]
-            _check_rows(value, sizes[-1], 'atoms', key, where)
-            _check_like(value, tables[key], key, where)
-            tables[key].append(value)
-        _check_finite(part, where)
-    return sizes, {key: torch.cat(values) for key, values in tables.items()}
 
-
-def relation_tables(
-    parts: Sequence[Data],
-    sizes: Sequence[int],
-    has_receptor: bool,
-    called: str,
-) -> dict[str, Tensor]:
-    r"""Joins edges and bonds; a part may have none while others have some."""
-    out: dict[str, Tensor] = {}
+    out: dict[str, Any] = _node_tables([*fixed, *ligands], attrs)
+    levels: dict[str, Level] = dict.fromkeys(out, 'node')
     for relation in RELATIONS:
-        keys: dict[str, list[Tensor]] = {}
-        for part in parts:
-            for key in part.keys():
-                if key.startswith(f'{relation}_'):
-                    keys.setdefault(key, [])
-        if not keys:
-            continue
-        index = f'{relation}_index'
-        if index not in keys:
-            raise ValueError(
-                f"{called}: {sorted(keys)} describe the rows of '{index}', "
-                f'which no pose has'
-            )
-        shift = 0
-        for number, part in enumerate(parts):
-            where = part_name(number, has_receptor, called)
-            have = [key for key in keys if key in part]
-            if have and len(have) != len(keys):
-                raise ValueError(
-                    f'{where} has {have}, but other parts of the set have '
-                    f'{list(keys)}: give all or none'
-                )
-            if have:
-                ends = part[index]
-                _check_index(ends, sizes[number], index, where)
-                keys[index].append(ends + shift)
-                for key in have:
-                    if key == index:
-                        continue
-                    _check_rows(part[key], ends.size(1), 'rows', key, where)
-                    _check_like(part[key], keys[key], key, where)
-                    keys[key].append(part[key])
-            shift += sizes[number]
-        for key, values in keys.items():
-            out[key] = torch.cat(values, dim=-1 if key == index else 0)
+        tables = _relation_tables(fixed, ligands, relation)
+        out.update(tables)
+        levels.update(dict.fromkeys(tables, relation))
+    for key in attrs:
+        out[key], levels[key] = _pose_values(ligands, key), 'pose'
+    if y is not None:
+        out['y'] = _label(y, called)
+    out['name'], out['receptor_name'] = name or '', receptor_name or ''
+    levels.update({key: 'set' for key in out if key not in levels})
+
+    size = [part.size for part in ligands]
+    counts = (sum(part.size for part in fixed), size, len(ligands))
+    device = _device(out)
+    for key, count in zip(COUNTS, counts, strict=True):
+        out[key] = torch.tensor(count, device=device).view(-1)
+    if not any(key in out for key in SIZED):
+        out['num_nodes'] = sum(part.size for part in (*fixed, *ligands))
+    out['levels'] = str(Levels(levels))
     return out
 
 
-def pose_values(poses: Sequence[Data], key: str, called: str) -> Any:
-    r"""Collects an attribute that has one value per pose."""
-    check_keys([key], called)
+def _part(data: Any, attrs: Sequence[str], where: str) -> _Part:
+    check_part(data, where)
+    values = {key: _plain(value) for key, value in data.stores[0].items()}
+    size = values.pop('num_nodes', None)
+    if size is None:
+        known = (values.get(key) for key in (*SIZED, 'z'))
+        others = (values[key] for key in _node_keys(values, attrs))
+        size = next(
+            (
+                value.size(0)
+                for value in (*known, *others)
+                if isinstance(value, Tensor) and value.dim()
+            ),
+            None,
+        )
+    if size is None:
+        raise ValueError(
+            f'{where} does not tell how many atoms it has; it needs x, z, '
+            f'pos or num_nodes, got {list(values)}'
+        )
+    return _Part(where, values, int(size))
+
+
+def _node_keys(values: Iterable[str], attrs: Sequence[str]) -> list[str]:
+    return [
+        key
+        for key in values
+        if key not in attrs and level_by_name(key) in (None, 'node')
+    ]
+
+
+def _node_tables(
+    parts: Sequence[_Part], attrs: Sequence[str]
+) -> dict[str, Tensor]:
+    """The atoms of the receptor (if any) and of all poses."""
+    keys = _node_keys(parts[0].values, attrs)
+    for part in parts:
+        got = _node_keys(part.values, attrs)
+        check_same_keys(got, keys, part.where, parts[0].where)
+        for key in keys:
+            check_rows(part.values[key], part.size, 'atom', key, part.where)
+            check_like(part.values[key], parts[0].values[key], key, part.where)
+    out = {
+        key: torch.cat([part.values[key] for part in parts]) for key in keys
+    }
+    if 'pos' in out and not bool(out['pos'].isfinite().all()):
+        for part in parts:
+            check_finite(part.values['pos'], part.where)
+    return out
+
+
+def _relation_tables(
+    fixed: Sequence[_Part], ligands: Sequence[_Part], relation: str
+) -> dict[str, Tensor]:
+    """Edges or bonds; a receptor may have none while the poses have some."""
+    index = f'{relation}_index'
+    tables: dict[str, list[Tensor]] = {}
+    first: _Part | None = None
+    shift = 0
+    for part in (*fixed, *ligands):
+        keys = [key for key in part.values if level_by_name(key) == relation]
+        if keys and index not in keys:
+            raise ValueError(
+                f"{part.where}: {keys} describe the rows of '{index}', which "
+                f'it does not have'
+            )
+        if part not in fixed:
+            like = ligands[0].values
+            check_same_keys(
+                keys,
+                [key for key in like if level_by_name(key) == relation],
+                part.where,
+                ligands[0].where,
+            )
+        if keys and first is None:
+            first, tables = part, {key: [] for key in keys}
+        if keys and first is not None:
+            check_same_keys(keys, tables, part.where, first.where)
+            ends = part.values[index]
+            check_index(ends, part.size, index, part.where)
+            for key in keys:
+                value = part.values[key]
+                if key == index:
+                    value = ends + shift
+                else:
+                    check_rows(value, ends.size(1), relation, key, part.where)
+                    check_like(value, first.values[key], key, part.where)
+                tables[key].append(value)
+        shift += part.size
+    return {
+        key: torch.cat(values, dim=-1 if key == index else 0)
+        for key, values in tables.items()
+    }
+
+
+def _pose_values(ligands: Sequence[_Part], key: str) -> list[str] | Tensor:
+    """An attribute that has one value per pose."""
     if level_by_name(key) is not None:
         raise ValueError(
-            f"{called}: '{key}' is on level '{level_by_name(key)}' by its "
-            f'name and cannot be a pose attribute; rename it'
+            f"'{key}' is on level '{level_by_name(key)}' by its name and "
+            f'cannot be a pose attribute; rename it'
         )
     values: list[Any] = []
-    for number, pose in enumerate(poses):
-        where = part_name(number, False, called)
-        if key not in pose:
+    for part in ligands:
+        if key not in part.values:
             raise ValueError(
-                f"{where} has no '{key}', which pose_attrs names; got "
-                f'{list(pose.keys())}'
+                f"{part.where} has no '{key}', which pose_attrs names; got "
+                f'{list(part.values)}'
             )
-        value = pose[key]
+        value = part.values[key]
+        if isinstance(value, str) != isinstance(ligands[0].values[key], str):
+            raise ValueError(
+                f"{part.where}: '{key}' is {value!r}, but a pose before it "
+                f'has {ligands[0].values[key]!r}; expected a string in all '
+                f'poses or in none'
+            )
         if not isinstance(value, str):
-            value = torch.as_tensor(value)
-            value = value.view(1) if value.dim() == 0 else value
-            _check_rows(value, 1, 'row', key, where)
-            tensors = [v for v in values if isinstance(v, Tensor)]
-            _check_like(value, tensors, key, where)
+            value = _tensor(value)
+            check_rows(value, 1, 'pose', key, part.where)
+            check_like(value, values[0] if values else value, key, part.where)
         values.append(value)
-    text = sum(isinstance(value, str) for value in values)
-    if text == len(values):
-        return values
-    if text:
+    return values if isinstance(values[0], str) else torch.cat(values)
+
+
+def _label(y: Any, called: str) -> Tensor:
+    label = _tensor(y)
+    if isinstance(label, Tensor) and not label.is_floating_point():
+        label = label.to(torch.get_default_dtype())
+    shape = list(label.shape) if isinstance(label, Tensor) else repr(y)
+    if shape not in ([1], [1, label.shape[-1]]):
         raise ValueError(
-            f"{called}: '{key}' is a string in {text} of {len(values)} poses "
-            f'and a number in the others'
+            f"{called}: 'y' is the label of the whole set, a number or a "
+            f'tensor of shape [1] or [1, F], got {shape}'
         )
-    return torch.cat(values)
+    return label
 
 
-def part_name(number: int, has_receptor: bool, called: str) -> str:
-    r"""How messages call the receptor or a pose of a set."""
-    if has_receptor and number == 0:
-        return f'{called}, receptor'
-    return f'{called}, pose {number - int(has_receptor)}'
+def _tensor(value: Any) -> Any:
+    """A number as a tensor of shape [1]; what is no number, as it is."""
+    if not isinstance(value, Tensor):
+        try:
+            value = torch.as_tensor(value)
+        except (TypeError, ValueError, RuntimeError):
+            return value
+    return value.view(1) if value.dim() == 0 else value
 
 
-def _check_rows(
-    value: Any, expected: int, what: str, key: str, where: str
-) -> None:
-    if not isinstance(value, Tensor) or is_sparse(value):
-        raise ValueError(
-            f"{where}: '{key}' is a {type(value).__name__}, expected a dense "
-            f'tensor with {expected} rows. Name it in pose_attrs if it is one '
-            f'value per pose, or remove it'
-        )
-    got = value.size(0) if value.dim() else 0
-    if got != expected:
-        raise ValueError(
-            f"{where}: '{key}' has shape {list(value.shape)}, expected "
-            f'{expected} {what}. Name it in pose_attrs if it is one value per '
-            f"pose; begin its name with 'edge_' or 'bond_' if it is one per "
-            f'edge or bond'
-        )
+def _plain(value: Any) -> Any:
+    """A set holds plain tensors, not PyG's kinds of an index."""
+    return value.as_tensor() if isinstance(value, EdgeIndex | Index) else value
 
 
-def _check_like(
-    value: Tensor, others: Sequence[Tensor], key: str, where: str
-) -> None:
-    if not others:
-        return
-    for what, got, expected in (
-        ('dtype', value.dtype, others[0].dtype),
-        ('feature shape', list(value.shape[1:]), list(others[0].shape[1:])),
-        ('device', value.device, others[0].device),
-    ):
-        if got != expected:
-            raise ValueError(
-                f"{where}: '{key}' has {what} {got}, but the part before it "
-                f'{expected}; all poses of a set need the same'
-            )
-
-
-def _check_index(ends: Any, size: int, key: str, where: str) -> None:
-    if not isinstance(ends, Tensor) or ends.dim() != 2 or ends.size(0) != 2:
-        got = list(ends.shape) if isinstance(ends, Tensor) else type(ends)
-        raise ValueError(
-            f"{where}: '{key}' has shape {got}, expected [2, num_rows]"
-        )
-    if ends.numel() and (int(ends.min()) < 0 or int(ends.max()) >= size):
-        raise ValueError(
-            f"{where}: '{key}' holds atoms {int(ends.min())} to "
-            f'{int(ends.max())}, but there are {size} (0 to {size - 1})'
-        )
-
-
-def _check_finite(part: Data, where: str) -> None:
-    pos = part.get('pos')
-    if isinstance(pos, Tensor) and not bool(pos.isfinite().all()):
-        bad = (~pos.isfinite()).reshape(len(pos), -1).any(dim=1)
-        raise ValueError(
-            f"{where}: 'pos' of atom {int(bad.nonzero()[0])} is "
-            f'{pos[int(bad.nonzero()[0])].tolist()}, expected finite '
-            f'coordinates in Angstrom. Drop the pose'
-        )
+def _device(values: dict[str, Any]) -> torch.device | None:
+    tensors = (value for value in values.values() if torch.is_tensor(value))
+    return next((value.device for value in tensors), None)

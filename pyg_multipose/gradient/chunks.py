@@ -37,7 +37,8 @@ def split(
     """
     if max_nodes is None:
         max_nodes = NODES_ON_CPU if device.type == 'cpu' else NODES_ON_GPU
-    chosen = np.arange(layout.num_poses) if poses is None else np.asarray(poses)
+    every = np.arange(layout.num_poses)
+    chosen = every if poses is None else np.asarray(poses, dtype=np.int64)
     size = layout.nodes_per_pose[chosen]
     sets = layout.set_of_pose[chosen]
     chunks: list[np.ndarray] = []

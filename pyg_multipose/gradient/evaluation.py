@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -185,32 +185,19 @@ class Evaluation:
         Args:
             predictions: Those of all poses, in order.
         """
-        finite = predictions.detach().isfinite()
-        if finite.dim() > 1:
-            finite = finite.all(dim=1)
-        if bool(finite.all()):
+        self.finite = finite_rows(predictions)
+        if self.finite.all():
             return
-        self.finite = finite.cpu().numpy()
         bad = (~self.finite).nonzero()[0]
         name = self.layout.pose_name
         if self.nonfinite == 'raise':
-            raise ValueError(
-                f'The prediction of {name(bad[0])} is '
-                f'{predictions[int(bad[0])].tolist()}, expected a finite '
-                f'number ({len(bad)} of {self.layout.num_poses} poses are '
-                f"not). Look at the pose, or leave such poses out by "
-                f"nonfinite='mask'"
-            )
+            self.refuse(predictions, np.arange(self.layout.num_poses))
         left = np.bincount(
             self.layout.set_of_pose[self.finite],
             minlength=self.layout.num_sets,
         )
         if (left == 0).any():
-            index = int((left == 0).nonzero()[0][0])
-            raise ValueError(
-                f'No pose of {self.layout.set_name(index)} has a finite '
-                f'prediction, so there is nothing to combine'
-            )
+            self.refuse_empty(int((left == 0).nonzero()[0][0]))
         for poses in self.chunks:
             mixed = self.finite[poses].any() and not self.finite[poses].all()
             if mixed and self.replay.whole_chunks:
@@ -224,6 +211,34 @@ class Evaluation:
             f'{", ".join(name(pose) for pose in bad[:5])}'
             f'{", ..." if len(bad) > 5 else ""}',
             stacklevel=2,
+        )
+
+    def refuse(self, predictions: Tensor, poses: Sequence[int]) -> None:
+        r"""Raises if a prediction is not finite.
+
+        Args:
+            predictions: Some predictions.
+            poses: The numbers of their poses.
+        """
+        bad = (~finite_rows(predictions)).nonzero()[0]
+        if len(bad):
+            raise ValueError(
+                f'The prediction of {self.layout.pose_name(poses[bad[0]])} is '
+                f'{predictions[int(bad[0])].tolist()}, expected a finite '
+                f'number ({len(bad)} of {len(poses)} poses looked at are '
+                f'not). Look at the pose, or leave such poses out by '
+                f"nonfinite='mask'"
+            )
+
+    def refuse_empty(self, index: int) -> NoReturn:
+        r"""Raises, since a set has nothing to combine.
+
+        Args:
+            index: Number of the set.
+        """
+        raise ValueError(
+            f'No pose of {self.layout.set_name(index)} has a finite '
+            f'prediction, so there is nothing to combine'
         )
 
     def _probed(self, poses: Sequence[int]) -> Tensor:
@@ -280,6 +295,18 @@ class Evaluation:
             graphs = self.layout.compose(tables, poses)
         leaves = {key: graphs[key].requires_grad_() for key in keys}
         return graphs, leaves
+
+
+def finite_rows(predictions: Tensor) -> np.ndarray:
+    r"""Which poses have a finite prediction.
+
+    Args:
+        predictions: One row per pose.
+    """
+    finite = predictions.detach().isfinite()
+    if finite.dim() > 1:
+        finite = finite.all(dim=1)
+    return finite.cpu().numpy()
 
 
 def joined(predictions: Sequence[Tensor]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -45,10 +46,10 @@ class Replay:
         ]
         self._start = self._random_state()
         self._draws: dict[int, tuple[Tensor, Tensor | None]] = {}
+        coupling = [m for m, _ in self._training if _couples(m)]
         #: Whether a pose's prediction may depend on its chunk.
-        self.couples = any(
-            _couples(module) for module, _ in self._training
-        )
+        self.couples = bool(coupling)
+        self._coupling = type(coupling[0]).__name__ if coupling else ''
 
     @property
     def draws(self) -> bool:
@@ -64,6 +65,21 @@ class Replay:
     def half_autocast(self) -> bool:
         r"""Whether the model runs under fp16 autocast."""
         return any(on and dtype == torch.float16 for _, dtype, on, _ in self._autocast)
+
+    def warn(self, num_chunks: int) -> None:
+        r"""Says so if statistics are those of chunks, not of the batch.
+
+        Args:
+            num_chunks: Into how many chunks the batch is cut.
+        """
+        if self.couples and num_chunks > 1:
+            warnings.warn(
+                f'{self._coupling} takes its statistics over each of '
+                f'{num_chunks} chunks, not over the batch. Put it into eval '
+                f'mode, raise max_nodes_per_chunk, or use a normalisation '
+                f'per graph',
+                stacklevel=2,
+            )
 
     @contextmanager
     def first_pass(self) -> Iterator[None]:

@@ -68,6 +68,7 @@ class Store(torch.autograd.Function):
                 for row, _ in enumerate(poses):
                     _add(stored, _gradients(out, row, len(poses), wanted))
                 evaluation.counts.backward += len(poses)
+            evaluation.screen(joined(predictions))
         ctx.needed = needed
         ctx.used = [any(g is not None for g in grads) for grads in stored]
         stacked = [

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.gradient.accumulator import Accumulator
-from pyg_multipose.gradient.evaluation import Evaluation, joined
+from pyg_multipose.gradient.evaluation import Evaluation, finite_rows, joined
 from pyg_multipose.gradient.recompute import refuse_double_backward
 from pyg_multipose.gradient.slots import aliases
 
@@ -94,13 +94,15 @@ class Stream(torch.autograd.Function):
                     if number == 0:
                         evaluation.check_closure(out, leaves)
                     predictions.append(out.detach())
-                    finite = out.detach().isfinite().cpu().numpy()
+                    finite = finite_rows(out)
                     if not finite.all():
-                        if evaluation.nonfinite == 'raise' or not finite.any():
-                            continue  # screened below
+                        if evaluation.nonfinite == 'raise':
+                            evaluation.refuse(out, poses)
+                        if not finite.any():
+                            continue
                         out = evaluation.predict(poses[finite])
                     evaluation.counts.backward += one.absorb(out)
-                combined.append(one.running.value())
+                combined.append(one.value(evaluation, index))
                 sums.append(one.totals())
             evaluation.screen(joined(predictions))
         flat = [total for of_set in sums for total in of_set]
@@ -158,9 +160,17 @@ class _OneSet:
         self._sums = Accumulator(leaves)
         self._tolerance = tolerance
         self._dropped: Tensor | float = 0.0
+        self._absorbed = False
+
+    def value(self, evaluation: Evaluation, index: int) -> Tensor:
+        """The combined prediction."""
+        if not self._absorbed:
+            evaluation.refuse_empty(index)
+        return self.running.value()
 
     def absorb(self, out: Tensor) -> int:
         """Adds a chunk; returns how many poses got a backward pass."""
+        self._absorbed = True
         wide = torch.promote_types(out.dtype, torch.float32)
         rescale, weights = self.running.update(out.detach().to(wide))
         self._sums.scale(rescale)

@@ -148,6 +148,7 @@ class MultiPoseReadout(nn.Module):
         """
         plan, evaluation = self._prepare(batch, return_poses)
         self.last_plan = plan
+        evaluation.replay.warn(plan.num_chunks)
         if plan.mode == 'stream':
             try:
                 combined, poses = stream(

@@ -1,0 +1,82 @@
+# On a fresh machine with Python and make: `make demo` or `make test`.
+# Everything is installed into .venv by pip, once.
+
+# What pip installs as torch, before anything else; options may follow, as in
+# TORCH='torch==2.13.0 --index-url URL'. A change of it installs torch anew.
+TORCH ?= torch==2.13.0
+# The Python that makes .venv.
+PYTHON ?= python3
+# The torch-scatter that `make scatter-test` compiles.
+SCATTER ?= torch-scatter==2.1.2
+
+VENV := .venv
+SCATTER_VENV := .venv-scatter
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check
+STAMPS := $(VENV)/.stamps
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs tutorials scatter-test clean distclean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s%s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "  variables: TORCH ($(TORCH)), PYTHON ($(PYTHON))"
+
+demo: $(STAMPS)/base ## train on the bundled dataset; tables and pictures in results/demo
+	$(RUN) -m pyg_multipose.demo
+
+test: $(STAMPS)/base ## run the tests
+	$(RUN) -m pytest
+
+lint: $(STAMPS)/base ## check style, formatting, types and docstrings
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+	$(RUN) -m flake8 pyg_multipose
+
+docs: $(STAMPS)/docs ## build the site into docs/_build/html; warnings are errors
+	$(RUN) -m sphinx -E -W --keep-going -q -b html docs docs/_build/html
+	@echo "the site: docs/_build/html/index.html"
+
+tutorials: $(STAMPS)/tutorials ## execute the notebooks; the results in build/tutorials
+	$(RUN) tutorials/execute.py build/tutorials
+
+scatter-test: $(STAMPS)/base ## run the combination and parity tests with torch-scatter (compiles it once)
+	.ci/scatter-env $(VENV) $(SCATTER_VENV) '$(SCATTER)'
+	$(SCATTER_VENV)/bin/python -m pytest tests/nn/combination tests/contracts
+
+clean: ## remove what was built, and caches
+	rm -rf build dist docs/_build docs/tutorials results
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find pyg_multipose tests docs tutorials -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## also remove the environments
+	rm -rf $(VENV) $(SCATTER_VENV)
+
+# A stamp is written last: an install that was interrupted is taken up again.
+# The stamp of torch holds the value of TORCH that it was installed for.
+ifneq ($(TORCH),$(shell cat $(STAMPS)/torch 2>/dev/null))
+.PHONY: $(STAMPS)/torch
+endif
+
+$(STAMPS)/torch:
+	$(RUN) -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	$(PIP) --version >/dev/null 2>&1 || $(RUN) -m ensurepip
+	if [ -e $@ ]; then $(PIP) uninstall --yes torch; fi
+	rm -rf $(STAMPS)
+	printf '%s\n' '$(TORCH)' | xargs $(PIP) install
+	mkdir -p $(STAMPS)
+	printf '%s\n' '$(TORCH)' > $@
+
+$(STAMPS)/base: $(STAMPS)/torch pyproject.toml
+	$(PIP) install --editable '.[dev,io,viz]'
+	touch $@
+
+$(STAMPS)/docs: $(STAMPS)/base
+	$(PIP) install --editable '.[docs]'
+	touch $@
+
+$(STAMPS)/tutorials: $(STAMPS)/base
+	$(PIP) install --editable '.[tutorials]'
+	touch $@

@@ -1,0 +1,199 @@
+"""What a graph must be like to become part of a pose set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+from torch_geometric.utils import is_sparse
+
+from pyg_multipose.data.levels import (
+    BOOKKEEPING,
+    COUNTS,
+    RELATIONS,
+    level_by_name,
+)
+
+#: In names of keys, and what PyG's batching and sets use them for.
+_WORDS = ('index', 'batch', 'ptr')
+_NAMES = ('face', 'adj', 'adj_t')
+
+
+def check_keys(keys: Iterable[str], where: str) -> None:
+    r"""Refuses names that PyG's batching treats by rules of its own.
+
+    Args:
+        keys: The names.
+        where: What has them, for messages.
+    """
+    for key in keys:
+        if key in BOOKKEEPING:
+            raise ValueError(
+                f"{where}: the key '{key}' is used for bookkeeping; rename it"
+            )
+        if key in [f'{name}_index' for name in RELATIONS]:
+            continue
+        if key in _NAMES or any(word in key for word in _WORDS):
+            raise ValueError(
+                f"{where}: PyG changes or drops the values of '{key}' when it "
+                f'batches graphs, by its name (names with {_WORDS}, and '
+                f'{_NAMES}); rename it'
+            )
+        if not key.isidentifier():
+            raise ValueError(
+                f"{where}: the key '{key}' is no Python identifier; rename it"
+            )
+
+
+def check_part(part: Any, where: str) -> None:
+    r"""Refuses what is no single graph, and keys that belong to the set.
+
+    Args:
+        part: The receptor or a pose.
+        where: What it is, for messages.
+    """
+    if (
+        not isinstance(part, Data)
+        or isinstance(part, Batch)
+        or COUNTS[1] in part
+    ):
+        raise ValueError(
+            f'{where}: expected a torch_geometric Data, got '
+            f'{type(part).__name__}'
+        )
+    keys = [key for key in part.stores[0] if key != 'num_nodes']
+    check_keys(keys, where)
+    for key in keys:
+        if level_by_name(key) == 'set':
+            raise ValueError(
+                f"{where} has '{key}', but there is one for the whole set: "
+                f'pass {key}=... and remove it from the poses'
+            )
+
+
+def check_finite(pos: Tensor, where: str) -> None:
+    r"""Refuses coordinates that are not finite.
+
+    Args:
+        pos: The positions of a receptor or a pose.
+        where: What it is, for messages.
+    """
+    bad = ~pos.isfinite().reshape(len(pos), -1).all(dim=1)
+    if bad.any():
+        atom = int(bad.nonzero()[0])
+        raise ValueError(
+            f"{where}: 'pos' of atom {atom} is {pos[atom].tolist()}, expected "
+            f'finite coordinates in Angstrom. Mend it or leave it out'
+        )
+
+
+def check_rows(
+    value: Any, expected: int, what: str, key: str, where: str
+) -> None:
+    r"""Refuses what is no dense tensor with one row for each of something.
+
+    Args:
+        value: What a graph holds.
+        expected: How many rows it must have.
+        what: What they describe, for messages.
+        key: Its name.
+        where: Which graph holds it, for messages.
+    """
+    advice = (
+        'Name it in pose_attrs if it is one value per pose'
+        if what != 'pose'
+        else 'A pose attribute is a number, a string or a tensor of shape [1] '
+        'or [1, F]'
+    )
+    if not isinstance(value, Tensor) or is_sparse(value):
+        raise ValueError(
+            f"{where}: '{key}' is a {type(value).__name__}, expected a dense "
+            f'tensor with one row per {what}. {advice}, or remove it'
+        )
+    got = value.size(0) if value.dim() else None
+    if got != expected:
+        level = level_by_name(key)
+        if what == 'atom' and level is None:
+            advice += (
+                "; begin its name with 'edge_' or 'bond_' if it is one per "
+                'edge or bond'
+            )
+        raise ValueError(
+            f"{where}: '{key}' has shape {list(value.shape)}, expected "
+            f'{expected} rows, one per {what}. {advice}'
+        )
+
+
+def check_same_keys(
+    got: Iterable[str], expected: Iterable[str], where: str, like: str
+) -> None:
+    r"""Refuses a part that has other keys than another one.
+
+    Args:
+        got: Its keys.
+        expected: Those of the other.
+        where: What has them, for messages.
+        like: What the other is, for messages.
+    """
+    extra, lacking = set(got) - set(expected), set(expected) - set(got)
+    if extra or lacking:
+        raise ValueError(
+            f'{where} and {like} need the same keys, but only the former has '
+            f'{sorted(extra)}, only the latter {sorted(lacking)}. Name those '
+            f'with one value per pose in pose_attrs'
+        )
+
+
+def check_like(value: Tensor, other: Tensor, key: str, where: str) -> None:
+    r"""Refuses rows that do not fit those of another part of the set.
+
+    Args:
+        value: The rows.
+        other: What they must be like.
+        key: Their name.
+        where: Which graph holds them, for messages.
+    """
+    for what, got, expected in (
+        ('dtype', value.dtype, other.dtype),
+        ('feature shape', list(value.shape[1:]), list(other.shape[1:])),
+        ('device', value.device, other.device),
+    ):
+        if got != expected:
+            raise ValueError(
+                f"{where}: '{key}' has {what} {got}, but the part before it "
+                f'{expected}; all parts of a set need the same'
+            )
+
+
+def check_index(ends: Any, size: int, key: str, where: str) -> None:
+    r"""Refuses what is no table of edges among some atoms.
+
+    Args:
+        ends: What a graph holds.
+        size: How many atoms it has.
+        key: Its name.
+        where: Which graph holds it, for messages.
+    """
+    if (
+        not isinstance(ends, Tensor)
+        or ends.dim() != 2
+        or ends.size(0) != 2
+        or ends.dtype != torch.long
+    ):
+        got = type(ends).__name__
+        if isinstance(ends, Tensor):
+            got = f'a tensor of shape {list(ends.shape)} and {ends.dtype}'
+        raise ValueError(
+            f"{where}: '{key}' is {got}, expected shape [2, num_rows] and "
+            f'torch.int64'
+        )
+    if ends.numel():
+        low, high = (int(end) for end in ends.aminmax())
+        if low < 0 or high >= size:
+            raise ValueError(
+                f"{where}: '{key}' holds atoms {low} to {high}, but there "
+                f'are {size} (0 to {size - 1})'
+            )

@@ -1,0 +1,79 @@
+"""Runs of consecutive rows of a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Runs:
+    r"""Where some runs of consecutive rows lie in a table.
+
+    Args:
+        start: First row of each run, shape :obj:`[num_runs]`.
+        size: Number of rows of each run, shape :obj:`[num_runs]`.
+    """
+
+    start: np.ndarray
+    size: np.ndarray
+
+    @classmethod
+    def tiling(cls, size: np.ndarray) -> Runs:
+        r"""The runs that follow one another from the first row on.
+
+        Args:
+            size: Number of rows of each run.
+        """
+        return cls(offsets(size)[:-1], size)
+
+    def __getitem__(self, index: np.ndarray) -> Runs:
+        return Runs(self.start[index], self.size[index])
+
+    def rows_of(self, run: int) -> slice:
+        r"""The rows of one run.
+
+        Args:
+            run: Its number.
+        """
+        start = int(self.start[run])
+        return slice(start, start + int(self.size[run]))
+
+    def rows(self) -> np.ndarray:
+        r"""The numbers of all rows, run by run."""
+        ptr = offsets(self.size)
+        return np.arange(ptr[-1]) + np.repeat(self.start - ptr[:-1], self.size)
+
+    def take(self, table: Tensor, dim: int = 0) -> Tensor:
+        r"""The rows of all runs, as a table of its own.
+
+        Args:
+            table: Where to take them from.
+            dim: The dimension that counts the rows. (default: :obj:`0`)
+        """
+        if table.requires_grad and torch.is_grad_enabled():
+            # The gradient of each slice would be as large as the table.
+            rows = torch.from_numpy(self.rows()).to(table.device)
+            return table.index_select(dim, rows)
+        starts, sizes = self.start.tolist(), self.size.tolist()
+        return torch.cat(
+            [
+                table.narrow(dim, start, size)
+                for start, size in zip(starts, sizes, strict=True)
+            ],
+            dim=dim,
+        )
+
+
+def offsets(size: np.ndarray) -> np.ndarray:
+    r"""Where runs of these sizes start, and where the last one ends.
+
+    Args:
+        size: Number of rows of each run.
+    """
+    ptr = np.zeros(len(size) + 1, dtype=np.int64)
+    np.cumsum(size, out=ptr[1:])
+    return ptr

@@ -1,0 +1,92 @@
+r"""The compounds of a split, with their pose sets ready for the network."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from pyg_multipose.data import PoseSet
+from pyg_multipose.datasets import MproMoonshot
+from pyg_multipose.demo.settings import Settings
+from pyg_multipose.transforms import RadiusGraph
+
+
+@dataclass(frozen=True)
+class Compounds:
+    r"""A split: pose sets with edges, and a column for every baseline."""
+
+    sets: list[PoseSet]
+    names: list[str]
+    pic50: np.ndarray
+    heavy_atoms: np.ndarray
+    vina_best: np.ndarray
+    num_poses: np.ndarray
+
+
+def pocket_residues(dataset: MproMoonshot, radius: float) -> Tensor:
+    r"""Numbers of the residues around the crystal ligand.
+
+    They are chosen by the crystal structure alone: no docked pose and no
+    label has a say.
+
+    Args:
+        dataset: Any split.
+        radius: Residues with an atom within so many Angstrom of an atom of
+            the crystal ligand are taken.
+    """
+    receptor = dataset.receptor
+    distance = torch.cdist(receptor.pos, dataset.crystal_ligand.pos)
+    return receptor.residue[(distance <= radius).any(dim=1)].unique()
+
+
+def cut(pose_set: PoseSet, residues: Tensor) -> PoseSet:
+    r"""The same poses in a receptor of fewer residues.
+
+    Args:
+        pose_set: A set of :class:`~pyg_multipose.datasets.MproMoonshot`.
+        residues: Numbers of the residues that stay.
+    """
+    receptor = pose_set.receptor
+    keep = torch.isin(receptor.residue, residues)
+    return PoseSet.from_complex(
+        Data(z=receptor.z[keep], pos=receptor.pos[keep]),
+        [
+            Data(
+                z=pose.z[pose.is_ligand],
+                pos=pose.pos[pose.is_ligand],
+                vina_score=pose.vina_score,
+            )
+            for pose in pose_set.to_poses()
+        ],
+        y=pose_set.y,
+        name=pose_set.name,
+        pose_attrs=['vina_score'],
+    )
+
+
+@functools.cache
+def load(split: str, settings: Settings) -> Compounds:
+    r"""The compounds of a split by date; edges are searched here, once.
+
+    Args:
+        split: :obj:`"train"`, :obj:`"valid"` or :obj:`"test"`.
+        settings: What the pocket is, and how far messages reach.
+    """
+    dataset = MproMoonshot(split, by='date')
+    if settings.max_sets is not None:
+        dataset = dataset[: settings.max_sets]
+    residues = pocket_residues(dataset, settings.pocket_radius)
+    connect = RadiusGraph(settings.cutoff)
+    return Compounds(
+        [connect(cut(pose_set, residues)) for pose_set in dataset],
+        dataset.names,
+        dataset.y.numpy().astype(float),
+        dataset.num_heavy_atoms.numpy().astype(float),
+        dataset.vina_best.numpy().astype(float),
+        dataset.num_poses.numpy(),
+    )

@@ -1,0 +1,183 @@
+r"""The base class of all combinations."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.nn.aggr import Aggregation
+from torch_geometric.utils import scatter
+
+from pyg_multipose.nn.combination.running import Running, widen
+
+
+class Combination(Aggregation):
+    r"""Combines the predictions of the poses of a set into one.
+
+    A :class:`torch_geometric.nn.aggr.Aggregation`, so it also serves as
+    :obj:`aggr` of any :class:`~torch_geometric.nn.conv.MessagePassing` layer.
+    It differs in what is safe for a prediction of a physical quantity: it is
+    computed and returned in float32 or wider whatever the precision of its
+    input, and a group without members is an error instead of zero.
+    (Where :meth:`torch.compile` rules out an error, such a group is NaN.)
+
+    A prediction that is NaN makes its own group NaN, and no other.
+
+    A subclass implements :meth:`combine`, for which plain differentiable
+    torch will do, and may offer a running form by :meth:`running` and
+    :attr:`has_running_form`.
+
+    Shapes:
+        - **input:** predictions :math:`(*, P, F)`, index vector :math:`(P)`
+          or boundaries :math:`(G + 1)`
+        - **output:** combined predictions :math:`(*, G, F)`
+    """
+
+    #: Whether :meth:`running` is implemented.
+    has_running_form: bool = False
+
+    def __call__(
+        self,
+        x: Tensor,
+        index: Tensor | None = None,
+        ptr: Tensor | None = None,
+        dim_size: int | None = None,
+        dim: int = -2,
+        **kwargs: Any,
+    ) -> Tensor:
+        r"""See :meth:`forward`."""
+        # PyG infers zero groups from zero rows, but one group was meant.
+        if index is None and ptr is None and dim_size is None:
+            dim_size = 1
+        return super().__call__(x, index, ptr, dim_size, dim, **kwargs)
+
+    def forward(
+        self,
+        x: Tensor,
+        index: Tensor | None = None,
+        ptr: Tensor | None = None,
+        dim_size: int | None = None,
+        dim: int = -2,
+    ) -> Tensor:
+        r"""Forward pass.
+
+        Args:
+            x: The predictions, one for each pose along :obj:`dim`.
+            index: The group of each prediction, in any order.
+                (default: :obj:`None`)
+            ptr: The boundaries of the groups, if predictions are sorted by
+                group. Wins over :obj:`index`. With neither, there is one
+                group. (default: :obj:`None`)
+            dim_size: The number of groups. (default: :obj:`None`)
+            dim: The dimension to combine along; a vector of predictions
+                needs :obj:`0`. (default: :obj:`-2`)
+
+        Returns:
+            The combined predictions, in float32 or wider.
+
+        Raises:
+            ValueError: If a group is empty, or if the arguments do not fit
+                one another.
+        """
+        if not x.is_floating_point():
+            raise ValueError(
+                f"Expected 'x' to hold real floating-point predictions (got "
+                f'{x.dtype}). Convert it first'
+            )
+        rows = x.movedim(dim, 0)
+        num_rows, shape = rows.size(0), rows.shape[1:]
+        if ptr is not None:
+            count, valid = _sizes_from_ptr(ptr, num_rows)
+        else:
+            if index is None:
+                index = x.new_zeros(num_rows, dtype=torch.long)
+                dim_size = 1 if dim_size is None else dim_size
+            count, valid = _sizes_from_index(index, num_rows, dim_size)
+
+        compiling = torch.compiler.is_compiling()
+        if not compiling and not bool(valid):
+            raise ValueError(_reason(count, ptr, num_rows))
+
+        if ptr is not None:
+            index = torch.repeat_interleave(count, output_size=num_rows)
+        assert index is not None
+        flat = widen(rows).reshape(num_rows, math.prod(shape))
+        out = self.combine(flat, index, ptr, count.numel())
+        if compiling:
+            out = out.masked_fill(count.unsqueeze(-1) == 0, math.nan)
+        return out.reshape(count.numel(), *shape).movedim(0, dim)
+
+    def combine(
+        self, x: Tensor, index: Tensor, ptr: Tensor | None, dim_size: int
+    ) -> Tensor:
+        r"""Combines checked predictions; every group has a member.
+
+        Args:
+            x: The predictions, float32 or wider, shape :math:`(P, F)`.
+            index: The group of each row, always given, shape :math:`(P)`.
+            ptr: The boundaries of the groups, if the caller gave them, shape
+                :math:`(G + 1)`.
+            dim_size: The number of groups :math:`G`.
+
+        Returns:
+            The combined predictions, shape :math:`(G, F)`.
+        """
+        raise NotImplementedError
+
+    def running(self) -> Running:
+        r"""Returns a new running form, for the predictions of one set.
+
+        Returns:
+            The running form.
+
+        Raises:
+            NotImplementedError: If there is none.
+        """
+        raise NotImplementedError(
+            f"'{self.__class__.__name__}' has no running form, so its "
+            f'gradient cannot be streamed. Use another gradient mode, e.g. '
+            f"'recompute'"
+        )
+
+
+def _sizes_from_ptr(ptr: Tensor, num_rows: int) -> tuple[Tensor, Tensor]:
+    if ptr.dim() != 1 or ptr.numel() == 0:
+        raise ValueError(
+            f"Expected 'ptr' to be a vector of one boundary more than there "
+            f'are groups (got shape {list(ptr.shape)})'
+        )
+    count = ptr.diff()
+    ends = (ptr[0] == 0) & (ptr[-1] == num_rows)
+    return count, ends & (count > 0).all()
+
+
+def _sizes_from_index(
+    index: Tensor, num_rows: int, dim_size: int | None
+) -> tuple[Tensor, Tensor]:
+    if index.dtype != torch.long or list(index.shape) != [num_rows]:
+        raise ValueError(
+            f"Expected 'index' to be a vector of {num_rows} integers "
+            f'(torch.int64), one for each prediction (got shape '
+            f"{list(index.shape)}, {index.dtype}). Check 'dim' as well"
+        )
+    count = scatter(torch.ones_like(index), index, 0, dim_size, reduce='sum')
+    return count, (count > 0).all()
+
+
+def _reason(count: Tensor, ptr: Tensor | None, num_rows: int) -> str:
+    if ptr is not None:
+        first, last = int(ptr[0]), int(ptr[-1])
+        if first != 0 or last != num_rows or bool((count < 0).any()):
+            return (
+                f"Expected 'ptr' to rise from 0 to the number of predictions, "
+                f'{num_rows} (got {first} to {last}, smallest step '
+                f'{int(count.min()) if count.numel() else 0})'
+            )
+    empty = (count == 0).nonzero().flatten().tolist()
+    names = ', '.join(map(str, empty[:10])) + ', ...' * (len(empty) > 10)
+    return (
+        f'Got no prediction for {len(empty)} of {count.numel()} groups '
+        f'(number {names}), and nothing combines to no number. Remove the '
+        f"sets without poses, or lower 'dim_size' if these groups do not "
+        f'exist'
+    )

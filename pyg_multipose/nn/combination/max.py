@@ -1,0 +1,165 @@
+r"""The smooth extremum over poses."""
+
+import math
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyg_multipose.nn.combination import functional
+from pyg_multipose.nn.combination.base import Combination
+from pyg_multipose.nn.combination.running import Running, RunningMax
+
+
+class MaxCombinationFunction(torch.autograd.Function):
+    r"""The smooth extremum of every group, with its analytic derivative.
+
+    .. math::
+        y &= \frac{n}{t} \ln \sum_{i=1}^{N} \exp(n t y_i) \tag{5} \\
+        Q &= \ln \sum_{i=1}^{N} \exp(n t y_i) \tag{6} \\
+        \frac{\partial y}{\partial \theta} &= \frac{n^2}
+        {\sum_{i=1}^{N} \exp(n t y_i)} \sum_{i=1}^{N} \left[ \exp(n t y_i)
+        \frac{\partial y_i}{\partial \theta} \right] \tag{7} \\
+        &= \frac{1}{\exp(Q)} \sum_{i=1}^{N} \left[ \exp(n t y_i)
+        \frac{\partial y_i}{\partial \theta} \right] \tag{8} \\
+        &= \sum_{i=1}^{N} \left[ \exp(n t y_i - Q)
+        \frac{\partial y_i}{\partial \theta} \right] \tag{9}
+
+    Differentiable to any order.
+    Called as
+    :obj:`apply(x, index, ptr, dim_size, scale, negate, normalize)`.
+    """
+
+    @staticmethod
+    def forward(
+        x: Tensor,
+        index: Tensor,
+        ptr: Tensor | None,
+        dim_size: int,
+        scale: float,
+        negate: bool,
+        normalize: bool,
+    ) -> Tensor:
+        r"""Computes equation (5).
+
+        Args:
+            x: The predictions :math:`y_i`, shape :math:`(P, F)`.
+            index: The group of each row, shape :math:`(P)`.
+            ptr: The boundaries of the groups, shape :math:`(G + 1)`, if rows
+                are sorted by group.
+            dim_size: The number of groups :math:`G`.
+            scale: The sharpness :math:`t`.
+            negate: If :obj:`True`, :math:`n = -1`, else :math:`n = 1`.
+            normalize: If :obj:`True`, subtracts :math:`\frac{n}{t} \ln N`.
+
+        Returns:
+            The combined predictions :math:`y`, shape :math:`(G, F)`.
+        """
+        return functional.log_sum_exp(
+            x, index, dim_size, scale, negate, normalize, ptr
+        )
+
+    @staticmethod
+    def setup_context(
+        ctx: Any, inputs: tuple[Any, ...], output: Tensor
+    ) -> None:
+        r"""Keeps what the derivative needs."""
+        x, index, _, *ctx.options, _ = inputs
+        ctx.save_for_backward(x, index)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Any, ...]:
+        r"""Computes the factor of each pose's gradient, equation (9)."""
+        (grad_y,) = grad_outputs
+        x, index = ctx.saved_tensors
+        # Computed from x, not kept, so that autograd finds its way to x when
+        # this is differentiated again.
+        weights = functional.softmax_weights(x, index, *ctx.options)
+        grad_x = grad_y.index_select(0, index) * weights
+        return grad_x, None, None, None, None, None, None
+
+
+class MaxCombination(Combination):
+    r"""The smooth extremum over the poses of a set, by log-sum-exp.
+
+    .. math::
+        y = \frac{n}{t} \ln \sum_{i=1}^{N} \exp(n t y_i) \tag{5}
+
+    As in the documentation of MTENN's Combination block.
+
+    .. warning::
+        **By default this is a smooth MINIMUM.** With :obj:`negate=True`,
+        :math:`n = -1`, the pose with the *lowest* prediction wins, as is
+        right for energies, where low is good. For scores where high is good
+        (pK, probabilities, most confidences), pass :obj:`negate=False`.
+
+    Poses count as :math:`\exp(n t y_i - Q)`, see
+    :class:`MaxCombinationFunction`. An energy of :math:`+\infty` (with
+    :obj:`negate=False`, :math:`-\infty`) counts nothing. A set with nothing
+    else has that value and no gradient (NaN); an infinity on the winning side
+    makes its set NaN.
+    See :class:`Combination` for arguments, precision and errors.
+
+    Args:
+        scale: The sharpness :math:`t`, in one over the unit of the
+            predictions. Poses within :math:`1/t` of the best one share the
+            weight; :math:`t \to \infty` is the hard extremum.
+            (default: :obj:`1000.0`)
+        negate: If :obj:`True`, takes the minimum (:math:`n = -1`), else the
+            maximum (:math:`n = 1`). (default: :obj:`True`)
+        normalize: If :obj:`True`, subtracts :math:`\frac{n}{t} \ln N`
+            (log-mean-exp), so that :math:`N` equal poses combine to their
+            value. Otherwise they come out lower (:math:`n = -1`) or higher
+            by :math:`\frac{1}{t} \ln N`. (default: :obj:`False`)
+
+    Shapes:
+        - **input:** predictions :math:`(*, P, F)`, index vector :math:`(P)`
+          or boundaries :math:`(G + 1)`
+        - **output:** combined predictions :math:`(*, G, F)`, in the unit of
+          the input
+
+    Raises:
+        ValueError: If :obj:`scale` is not a positive, finite number.
+    """
+
+    has_running_form = True
+
+    def __init__(
+        self,
+        scale: float = 1000.0,
+        negate: bool = True,
+        normalize: bool = False,
+    ) -> None:
+        super().__init__()
+        self.scale = _positive(scale)
+        self.negate = negate
+        self.normalize = normalize
+
+    def combine(
+        self, x: Tensor, index: Tensor, ptr: Tensor | None, dim_size: int
+    ) -> Tensor:
+        r"""Computes equation (5)."""
+        return MaxCombinationFunction.apply(
+            x, index, ptr, dim_size, self.scale, self.negate, self.normalize
+        )
+
+    def running(self) -> Running:
+        r"""Returns a new running form."""
+        return RunningMax(self.scale, self.negate, self.normalize)
+
+    def __repr__(self) -> str:
+        return (
+            f'{self.__class__.__name__}(scale={self.scale}, '
+            f'negate={self.negate}, normalize={self.normalize})'
+        )
+
+
+def _positive(scale: Any) -> float:
+    # A tensor is not a Real: it would look as if it were learned.
+    if not isinstance(scale, Real) or not 0 < float(scale) < math.inf:
+        raise ValueError(
+            f"Expected 'scale' to be a positive, finite number (got "
+            f"{scale!r}). For the maximum, pass 'negate=False'"
+        )
+    return float(scale)

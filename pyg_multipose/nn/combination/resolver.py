@@ -1,0 +1,71 @@
+r"""Combinations by name."""
+
+from typing import Any
+
+import torch_geometric.nn.aggr
+from torch_geometric.nn.aggr import Aggregation
+from torch_geometric.resolver import normalize_string, resolver
+
+from pyg_multipose.nn.combination.free_energy import FreeEnergyCombination
+from pyg_multipose.nn.combination.max import MaxCombination
+from pyg_multipose.nn.combination.mean import MeanCombination
+
+#: The combinations that have a name, and what stands before the suffix.
+_OURS = (MeanCombination, MaxCombination, FreeEnergyCombination)
+
+
+def combination_resolver(
+    query: str | Aggregation, *args: Any, **kwargs: Any
+) -> Aggregation:
+    r"""Returns the combination of a name.
+
+    Our names come first (:obj:`"max"` is :class:`MaxCombination`, by default
+    a smooth *minimum*), then the class names of
+    :obj:`torch_geometric.nn.aggr` (:obj:`"MaxAggregation"`,
+    :obj:`"softmax"`).
+    Case, hyphens and underscores do not count, and the suffix is optional.
+
+    Args:
+        query: The name, or an instance, which is returned as it is.
+        *args: Arguments of the class.
+        **kwargs: Keyword arguments of the class.
+
+    Returns:
+        The combination.
+
+    Raises:
+        ValueError: If there is none of this name.
+        TypeError: If :obj:`query` is neither a name nor an instance, or is an
+            instance and comes with arguments.
+    """
+    if isinstance(query, Aggregation):
+        if args or kwargs:
+            raise TypeError(
+                f'Got an instance, {query!r}, and arguments for its class. '
+                f'Give them where the instance is made'
+            )
+        return query
+
+    # Our short names go before PyG's: "max" is ours.
+    names = {
+        normalize_string(cls.__name__).removesuffix('combination'): cls
+        for cls in _OURS
+    }
+    classes: list[type[Aggregation]] = [*_OURS, *_pyg_classes()]
+    if not isinstance(query, str):
+        choices = sorted({cls.__name__ for cls in classes} | set(names))
+        raise TypeError(
+            f'Expected a name or an instance of an Aggregation (got '
+            f'{query!r}). Names are {choices}'
+        )
+    return resolver(classes, names, query, Aggregation, None, *args, **kwargs)
+
+
+def _pyg_classes() -> list[type[Aggregation]]:
+    return [
+        cls
+        for cls in vars(torch_geometric.nn.aggr).values()
+        if isinstance(cls, type)
+        and issubclass(cls, Aggregation)
+        and cls is not Aggregation
+    ]

@@ -1,0 +1,265 @@
+r"""An equivariant graph convolution in separate pieces."""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from e3nn import o3
+from torch import Tensor
+from torch.nn import Linear, Module, Sequential, SiLU
+from torch_geometric.utils import scatter
+
+from pyg_multipose.nn.models.gate import Gate
+
+
+class EquivariantConv(Module):
+    r"""An equivariant convolution over neighbors.
+
+    It follows the `"Tensor Field Networks" <https://arxiv.org/abs/1802.08219>`_
+    and `"E(3)-Equivariant Graph Neural Networks for Data-Efficient and
+    Accurate Interatomic Potentials" <https://arxiv.org/abs/2101.03164>`_
+    (NequIP) papers:
+
+    .. math::
+        \mathbf{A}_i &= \frac{1}{\sqrt{\bar{N}}} \sum_{j \in \mathcal{N}(i)}
+        \mathbf{w}_{ij} \, (\mathbf{W}_1 \mathbf{x}_j) \otimes
+        Y(\hat{\mathbf{r}}_{ij}), \qquad
+        \mathbf{w}_{ij} = \mathrm{MLP}(\mathbf{b}_{ij})
+
+        \mathbf{x}^{\prime}_i &= \mathrm{gate} \left( \frac{1}{\sqrt{2}}
+        (\mathbf{W}_2 \mathbf{A}_i + \mathbf{W}_3 \mathbf{x}_i) \right)
+
+    where :math:`\otimes` is the tensor product channel by channel,
+    :math:`Y` are spherical harmonics, :math:`\mathbf{b}_{ij}` is a radial
+    basis and :math:`\mathbf{W}_1, \mathbf{W}_2, \mathbf{W}_3` mix channels of
+    equal irreps.
+    The gate is :class:`~pyg_multipose.nn.models.gate.Gate`.
+
+    The convolution is the composition of four pieces that may be called on
+    their own: :meth:`edge_weights` (a function of geometry and parameters
+    only), :meth:`source` (atom by atom), :meth:`aggregate` (linear in its
+    source features, a sum over edges) and :meth:`update` (atom by atom).
+    The radial network has no bias, so an edge with a zero basis sends exactly
+    nothing. It is the only part that autocast may run in half precision.
+
+    Args:
+        irreps_in: Irreps of the input features.
+        irreps_out: Irreps of the output features that are wanted. Those that
+            no product of input and harmonics gives are left out: see
+            :obj:`conv.irreps_out`.
+        irreps_edge: Irreps of the spherical harmonics, one channel each.
+        num_radial: Number of radial basis functions.
+        radial_channels: Hidden width of the radial network.
+            (default: :obj:`64`)
+        num_neighbors: The constant :math:`\bar{N}`. (default: :obj:`16.0`)
+    """
+
+    def __init__(
+        self,
+        irreps_in: Any,
+        irreps_out: Any,
+        irreps_edge: Any,
+        num_radial: int,
+        radial_channels: int = 64,
+        num_neighbors: float = 16.0,
+    ):
+        super().__init__()
+        self.irreps_in = o3.Irreps(irreps_in)
+        self.irreps_edge = o3.Irreps(irreps_edge)
+        self.num_neighbors = num_neighbors
+
+        # What mixing or gating cannot fill would be zeros that cost time:
+        reachable = {ir for _, ir in self.irreps_in}
+        for _, ir_in in self.irreps_in:
+            for _, ir_edge in self.irreps_edge:
+                reachable.update(ir_in * ir_edge)
+        irreps_out = o3.Irreps(
+            [
+                mul_ir
+                for mul_ir in o3.Irreps(irreps_out)
+                if mul_ir.ir in reachable
+            ]
+        )
+
+        self.gate = Gate(irreps_out)
+        self.irreps_out = self.gate.irreps_out
+        irreps_gate = self.gate.irreps_in
+
+        # One output slot for each path, so that each has its own mixing
+        # weights; input irreps without any path are not even mixed:
+        wanted = {ir for _, ir in irreps_gate}
+        irreps_source = o3.Irreps(
+            [
+                mul_ir
+                for mul_ir in self.irreps_in
+                if any(
+                    ir in wanted
+                    for _, ir_edge in self.irreps_edge
+                    for ir in mul_ir.ir * ir_edge
+                )
+            ]
+        )
+        slots: list[Any] = []
+        instructions: list[Any] = []
+        for i, (mul, ir_in) in enumerate(irreps_source):
+            for j, (_, ir_edge) in enumerate(self.irreps_edge):
+                for ir in ir_in * ir_edge:
+                    if ir in wanted:
+                        instructions.append((i, j, len(slots), 'uvu', True))
+                        slots.append((mul, ir))
+        irreps_slots, position, _ = o3.Irreps(slots).sort()
+        instructions = [
+            (i, j, position[k], mode, has_weight)
+            for i, j, k, mode, has_weight in instructions
+        ]
+
+        self.tensor_product = o3.TensorProduct(
+            irreps_source,
+            self.irreps_edge,
+            irreps_slots,
+            instructions,
+            internal_weights=False,
+            shared_weights=False,
+        )
+        self.radial_mlp = Sequential(
+            Linear(num_radial, radial_channels, bias=False),
+            SiLU(),
+            Linear(
+                radial_channels, self.tensor_product.weight_numel, bias=False
+            ),
+        )
+        self.lin_source = o3.Linear(self.irreps_in, irreps_source)
+        self.lin_message = o3.Linear(irreps_slots.simplify(), irreps_gate)
+        self.lin_self = o3.Linear(self.irreps_in, irreps_gate)
+
+        self._hide_constants()
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        r"""Resets all learnable parameters of the module."""
+        for lin in self.radial_mlp:
+            if isinstance(lin, Linear):
+                torch.nn.init.normal_(lin.weight, std=lin.in_features**-0.5)
+        # e3nn scales by the number of inputs when a layer is applied:
+        for lin in [self.lin_source, self.lin_message, self.lin_self]:
+            torch.nn.init.normal_(lin.weight)
+
+    def edge_weights(self, radial: Tensor) -> Tensor:
+        r"""Returns the weight of every path of every edge.
+
+        Args:
+            radial: Radial basis of every edge, zero from the cutoff on,
+                :math:`(E, N_{\mathrm{radial}})`.
+
+        Returns:
+            Weights :math:`(E, W)`: a function of distances and parameters
+            only.
+        """
+        return self.radial_mlp(radial).to(radial.dtype)
+
+    def source(self, x: Tensor) -> Tensor:
+        r"""Returns what an atom sends, before any edge is known.
+
+        Args:
+            x: Features :math:`(n, \mathrm{irreps\_in})`.
+
+        Returns:
+            Source features, atom by atom.
+        """
+        with _no_autocast(x):
+            return self.lin_source(x)
+
+    def aggregate(
+        self,
+        source: Tensor,
+        edge_index: Tensor,
+        harmonics: Tensor,
+        weights: Tensor,
+        dim_size: int,
+    ) -> Tensor:
+        r"""Sums the messages of edges at their targets.
+
+        Linear in :obj:`source`; the sum over two sets of edges is the sum of
+        the two results.
+
+        Args:
+            source: Output of :meth:`source`.
+            edge_index: Rows of :obj:`source` and targets :math:`(2, E)`.
+            harmonics: Spherical harmonics of every edge
+                :math:`(E, \mathrm{irreps\_edge})`.
+            weights: Output of :meth:`edge_weights`.
+            dim_size: The number of target atoms.
+
+        Returns:
+            Sums, divided by the root of :obj:`num_neighbors`, one row for
+            each target.
+        """
+        with _no_autocast(source):
+            message = self.tensor_product(
+                source.index_select(0, edge_index[0]), harmonics, weights
+            )
+        out = scatter(message, edge_index[1], dim=0, dim_size=dim_size)
+        return out / math.sqrt(self.num_neighbors)
+
+    def update(self, x: Tensor, aggregated: Tensor) -> Tensor:
+        r"""Returns the new features of atoms.
+
+        Args:
+            x: Features :math:`(n, \mathrm{irreps\_in})`.
+            aggregated: Output of :meth:`aggregate` for the same atoms.
+
+        Returns:
+            Features :math:`(n, \mathrm{irreps\_out})`, atom by atom.
+        """
+        with _no_autocast(x):
+            out = self.lin_message(aggregated) + self.lin_self(x)
+            return self.gate(out * math.sqrt(0.5))
+
+    def forward(
+        self, x: Tensor, edge_index: Tensor, harmonics: Tensor, radial: Tensor
+    ) -> Tensor:
+        r"""Returns :meth:`update` of the :meth:`aggregate` of all edges."""
+        aggregated = self.aggregate(
+            self.source(x),
+            edge_index,
+            harmonics,
+            self.edge_weights(radial),
+            dim_size=x.size(0),
+        )
+        return self.update(x, aggregated)
+
+    def _hide_constants(self) -> None:
+        # Only parameters belong to the state dict, not the constants of e3nn,
+        # so that it does not depend on how the product is computed:
+        for module in self.modules():
+            if not isinstance(module, torch.jit.ScriptModule):
+                for name, buffer in list(module.named_buffers(recurse=False)):
+                    module.register_buffer(name, buffer, persistent=False)
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)
+        # Copies of generated code forget which buffers are not persistent:
+        self._hide_constants()
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> 'EquivariantConv':
+        # e3nn rounds its constants to the type that they are built in, so
+        # `.double()` would leave equivariance at 1e-8 without a fresh copy:
+        super()._apply(fn, recurse)
+        for name, buffer in self.tensor_product.named_buffers():
+            match = re.search(r'_w3j_(\d+)_(\d+)_(\d+)$', name)
+            if match is not None and buffer.is_floating_point():
+                l1, l2, l3 = (int(group) for group in match.groups())
+                buffer.copy_(o3.wigner_3j(l1, l2, l3, dtype=torch.float64))
+        return self
+
+    def __repr__(self) -> str:
+        return (
+            f'{self.__class__.__name__}({self.irreps_in} -> {self.irreps_out})'
+        )
+
+
+def _no_autocast(x: Tensor) -> torch.autocast:
+    # The code that e3nn generates cannot mix types, as autocast would have it:
+    return torch.autocast(x.device.type, enabled=False)

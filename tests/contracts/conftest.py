@@ -1,0 +1,208 @@
+"""Pose sets, models and the plain-autograd reference of the contracts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+from torch_geometric.data import Batch, Data
+from torch_geometric.nn import GATConv, GINEConv, SchNet
+from torch_geometric.utils import scatter
+
+from pyg_multipose.data import PoseSet
+from pyg_multipose.nn import MultiPoseReadout, RadiusInteractionGraph
+from pyg_multipose.nn.models import EquivariantGNN
+from pyg_multipose.transforms import RadiusGraph
+
+CUTOFF = 2.5
+#: Worst relative error seen by gradient mode, printed at the end.
+WORST: dict[str, float] = defaultdict(float)
+
+
+def atoms(count, generator, spread=2.0):
+    """Random atoms with the keys that the models of the contracts read."""
+    pos = torch.randn(
+        count, 3, generator=generator, dtype=torch.float64
+    ).mul(spread)
+    return Data(
+        z=torch.randint(1, 10, (count,), generator=generator),
+        pos=pos,
+        x=torch.randn(count, 4, generator=generator, dtype=torch.float64),
+    )
+
+
+def make_set(sizes, receptor, seed, name):
+    """A set in either form; the same seed gives the same complexes."""
+    generator = torch.Generator().manual_seed(seed)
+    around = atoms(9, generator)
+    ligands = [atoms(size, generator, 1.0) for size in sizes]
+    complexes = PoseSet.from_complex(around, ligands, name=name)
+    if receptor:
+        return RadiusGraph(CUTOFF)(complexes)
+    return RadiusGraph(CUTOFF)(
+        PoseSet.from_poses(complexes.to_poses(), name=name)
+    )
+
+
+def make_batch(receptor=True, sizes=((4, 3, 5, 4), (6,), (2, 3)), seed=0):
+    """A batch of sets of different size."""
+    return Batch.from_data_list(
+        [
+            make_set(of_set, receptor, seed + number, f'cpd-{number}')
+            for number, of_set in enumerate(sizes)
+        ]
+    )
+
+
+class TinyGNN(nn.Module):
+    """One non-linear message-passing layer on features and lengths."""
+
+    def __init__(self, out_channels=1, dropout=0.0, norm=None):
+        super().__init__()
+        mlp = nn.Sequential(nn.Linear(4, 8), nn.SiLU(), nn.Linear(8, 8))
+        self.conv = GINEConv(mlp, edge_dim=1)
+        self.norm = norm or nn.Identity()
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(8, out_channels)
+
+    def forward(self, batch):
+        source, target = batch.edge_index
+        length = (batch.pos[source] - batch.pos[target]).norm(dim=-1)
+        h = self.conv(batch.x, batch.edge_index, length.unsqueeze(-1))
+        h = self.dropout(self.norm(torch.tanh(h)))
+        return scatter(
+            self.head(h), batch.batch, 0, batch.num_graphs, 'mean'
+        )
+
+
+class GAT(nn.Module):
+    """Attention over neighbours: messages are not linear."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = GATConv(4, 6, heads=2)
+        self.head = nn.Linear(12, 1)
+
+    def forward(self, batch):
+        h = torch.tanh(self.conv(batch.x, batch.edge_index))
+        return scatter(
+            self.head(h), batch.batch, 0, batch.num_graphs, 'mean'
+        )
+
+
+def make_model(name, seed=0):
+    """A small model in float64, and how the readout calls it."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model, inputs = {
+            'tiny': lambda: (TinyGNN(), None),
+            'gat': lambda: (GAT(), None),
+            'schnet': lambda: (
+                SchNet(
+                    8, 8, 2, 6, interaction_graph=RadiusInteractionGraph(CUTOFF)
+                ),
+                'z, pos, batch',
+            ),
+            'e3nn': lambda: (
+                EquivariantGNN(
+                    '4x0e+2x1o', num_layers=2, cutoff=CUTOFF, lmax=1
+                ),
+                None,
+            ),
+        }[name]()
+    return SimpleNamespace(name=name, module=model.double(), inputs=inputs)
+
+
+def plain(model, batch, inputs=None):
+    """Predictions by plain autograd on one PyG Batch of all complexes."""
+    poses = [
+        pose for of_set in batch.to_data_list() for pose in of_set.to_poses()
+    ]
+    graphs = Batch.from_data_list(poses)
+    if inputs is None:
+        out = model(graphs)
+    else:
+        out = model(*[graphs[key.strip()] for key in inputs.split(',')])
+    return out.squeeze(1) if out.size(-1) == 1 else out
+
+
+def pose_index(batch):
+    """The set of every pose."""
+    return torch.repeat_interleave(batch.set_size)
+
+
+def combine(combination, poses, batch):
+    """The combination by itself, on predictions of poses."""
+    out = combination(
+        poses if poses.dim() > 1 else poses.unsqueeze(1),
+        index=pose_index(batch),
+        dim_size=batch.num_graphs,
+    )
+    return out.squeeze(1) if out.size(-1) == 1 else out
+
+
+def loss_of(kind, combined, poses):
+    """A loss on the combined prediction, on the poses, or on both."""
+    loss = 0.0
+    if kind in ('combined', 'both'):
+        loss = loss + ((combined - 0.3) ** 2).sum() + combined.sum()
+    if kind in ('poses', 'both'):
+        loss = loss + (poses * poses.detach().cos()).sum() + (poses**2).mean()
+    return loss
+
+
+def relative_error(got, expected, mode=None):
+    """The largest relative error of a list of tensors, None counted as 0."""
+    total = max(
+        (e.norm().item() for e in expected if e is not None), default=0.0
+    )
+    worst = 0.0
+    for g, e in zip(got, expected, strict=True):
+        assert (g is None) == (e is None)
+        if g is None:
+            continue
+        assert g.shape == e.shape and g.dtype == e.dtype
+        scale = max(e.norm().item(), 1e-6 * total, 1e-300)
+        worst = max(worst, (g - e).norm().item() / scale)
+    if mode is not None:
+        WORST[mode] = max(WORST[mode], worst)
+    return worst
+
+
+def gradients(loss, tensors):
+    """Gradients by autograd.grad; `.grad` is not touched."""
+    return torch.autograd.grad(
+        loss, tensors, retain_graph=True, allow_unused=True
+    )
+
+
+@pytest.fixture
+def kit():
+    """The functions above, for test modules."""
+    return SimpleNamespace(
+        CUTOFF=CUTOFF,
+        GAT=GAT,
+        MultiPoseReadout=MultiPoseReadout,
+        TinyGNN=TinyGNN,
+        atoms=atoms,
+        combine=combine,
+        gradients=gradients,
+        loss_of=loss_of,
+        make_batch=make_batch,
+        make_model=make_model,
+        make_set=make_set,
+        plain=plain,
+        pose_index=pose_index,
+        relative_error=relative_error,
+    )
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Prints the worst relative error of each gradient mode."""
+    for mode, worst in sorted(WORST.items()):
+        terminalreporter.write_line(
+            f'parity, worst relative error of {mode}: {worst:.1e}'
+        )
