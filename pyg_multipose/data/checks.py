@@ -58,7 +58,7 @@ def check_part(part: Any, where: str) -> None:
     if (
         not isinstance(part, Data)
         or isinstance(part, Batch)
-        or COUNTS[1] in part
+        or all(key in part for key in COUNTS)
     ):
         raise ValueError(
             f'{where}: expected a torch_geometric Data, got '

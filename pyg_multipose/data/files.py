@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,17 +70,17 @@ def read(path: str | os.PathLike) -> tuple[list[dict[str, Any]], bool]:
         The values of every set by key, and whether they are a batch.
     """
     foreign = f"'{os.fspath(path)}' is not a file of pose sets"
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(
-            f'{foreign}: it holds something else than tensors, or is damaged'
-        ) from error
-    if not isinstance(content, dict) or 'schema' not in content:
-        raise ValueError(foreign)
-    schema = json.loads(content['schema'])
-    if schema['format'] != FORMAT:
-        raise ValueError(foreign)
+    with open(path, 'rb') as file:
+        try:
+            content = torch.load(file, map_location='cpu', weights_only=True)
+            schema = json.loads(content['schema'])
+            found = schema['format']
+        except Exception as error:  # whatever other bytes make PyTorch raise
+            raise ValueError(
+                f'{foreign}: it holds something else, or is damaged'
+            ) from error
+    if found != FORMAT:
+        raise ValueError(f"{foreign}: its format is '{found}'")
     if schema['version'] > VERSION:
         raise ValueError(
             f"'{os.fspath(path)}' has version {schema['version']}, but this "

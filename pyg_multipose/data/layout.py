@@ -336,9 +336,9 @@ class Layout:
             got = _num_rows(pose_set[key], key, level)
             if got is not None and got != expected[level]:
                 raise ValueError(
-                    f"'{key}' (level '{level}') has {got} rows, but the pose "
-                    f'set has {expected[level]}. Change poses with '
-                    f'PoseSet.select, and atoms before building the set'
+                    f"'{key}' (level '{level}') has {got} rows, expected "
+                    f'{expected[level]}, one per {level}. Choose poses by '
+                    f'PoseSet.select, and change atoms before building a set'
                 )
 
 

@@ -239,9 +239,10 @@ class PoseSet(Data):
         """
         layout = Layout(self)
         groups = receptors.groups(layout, self._tables(layout))
-        names = self.get('receptor_name', '')
-        names = names if isinstance(names, list) else [names]
-        receptors.check_names(names, groups, layout)
+        if 'receptor_name' in self:
+            names = self['receptor_name']
+            names = [names] if isinstance(names, str) else names
+            receptors.check_names(names, groups, layout)
         return torch.tensor(groups)
 
     # Files ###################################################################

@@ -85,6 +85,12 @@ def joined(
     for ligand in ligands:
         if not ligand.size:
             raise ValueError(f'{ligand.where} has no atoms')
+    for key in attrs:
+        if level_by_name(key) is not None:
+            raise ValueError(
+                f"{called}: '{key}' is on level '{level_by_name(key)}' by its "
+                f'name and cannot be a pose attribute; rename it'
+            )
     fixed: list[_Part] = []
     if receptor is not None:
         fixed = [_part(receptor, attrs, f'{called}, receptor')]
@@ -216,11 +222,6 @@ def _relation_tables(
 
 def _pose_values(ligands: Sequence[_Part], key: str) -> list[str] | Tensor:
     """An attribute that has one value per pose."""
-    if level_by_name(key) is not None:
-        raise ValueError(
-            f"'{key}' is on level '{level_by_name(key)}' by its name and "
-            f'cannot be a pose attribute; rename it'
-        )
     values: list[Any] = []
     for part in ligands:
         if key not in part.values:
@@ -245,14 +246,14 @@ def _pose_values(ligands: Sequence[_Part], key: str) -> list[str] | Tensor:
 
 def _label(y: Any, called: str) -> Tensor:
     label = _tensor(y)
-    if isinstance(label, Tensor) and not label.is_floating_point():
-        label = label.to(torch.get_default_dtype())
-    shape = list(label.shape) if isinstance(label, Tensor) else repr(y)
-    if shape not in ([1], [1, label.shape[-1]]):
+    shape = list(label.shape) if isinstance(label, Tensor) else None
+    if shape is None or shape[0] != 1 or len(shape) > 2:
         raise ValueError(
             f"{called}: 'y' is the label of the whole set, a number or a "
-            f'tensor of shape [1] or [1, F], got {shape}'
+            f'tensor of shape [1] or [1, F], got {shape or repr(y)}'
         )
+    if not label.is_floating_point():
+        label = label.to(torch.get_default_dtype())
     return label
 
 

@@ -11,6 +11,7 @@ from torch_geometric.nn.aggr import Aggregation
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.gradient import MODES, Evaluation, Gate, Plan, stream
+from pyg_multipose.gradient.budget import bytes_per_node
 from pyg_multipose.gradient.evaluation import check_model, input_names
 from pyg_multipose.gradient.plan import EVALUATE, STREAM_BYTES
 from pyg_multipose.gradient.stream import VectorPredictionError
@@ -52,8 +53,10 @@ class MultiPoseReadout(nn.Module):
         max_nodes_per_chunk: The most atoms in one call of the model,
             receptor included; a pose with more goes alone.
             (default: :obj:`None`, planned for the device)
-        memory_budget: Bytes that the graphs of poses may take.
-            (default: :obj:`None`)
+        memory_budget: Bytes that the graphs of poses may take, for
+            :obj:`"auto"`, which measures those of a chunk once and then
+            keeps all graphs if they fit, and else cuts smaller chunks.
+            (default: :obj:`None`, one chunk at a time)
         tolerance: The share of :math:`\sum_i |\partial L / \partial y_i|`
             of a set whose poses get no backward pass; :obj:`0.0` drops only
             poses without any weight.
@@ -118,6 +121,7 @@ class MultiPoseReadout(nn.Module):
         #: counts of what ran.
         self.last_plan: Plan | None = None
         self._vector = False
+        self._measured: dict[tuple[bool, bool], float] = {}
         self._has_running = bool(
             getattr(self.combination, 'has_running_form', False)
         )
@@ -199,12 +203,9 @@ class MultiPoseReadout(nn.Module):
                 f'PoseSet.from_poses or PoseSet.from_complex'
             )
         evaluation = self._evaluation(batch, within_sets=False)
-        mode, reason = self._choose(evaluation, return_poses)
-        if mode == 'stream':
-            evaluation = self._evaluation(batch, within_sets=True)
-        elif mode == 'store' and self.max_nodes_per_chunk is None:
-            # Every pose needs a backward pass of its own.
-            evaluation = self._evaluation(batch, False, max_nodes=1)
+        mode, reason, max_nodes = self._choose(evaluation, return_poses)
+        if mode == 'stream' or max_nodes is not None:
+            evaluation = self._evaluation(batch, mode == 'stream', max_nodes)
         layout = evaluation.layout
         plan = Plan(
             mode,
@@ -232,19 +233,51 @@ class MultiPoseReadout(nn.Module):
 
     def _choose(
         self, evaluation: Evaluation, return_poses: bool
-    ) -> tuple[str, str]:
+    ) -> tuple[str, str, int | None]:
+        """The mode, why, and the atoms of a chunk if not as given."""
         if not torch.is_grad_enabled():
-            return 'none', 'gradients are switched off'
+            return 'none', 'gradients are switched off', None
         if not evaluation.requires_grad:
-            return 'none', 'nothing requires grad'
+            return 'none', 'nothing requires grad', None
+        if self.gradient == 'store' and self.max_nodes_per_chunk is None:
+            # Every pose needs a backward pass of its own.
+            return 'store', 'asked for', 1
         if self.gradient != 'auto':
-            return self.gradient, 'asked for'
-        if len(evaluation.chunks) == 1:
-            return 'full', 'all poses fit into one chunk'
+            return self.gradient, 'asked for', None
+        largest = None
+        needed = 0.0
+        if self.memory_budget is not None:
+            size = self._bytes_per_node(evaluation)
+            pose = int(evaluation.layout.nodes_per_pose.max())
+            largest = int(self.memory_budget / size)
+            needed = size * int(evaluation.layout.nodes_per_pose.sum())
+            if largest < pose:
+                raise ValueError(
+                    f'memory_budget={self.memory_budget} bytes is not enough '
+                    f'for the graph of one pose of {pose} atoms, which takes '
+                    f'about {int(pose * size)} bytes'
+                )
+        if len(evaluation.chunks) == 1 and largest is None:
+            return 'full', 'all poses fit into one chunk', None
         reason = self._no_stream(evaluation, return_poses)
+        chunk = max(
+            int(evaluation.layout.nodes_per_pose[poses].sum())
+            for poses in evaluation.chunks
+        )
+        max_nodes = None if largest is None or largest >= chunk else largest
         if reason is None:
-            return 'stream', 'one pass, and skips what does not matter'
-        return 'recompute', f'not stream, since {reason}'
+            what = 'one pass, and skips what does not matter'
+            return 'stream', what, max_nodes
+        if self.memory_budget is not None and needed <= self.memory_budget:
+            what = f'all graphs take about {int(needed)} bytes; {reason}'
+            return 'full', what, max_nodes
+        return 'recompute', f'not stream, since {reason}', max_nodes
+
+    def _bytes_per_node(self, evaluation: Evaluation) -> float:
+        key = (self.training, torch.is_autocast_enabled('cpu'))
+        if key not in self._measured:
+            self._measured[key] = bytes_per_node(evaluation)
+        return self._measured[key]
 
     def _no_stream(
         self, evaluation: Evaluation, return_poses: bool

@@ -127,11 +127,14 @@ def _pose_by_pose(pose_set: PoseSet, cap: int) -> tuple[PoseSet, list[int]]:
     out = PoseSet.from_poses(
         poses,
         y=pose_set.get('y'),
-        name=pose_set['name'],
+        name=pose_set.get('name'),
         pose_attrs=levels.on('pose'),
     )
     for key in levels.on('set'):
         out[key] = pose_set[key]
+    # Of a batch made with ``exclude_keys``.
+    for key in set(out.keys()) - set(pose_set.keys()):
+        del out[key]
     out['levels'] = pose_set['levels']
     return out, cut
 

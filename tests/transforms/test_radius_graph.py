@@ -430,7 +430,7 @@ def test_cap_that_bites_in_one_pose_only():
         warnings.simplefilter('ignore')
         for i in range(3):
             assert_poses_as_graphs(out[i], transform)
-    batch.extra = torch.zeros(5)
+    batch.extra = torch.zeros(3)
     batch['levels'] = [f'{text} extra:set' for text in batch['levels']]
     with pytest.raises(ValueError, match=r"slice \['extra'\].*before batch"):
         transform(batch)
@@ -449,6 +449,16 @@ def test_cap_in_a_mixed_batch():
             one = transform(pose_set)
             assert_poses_as_graphs(one, transform)
             assert_same(snapshot(out[i]), snapshot(one))
+
+
+def test_cap_in_a_batch_without_names():
+    keys = ['name', 'receptor_name', 'is_ligand']
+    sets = [complex_set(seed=1), complex_set(2, (1,), seed=2)]
+    batch = Batch.from_data_list(sets, exclude_keys=keys)
+    with pytest.warns(UserWarning, match='set 0, pose 0.*set 0 is stored'):
+        out = RadiusGraph(4.0, max_num_neighbors=3)(batch)
+    assert set(out.keys()) == {*batch.keys(), 'edge_index'}
+    assert out.receptor_size.tolist() == [0, 2]
 
 
 # Errors ######################################################################

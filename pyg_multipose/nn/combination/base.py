@@ -141,10 +141,11 @@ class Combination(Aggregation):
 
 
 def _sizes_from_ptr(ptr: Tensor, num_rows: int) -> tuple[Tensor, Tensor]:
-    if ptr.dim() != 1 or ptr.numel() == 0:
+    if ptr.dtype != torch.long or ptr.dim() != 1 or ptr.numel() == 0:
         raise ValueError(
-            f"Expected 'ptr' to be a vector of one boundary more than there "
-            f'are groups (got shape {list(ptr.shape)})'
+            f"Expected 'ptr' to be a vector of integers (torch.int64), one "
+            f'boundary more than there are groups (got shape '
+            f'{list(ptr.shape)}, {ptr.dtype})'
         )
     count = ptr.diff()
     ends = (ptr[0] == 0) & (ptr[-1] == num_rows)

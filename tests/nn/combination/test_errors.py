@@ -63,6 +63,11 @@ def test_bad_ptr(combination, ptr, message):
         combination.forward(torch.randn(4, 1), ptr=ptr)
 
 
+def test_bad_ptr_type(combination):
+    with pytest.raises(ValueError, match='torch.int32'):
+        combination(torch.randn(4, 1), ptr=torch.tensor([0, 4]).int())
+
+
 @pytest.mark.parametrize(
     'index',
     [
