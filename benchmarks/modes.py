@@ -89,7 +89,9 @@ def one_by_one(
     return predict
 
 
-def checkpointed(model: nn.Module, graphs: Batch, inputs: str | None) -> Tensor:
+def checkpointed(
+    model: nn.Module, graphs: Batch, inputs: str | None
+) -> Tensor:
     """One checkpoint per pose."""
     return checkpoint(call, model, graphs, inputs, use_reentrant=False)
 
@@ -97,7 +99,9 @@ def checkpointed(model: nn.Module, graphs: Batch, inputs: str | None) -> Tensor:
 def main() -> None:
     """Runs the benchmark and prints one table."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--model', choices=['schnet', 'e3nn'], default='schnet')
+    parser.add_argument(
+        '--model', choices=['schnet', 'e3nn'], default='schnet'
+    )
     parser.add_argument(
         '--combination', choices=['mean', 'max'], default='max'
     )

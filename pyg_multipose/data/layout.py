@@ -14,6 +14,9 @@ from torch_geometric.data import Batch, Data
 from pyg_multipose.data.levels import RELATIONS, SIZED, Levels
 from pyg_multipose.data.runs import Runs, offsets
 
+#: Numbers of poses.
+Poses = Sequence[int] | np.ndarray
+
 #: Copying it is ten times faster than building one from scratch.
 _EMPTY_BATCH = Batch(_base_cls=Data)
 
@@ -98,7 +101,7 @@ class Layout:
         r"""The receptor rows of a set in the table of a relation."""
         return self._segments[name].rows_of(self._receptor_segment[index])
 
-    def rows(self, key: str, poses: Sequence[int]) -> Tensor:
+    def rows(self, key: str, poses: Poses) -> Tensor:
         r"""The rows of a table that some composed poses are made of.
 
         Args:
@@ -113,9 +116,7 @@ class Layout:
 
     # What is made of them ####################################################
 
-    def compose(
-        self, tables: Mapping[str, Any], poses: Sequence[int]
-    ) -> Batch:
+    def compose(self, tables: Mapping[str, Any], poses: Poses) -> Batch:
         r"""Builds whole graphs of some poses, receptor atoms first.
 
         Args:
@@ -134,7 +135,7 @@ class Layout:
         return self._graphs(tables, np.empty(0, dtype=np.int64), segments)
 
     def select(
-        self, tables: Mapping[str, Any], poses: Sequence[int]
+        self, tables: Mapping[str, Any], poses: Poses
     ) -> dict[str, Any]:
         r"""Rewrites the tables of a single set for some of its poses.
 

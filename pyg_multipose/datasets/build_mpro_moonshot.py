@@ -16,21 +16,21 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
-import io
-import zipfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from pyg_multipose.datasets.mpro_moonshot import (
+from pyg_multipose.datasets.mpro_file import (
     PATH,
     SCALE,
     SCHEMA_VERSION,
     SPLITS,
+    write,
 )
 
 try:
@@ -44,8 +44,7 @@ except ImportError as error:
 NUM_COMPOUNDS = 240
 NUM_POSES = 1901
 SPLIT_SIZES = (160, 40, 40)
-NUM_CHAIN_ATOMS = 2333
-NUM_POCKET_ATOMS = 487
+NUM_CHAIN_ATOMS, NUM_POCKET_ATOMS = 2333, 487
 POCKET_RADIUS = 8.0  # Angstrom, from any ligand atom of any pose
 NUM_RESIDUES = 302
 SPLIT_COLUMNS = {'date': 'split', 'scaffold': 'split_scaffold'}
@@ -152,26 +151,6 @@ def build(source: Path) -> dict[str, np.ndarray]:
             [SPLITS.index(row[column]) for row in rows], np.uint8
         )
     return arrays
-
-
-def write(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    r"""Writes arrays as a compressed :obj:`.npz` without time stamps.
-
-    Args:
-        arrays: The arrays by key.
-        path: The file.
-    """
-    with zipfile.ZipFile(path, 'w') as file:
-        for key in sorted(arrays):
-            content = io.BytesIO()
-            array = np.asarray(arrays[key], order='C')
-            np.lib.format.write_array(content, array, allow_pickle=False)
-            # Its date is 1980 wherever and whenever it is written.
-            entry = zipfile.ZipInfo(f'{key}.npy')
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3
-            entry.external_attr = 0o644 << 16
-            file.writestr(entry, content.getvalue(), compresslevel=9)
 
 
 def read_activity(path: Path) -> list[dict[str, str]]:
@@ -376,7 +355,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _molecules(content: bytes, path: Path) -> list[Chem.Mol]:
-    supplier = Chem.ForwardSDMolSupplier(io.BytesIO(content), removeHs=False)
+    supplier = Chem.ForwardSDMolSupplier(BytesIO(content), removeHs=False)
     mols = list(supplier)
     unread = [number for number, mol in enumerate(mols) if mol is None]
     _check(not unread, f'{path}: RDKit cannot read the records {unread}')

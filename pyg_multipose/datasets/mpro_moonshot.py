@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data, Dataset
 
 from pyg_multipose.data import PoseSet
+from pyg_multipose.datasets.mpro_file import RULES, SPLITS, load
 
-#: The bundled file, written by ``build_mpro_moonshot.py``.
-PATH = Path(__file__).with_name('mpro_moonshot.npz')
-#: Raised whenever the keys of the bundled file, or their meaning, change.
-SCHEMA_VERSION = 1
-#: Coordinates and scores are stored as integers: thousandths, as published.
-SCALE = 1000
-
-SPLITS = ('train', 'valid', 'test')
-RULES = ('date', 'scaffold')
 RECEPTORS = ('pocket', 'chain')
 
 
@@ -264,7 +253,7 @@ class MproMoonshot(Dataset):
         self.by = by
         self._receptor = receptor
         # Numbers only: a worker process loads the file itself.
-        self._rows = _load().rows(split, by)
+        self._rows = load().rows(split, by)
 
     def len(self) -> int:
         r"""The number of compounds."""
@@ -279,7 +268,7 @@ class MproMoonshot(Dataset):
         Returns:
             A new pose set; it shares no memory with others.
         """
-        file = _load()
+        file = load()
         row = self._rows[idx]
         return PoseSet.from_complex(
             file.receptors[self._receptor],
@@ -295,27 +284,27 @@ class MproMoonshot(Dataset):
     @property
     def names(self) -> list[str]:
         r"""The canonical PostEra id of each compound."""
-        return self._strings(_load().names)
+        return self._strings(load().names)
 
     @property
     def smiles(self) -> list[str]:
         r"""The SMILES of each compound, in the order of its atoms."""
-        return self._strings(_load().smiles)
+        return self._strings(load().smiles)
 
     @property
     def scaffolds(self) -> list[str]:
         r"""The SMILES of each compound's Bemis-Murcko scaffold."""
-        return self._strings(_load().scaffolds)
+        return self._strings(load().scaffolds)
 
     @property
     def dates(self) -> list[str]:
         r"""The first shipment of each compound, as :obj:`YYYY-MM-DD`."""
-        return self._strings(_load().dates)
+        return self._strings(load().dates)
 
     @property
     def y(self) -> Tensor:
         r"""The pIC50 of each compound, shape :obj:`[num_compounds]`."""
-        return self._numbers(_load().pic50)
+        return self._numbers(load().pic50)
 
     @property
     def y_std(self) -> Tensor:
@@ -323,34 +312,34 @@ class MproMoonshot(Dataset):
 
         It is NaN for a single measurement.
         """
-        return self._numbers(_load().pic50_std)
+        return self._numbers(load().pic50_std)
 
     @property
     def num_measurements(self) -> Tensor:
         r"""How often each compound was measured."""
-        return self._numbers(_load().num_measurements)
+        return self._numbers(load().num_measurements)
 
     @property
     def num_heavy_atoms(self) -> Tensor:
         r"""The number of atoms of each ligand."""
-        return self._numbers(_load().num_atoms)
+        return self._numbers(load().num_atoms)
 
     @property
     def num_poses(self) -> Tensor:
         r"""The number of poses of each compound."""
-        return self._numbers(_load().num_poses)
+        return self._numbers(load().num_poses)
 
     @property
     def vina_best(self) -> Tensor:
         r"""The best (lowest) Vina score of each compound in kcal/mol."""
-        return self._numbers(_load().vina_best)
+        return self._numbers(load().vina_best)
 
     # The protein #############################################################
 
     @property
     def receptor(self) -> Data:
         r"""A copy of the receptor: :obj:`z`, :obj:`pos`, :obj:`residue`."""
-        return _load().receptors[self._receptor].clone()
+        return load().receptors[self._receptor].clone()
 
     @property
     def crystal_ligand(self) -> Data:
@@ -360,7 +349,7 @@ class MproMoonshot(Dataset):
         atoms in the same order, so the root mean square distance of a pose
         is that of the rows of :obj:`pos`.
         """
-        return _load().crystal_ligand.clone()
+        return load().crystal_ligand.clone()
 
     # Inside ##################################################################
 
@@ -378,107 +367,6 @@ class MproMoonshot(Dataset):
         )
 
 
-class _File:
-    r"""The bundled file, decoded.
-
-    Items copy what they take from it, so it is shared and never written to.
-    """
-
-    def __init__(self, path: Path) -> None:
-        # Pickles would run code when loaded; this file holds arrays alone.
-        with np.load(path, allow_pickle=False) as file:
-            version = (
-                int(file['schema_version'])
-                if ('schema_version' in file)
-                else None
-            )
-            if version != SCHEMA_VERSION:
-                raise ValueError(
-                    f"'{path}' has schema version {version}, but this release "
-                    f'of pyg_multipose reads version {SCHEMA_VERSION}. '
-                    f'Reinstall pyg_multipose, or rebuild the file by '
-                    f"'python -m pyg_multipose.datasets.build_mpro_moonshot'"
-                )
-            arrays = {key: file[key] for key in file.files}
-
-        self.names: list[str] = arrays['name'].tolist()
-        self.smiles: list[str] = arrays['smiles'].tolist()
-        self.scaffolds: list[str] = arrays['scaffold'].tolist()
-        self.dates: list[str] = arrays['date'].tolist()
-        self.pic50 = _float32(arrays['pic50'])
-        self.pic50_std = _float32(arrays['pic50_std'])
-        self.num_measurements = _int64(arrays['num_measurements'])
-        self.num_atoms = _int64(arrays['num_atoms'])
-        self.num_poses = _int64(arrays['num_poses'])
-        self._part = {rule: arrays[f'split_{rule}'] for rule in RULES}
-
-        num_atoms = arrays['num_atoms'].astype(np.int64)
-        num_poses = arrays['num_poses'].astype(np.int64)
-        self._atoms = _slices(num_atoms)
-        self._bonds = _slices(arrays['num_bonds'])
-        self._poses = _slices(num_poses)
-        self._pose_atoms = _slices(num_atoms * num_poses)
-        self._z = _int64(arrays['z'])
-        self._bond = arrays['bond']
-        self._bond_type = arrays['bond_type']
-        self._pose_pos = _float32(arrays['pose_pos'] / SCALE)
-        self._vina_score = _float32(arrays['vina_score'] / SCALE)
-        self.vina_best = torch.stack(
-            [self._vina_score[poses].min() for poses in self._poses]
-        )
-
-        chain = Data(
-            z=_int64(arrays['receptor_z']),
-            pos=_float32(arrays['receptor_pos'] / SCALE),
-            residue=_int64(arrays['receptor_residue']),
-        )
-        rows = _int64(arrays['pocket'])
-        pocket = Data(**{key: chain[key][rows] for key in chain.keys()})
-        self.receptors = {'pocket': pocket, 'chain': chain}
-
-        name = str(arrays['crystal_name'])
-        self.crystal_ligand = Data(
-            **self._molecule(self.names.index(name)),
-            pos=_float32(arrays['crystal_pos'] / SCALE),
-            name=name,
-        )
-
-    def rows(self, split: str, by: str) -> list[int]:
-        r"""The rows of a part in the table of compounds."""
-        if split == 'all':
-            return list(range(len(self.names)))
-        return np.flatnonzero(self._part[by] == SPLITS.index(split)).tolist()
-
-    def poses(self, row: int) -> list[Data]:
-        r"""The poses of one compound, best score first."""
-        molecule = self._molecule(row)
-        pos = self._pose_pos[self._pose_atoms[row]]
-        pos = pos.view(-1, len(molecule['z']), 3)
-        score = self._vina_score[self._poses[row]]
-        return [
-            Data(**molecule, pos=pose, vina_score=score[i : i + 1])
-            for i, pose in enumerate(pos)
-        ]
-
-    def _molecule(self, row: int) -> dict[str, Tensor]:
-        z = self._z[self._atoms[row]]
-        ends = self._bond[:, self._bonds[row]].astype(np.int64)
-        ends = np.concatenate([ends, ends[::-1]], axis=1)
-        kind = np.tile(self._bond_type[self._bonds[row]], 2)
-        order = np.lexsort(ends[::-1])
-        return {
-            'z': z,
-            'residue': torch.zeros_like(z),
-            'bond_index': torch.from_numpy(ends[:, order]),
-            'bond_type': _int64(kind[order]),
-        }
-
-
-@functools.cache
-def _load(path: Path = PATH) -> _File:
-    return _File(path)
-
-
 def _check_choice(
     argument: str, value: object, choices: Sequence[str]
 ) -> None:
@@ -486,16 +374,3 @@ def _check_choice(
         raise ValueError(
             f"Unknown '{argument}' {value!r}, choose one of {list(choices)}"
         )
-
-
-def _slices(sizes: np.ndarray) -> list[slice]:
-    ends = np.cumsum(sizes, dtype=np.int64).tolist()
-    return [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
-
-
-def _int64(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(array.astype(np.int64))
-
-
-def _float32(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(array.astype(np.float32))

@@ -18,9 +18,10 @@ from pyg_multipose.transforms import RadiusGraph
 
 @dataclass(frozen=True)
 class Compounds:
-    r"""A split: pose sets with edges, and a column for every baseline."""
+    r"""A split: pose sets with edges, and what the baselines look at."""
 
     sets: list[PoseSet]
+    residues: list[int]
     names: list[str]
     pic50: np.ndarray
     heavy_atoms: np.ndarray
@@ -28,11 +29,35 @@ class Compounds:
     num_poses: np.ndarray
 
 
+@functools.cache
+def load(split: str, settings: Settings) -> Compounds:
+    r"""The compounds of a split by date; edges are searched here, once.
+
+    Args:
+        split: :obj:`"train"`, :obj:`"valid"` or :obj:`"test"`.
+        settings: What the pocket is, and how far messages reach.
+    """
+    dataset = MproMoonshot(split, by='date')
+    if settings.max_sets is not None:
+        dataset = dataset[: settings.max_sets]
+    residues = pocket_residues(dataset, settings.pocket_radius)
+    connect = RadiusGraph(settings.cutoff)
+    return Compounds(
+        [connect(cut(pose_set, residues)) for pose_set in dataset],
+        residues.tolist(),
+        dataset.names,
+        dataset.y.double().numpy(),
+        dataset.num_heavy_atoms.double().numpy(),
+        dataset.vina_best.double().numpy(),
+        dataset.num_poses.numpy(),
+    )
+
+
 def pocket_residues(dataset: MproMoonshot, radius: float) -> Tensor:
     r"""Numbers of the residues around the crystal ligand.
 
-    They are chosen by the crystal structure alone: no docked pose and no
-    label has a say.
+    The crystal structure alone decides: no docked pose and no label has a
+    say.
 
     Args:
         dataset: Any split.
@@ -55,38 +80,24 @@ def cut(pose_set: PoseSet, residues: Tensor) -> PoseSet:
     keep = torch.isin(receptor.residue, residues)
     return PoseSet.from_complex(
         Data(z=receptor.z[keep], pos=receptor.pos[keep]),
-        [
-            Data(
-                z=pose.z[pose.is_ligand],
-                pos=pose.pos[pose.is_ligand],
-                vina_score=pose.vina_score,
-            )
-            for pose in pose_set.to_poses()
-        ],
+        ligands(pose_set),
         y=pose_set.y,
         name=pose_set.name,
         pose_attrs=['vina_score'],
     )
 
 
-@functools.cache
-def load(split: str, settings: Settings) -> Compounds:
-    r"""The compounds of a split by date; edges are searched here, once.
+def ligands(pose_set: PoseSet) -> list[Data]:
+    r"""The poses of a set without the receptor.
 
     Args:
-        split: :obj:`"train"`, :obj:`"valid"` or :obj:`"test"`.
-        settings: What the pocket is, and how far messages reach.
+        pose_set: A set with a receptor and Vina scores.
     """
-    dataset = MproMoonshot(split, by='date')
-    if settings.max_sets is not None:
-        dataset = dataset[: settings.max_sets]
-    residues = pocket_residues(dataset, settings.pocket_radius)
-    connect = RadiusGraph(settings.cutoff)
-    return Compounds(
-        [connect(cut(pose_set, residues)) for pose_set in dataset],
-        dataset.names,
-        dataset.y.numpy().astype(float),
-        dataset.num_heavy_atoms.numpy().astype(float),
-        dataset.vina_best.numpy().astype(float),
-        dataset.num_poses.numpy(),
-    )
+    return [
+        Data(
+            z=pose.z[pose.is_ligand],
+            pos=pose.pos[pose.is_ligand],
+            vina_score=pose.vina_score,
+        )
+        for pose in pose_set.to_poses()
+    ]

@@ -10,14 +10,13 @@ class Settings:
     Args:
         seed: Seed of the initial weights, of the order of the training sets
             and of the bootstrap. (default: :obj:`0`)
-        epochs: Epochs of every model. (default: :obj:`30`)
+        epochs: Epochs of every model. (default: :obj:`24`)
         batch_size: Sets of a training step. (default: :obj:`8`)
-        lr: Highest learning rate; it falls to zero along a cosine.
-            (default: :obj:`0.005`)
+        lr: Highest learning rate. (default: :obj:`0.01`)
         pocket_radius: Residues with an atom within so many Angstrom of the
             crystal ligand are kept. (default: :obj:`5.0`)
         cutoff: Atoms within so many Angstrom exchange messages.
-            (default: :obj:`4.5`)
+            (default: :obj:`5.0`)
         hidden_irreps: Features of an atom.
             (default: :obj:`"16x0e+8x1o"`)
         num_layers: Convolutions. (default: :obj:`2`)
@@ -33,11 +32,11 @@ class Settings:
     """
 
     seed: int = 0
-    epochs: int = 30
+    epochs: int = 24
     batch_size: int = 8
-    lr: float = 0.005
+    lr: float = 0.01
     pocket_radius: float = 5.0
-    cutoff: float = 4.5
+    cutoff: float = 5.0
     hidden_irreps: str = '16x0e+8x1o'
     num_layers: int = 2
     lmax: int = 1

@@ -1,21 +1,24 @@
-r"""Training of one model: the same network under a combination."""
+r"""Training of one model: the same network under one of the combinations."""
 
 from __future__ import annotations
 
+import copy
 import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch
+from torch.nn.functional import smooth_l1_loss
 from torch_geometric.loader import DataLoader
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.demo.compounds import load
 from pyg_multipose.demo.settings import Settings
 from pyg_multipose.nn import (
+    Combination,
     FreeEnergyCombination,
     MaxCombination,
     MeanCombination,
@@ -23,15 +26,16 @@ from pyg_multipose.nn import (
 )
 from pyg_multipose.nn.models import EquivariantGNN
 
+SPLITS = ('train', 'valid', 'test')
 LN10 = math.log(10.0)
 
 
 @dataclass(frozen=True)
 class Model:
-    r"""A row of the table that is trained: a combination, and which poses."""
+    r"""What is trained: a combination of all poses, or of the first alone."""
 
     name: str
-    combination: type
+    combination: type[Combination]
     best_docked_only: bool = False
 
 
@@ -45,47 +49,110 @@ MODELS = (
 
 @dataclass
 class Result:
-    r"""What training leaves: curves, predictions and weights of poses."""
+    r"""What training leaves behind, in pIC50."""
 
     name: str
-    num_parameters: int = 0
+    num_parameters: int
+    #: Mean absolute errors, epoch by epoch; of train while it is learned.
     train_curve: list[float] = field(default_factory=list)
     valid_curve: list[float] = field(default_factory=list)
+    #: The epoch with the lowest error on valid; the rest is of this one.
     epoch: int = 0
-    seconds: float = 0.0
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
-    weights: list[np.ndarray] = field(default_factory=list)
+    #: Of each test compound, pose by pose.
+    pose_predictions: list[np.ndarray] = field(default_factory=list)
+    pose_weights: list[np.ndarray] = field(default_factory=list)
+    seconds: float = 0.0
 
 
-def pic50(energy: Tensor) -> Tensor:
-    r"""pIC50 of a binding free energy in kT, with the IC50 taken as Ki.
+def fit(
+    model: Model,
+    settings: Settings,
+    report: Callable[[float, float], None],
+) -> Result:
+    r"""Trains a model and predicts all splits at its best epoch on valid.
 
     Args:
-        energy: Free energies in kT; low is good.
+        model: What to train.
+        settings: How to train it.
+        report: Called after every epoch with the errors on train and valid.
     """
-    return -energy / LN10
+    start = time.perf_counter()
+    sets = {split: _poses(model, split, settings) for split in SPLITS}
+    measured = load('valid', settings).pic50
+    readout = build(model, settings, sets['train'])
+    result = Result(model.name, sum(p.numel() for p in readout.parameters()))
+    loader = DataLoader(
+        sets['train'],
+        settings.batch_size,
+        shuffle=True,
+        generator=torch.Generator().manual_seed(settings.seed),
+    )
+    optimizer = torch.optim.AdamW(readout.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        settings.lr,
+        epochs=settings.epochs,
+        steps_per_epoch=len(loader),
+        pct_start=0.1,
+    )
+    lowest, best = math.inf, readout.state_dict()
+    for epoch in range(1, settings.epochs + 1):
+        errors = []
+        for batch in loader:
+            predicted = pic50(readout(batch))
+            optimizer.zero_grad()
+            smooth_l1_loss(predicted, batch.y).backward()
+            torch.nn.utils.clip_grad_norm_(readout.parameters(), 10.0)
+            optimizer.step()
+            schedule.step()
+            errors.append((predicted - batch.y).abs().detach())
+        result.train_curve.append(float(torch.cat(errors).mean()))
+        error = float(
+            np.abs(predict(readout, sets['valid']) - measured).mean()
+        )
+        result.valid_curve.append(error)
+        if error < lowest:
+            lowest, result.epoch = error, epoch
+            best = copy.deepcopy(readout.state_dict())
+        report(result.train_curve[-1], error)
+    readout.load_state_dict(best)
+    for split in SPLITS:
+        result.predictions[split] = predict(readout, sets[split])
+    for pose_set in sets['test']:
+        with torch.no_grad():
+            _, poses, weights = readout(
+                pose_set, return_poses=True, return_weights=True
+            )
+        result.pose_predictions.append(pic50(poses).numpy())
+        result.pose_weights.append(weights.numpy())
+    result.seconds = time.perf_counter() - start
+    return result
 
 
-def build(model: Model, settings: Settings, sets: list[PoseSet]):
+def build(
+    model: Model, settings: Settings, sets: list[PoseSet]
+) -> MultiPoseReadout:
     r"""The network in a readout, on the scale of the training labels.
 
-    Before training a combined prediction is near the mean label, whatever
-    the combination makes of equal poses (a free energy lowers them by the
-    logarithm of their number).
+    Predictions start near the mean label under every combination: what it
+    makes of poses that are all zero (a free energy lowers them by the
+    logarithm of their number) is taken off the mean of the network.
 
     Args:
-        model: The combination.
-        settings: The network; its seed gives every model the same weights.
+        model: Which combination.
+        settings: The network. Its seed gives all models the same weights.
         sets: The training sets.
     """
-    labels = torch.cat([pose_set.y for pose_set in sets]) * -LN10
-    combination = model.combination()
-    counts = torch.tensor([pose_set.num_poses for pose_set in sets])
-    index = torch.repeat_interleave(torch.arange(len(sets)), counts)
-    equal = combination(
-        torch.zeros(len(index), 1), index=index, dim_size=len(sets)
-    )
+    energy = -LN10 * torch.cat([pose_set.y for pose_set in sets])
     atoms = torch.cat([pose_set.pose_size for pose_set in sets])
+    counts = torch.cat([pose_set.set_size for pose_set in sets])
+    combination = model.combination()
+    offset = combination(
+        torch.zeros(int(counts.sum()), 1),
+        index=torch.repeat_interleave(counts),
+        dim_size=len(sets),
+    )
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         network = EquivariantGNN(
@@ -94,11 +161,42 @@ def build(model: Model, settings: Settings, sets: list[PoseSet]):
             cutoff=settings.cutoff,
             lmax=settings.lmax,
             radial_channels=settings.radial_channels,
+            pool='sum',
             atoms='ligand',
-            mean=float(labels.mean() - equal.mean()),
-            # A sum over atoms: each is to contribute its part.
-            std=float(labels.std() / atoms.float().mean()),
+            mean=float(energy.mean() - offset.mean()),
+            # The sum over atoms is on the scale of the labels.
+            std=float(energy.std() / atoms.float().mean()),
         )
     return MultiPoseReadout(
-        network, combination, max_nodes_per_chunk=settings.nodes_per_chunk
+        network,
+        combination,
+        gradient='auto',
+        max_nodes_per_chunk=settings.nodes_per_chunk,
     )
+
+
+def pic50(energy: Tensor) -> Tensor:
+    r"""pIC50 of binding free energies in kT, with the IC50 taken as Ki.
+
+    Args:
+        energy: What a network predicts; low is good.
+    """
+    return -energy / LN10
+
+
+def predict(readout: MultiPoseReadout, sets: list[PoseSet]) -> np.ndarray:
+    r"""Predicted pIC50 of each set.
+
+    Args:
+        readout: A trained model.
+        sets: What to predict.
+    """
+    with torch.no_grad():
+        parts = [readout(batch) for batch in DataLoader(sets, 16)]
+    return pic50(torch.cat(parts)).double().numpy()
+
+
+def _poses(model: Model, split: str, settings: Settings) -> list[PoseSet]:
+    sets = load(split, settings).sets
+    # The dataset has the best score first.
+    return [s.select([0]) for s in sets] if model.best_docked_only else sets

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 
 from pyg_multipose.data import Layout
+from pyg_multipose.data.layout import Poses
 
 #: Atoms of a chunk if nothing is asked for. Small chunks stay in a CPU's
 #: cache; a GPU wants enough work to hide the launch of its kernels.
@@ -20,7 +19,7 @@ def split(
     max_nodes: int | None,
     device: torch.device,
     within_sets: bool = False,
-    poses: Sequence[int] | None = None,
+    poses: Poses | None = None,
 ) -> list[np.ndarray]:
     r"""Cuts poses into chunks of at most :obj:`max_nodes` atoms.
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from pyg_multipose.data import Layout
+from pyg_multipose.data.layout import Poses
 from pyg_multipose.gradient.chunks import split
 from pyg_multipose.gradient.replay import Replay
 from pyg_multipose.gradient.slots import Slots, aliases, foreign_leaf
@@ -110,7 +111,7 @@ class Evaluation:
     # Model calls #############################################################
 
     def predict(
-        self, poses: Sequence[int], tables: dict[str, Any] | None = None
+        self, poses: Poses, tables: dict[str, Any] | None = None
     ) -> Tensor:
         r"""Predictions of some poses, differentiable by plain autograd.
 
@@ -127,7 +128,7 @@ class Evaluation:
         )
         return self.call(graphs, poses)
 
-    def call(self, graphs: Batch, poses: Sequence[int]) -> Tensor:
+    def call(self, graphs: Batch, poses: Poses) -> Tensor:
         r"""Calls the model and checks what it returns.
 
         Args:
@@ -213,7 +214,7 @@ class Evaluation:
             stacklevel=2,
         )
 
-    def refuse(self, predictions: Tensor, poses: Sequence[int]) -> None:
+    def refuse(self, predictions: Tensor, poses: Poses) -> None:
         r"""Raises if a prediction is not finite.
 
         Args:
@@ -241,7 +242,7 @@ class Evaluation:
             f'prediction, so there is nothing to combine'
         )
 
-    def _probed(self, poses: Sequence[int]) -> Tensor:
+    def _probed(self, poses: Poses) -> Tensor:
         tensors = self.slots.tensors
         leaves = aliases(tensors, [t.requires_grad for t in tensors])
         with self.on(leaves):
@@ -280,7 +281,7 @@ class Evaluation:
             yield
 
     def graphs(
-        self, poses: Sequence[int], tables: dict[str, Any], keys: Sequence[str]
+        self, poses: Poses, tables: dict[str, Any], keys: Sequence[str]
     ) -> tuple[Batch, dict[str, Tensor]]:
         r"""Composes poses cut off from the batch, with leaves of their own.
 
@@ -309,7 +310,7 @@ def finite_rows(predictions: Tensor) -> np.ndarray:
     return finite.cpu().numpy()
 
 
-def joined(predictions: Sequence[Tensor]) -> Tensor:
+def joined(predictions: list[Tensor]) -> Tensor:
     r"""Predictions of all chunks in one tensor.
 
     Args:
@@ -377,4 +378,3 @@ def _attribute(graphs: Batch, name: str) -> Any:
             f'{sorted(graphs.keys())}'
         )
     return value
-

@@ -16,13 +16,19 @@ def full(evaluation: Evaluation) -> Tensor:
     """
     replay = evaluation.replay
     with replay.first_pass():
-        out = joined([evaluation.predict(poses) for poses in evaluation.chunks])
+        out = joined(
+            [evaluation.predict(poses) for poses in evaluation.chunks]
+        )
         evaluation.screen(out)
         if evaluation.finite.all():
             return out
         # The graph of a masked pose must not exist: 0 times NaN is NaN.
         replay.rewind()
-        chunks = [poses[evaluation.finite[poses]] for poses in evaluation.chunks]
-        kept = joined([evaluation.predict(poses) for poses in chunks if len(poses)])
+        chunks = [
+            poses[evaluation.finite[poses]] for poses in evaluation.chunks
+        ]
+        kept = joined(
+            [evaluation.predict(poses) for poses in chunks if len(poses)]
+        )
     rows = torch.from_numpy(evaluation.finite.nonzero()[0]).to(out.device)
     return out.detach().index_put((rows,), kept)

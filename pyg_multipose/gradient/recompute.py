@@ -101,7 +101,7 @@ class SecondPass:
             except _Mismatch:
                 # Perhaps poses depend on their chunk: keep it as it was.
                 pass
-        chunks = [
+        chunks: Chunks = [
             (number, poses)
             for number, poses in enumerate(self.evaluation.chunks)
             if matter[poses].any()
@@ -167,7 +167,7 @@ class SecondPass:
                 f'{first[row].tolist()} and is now {again[row].tolist()}. '
                 f'Either the model or the batch changed between forward and '
                 f'backward, or the model draws from a random generator of '
-                f"its own. Call backward before any change, or use "
+                f'its own. Call backward before any change, or use '
                 f"gradient='full'"
             )
 

@@ -25,7 +25,9 @@ class Replay:
 
     def __init__(self, model: nn.Module, device: torch.device) -> None:
         self._device = device
-        self._training = [(module, module.training) for module in model.modules()]
+        self._training = [
+            (module, module.training) for module in model.modules()
+        ]
         self._buffers = [
             (module, name, buffer)
             for module in model.modules()
@@ -64,7 +66,9 @@ class Replay:
     @property
     def half_autocast(self) -> bool:
         r"""Whether the model runs under fp16 autocast."""
-        return any(on and dtype == torch.float16 for _, dtype, on, _ in self._autocast)
+        return any(
+            on and dtype == torch.float16 for _, dtype, on, _ in self._autocast
+        )
 
     def warn(self, num_chunks: int) -> None:
         r"""Says so if statistics are those of chunks, not of the batch.
@@ -184,7 +188,9 @@ class Replay:
         if self._entry is not None:
             return []
         return [
-            buffer for _, _, buffer in self._buffers if buffer.is_floating_point()
+            buffer
+            for _, _, buffer in self._buffers
+            if buffer.is_floating_point()
         ]
 
     def _changed_buffers(self) -> bool:

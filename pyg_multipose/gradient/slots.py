@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Slots:
-    r"""Every place in a model that holds a parameter, each physical place once.
+    r"""Every place in a model that holds a parameter, each once.
 
     A second pass runs the model on detached aliases of its parameters: inner
     gradients then neither fire the hooks of the real parameters nor touch

@@ -73,9 +73,7 @@ class Store(torch.autograd.Function):
         ctx.used = [any(g is not None for g in grads) for grads in stored]
         stacked = [
             _stack(leaf, grads)
-            for leaf, grads, used in zip(
-                wanted, stored, ctx.used, strict=True
-            )
+            for leaf, grads, used in zip(wanted, stored, ctx.used, strict=True)
             if used
         ]
         ctx.num_parameters = len(parameters)

@@ -121,7 +121,7 @@ class Stream(torch.autograd.Function):
         refuse_double_backward('stream')
         if grad_poses is not None:
             raise RuntimeError(
-                "The loss uses the predictions of the poses, which "
+                'The loss uses the predictions of the poses, which '
                 "gradient='stream' cannot serve: it knows the combined "
                 "prediction only. Use gradient='recompute' (or 'full'), or "
                 'detach the predictions of the poses'
@@ -180,8 +180,8 @@ class _OneSet:
         dropped = self._dropped * rescale + ordered.cumsum(0)
         drop = dropped <= self._tolerance * self.running.mass
         drop |= ordered == 0
-        self._dropped = dropped[drop].max() if drop.any() else (
-            self._dropped * rescale
+        self._dropped = (
+            dropped[drop].max() if drop.any() else (self._dropped * rescale)
         )
         weights = weights.clone()
         weights[order[drop]] = 0

@@ -213,7 +213,9 @@ class MultiPoseReadout(nn.Module):
             layout.num_sets,
             layout.num_poses,
             len(evaluation.chunks),
-            max(int(layout.nodes_per_pose[c].sum()) for c in evaluation.chunks),
+            max(
+                int(layout.nodes_per_pose[c].sum()) for c in evaluation.chunks
+            ),
             self._receptor,
             evaluation.counts,
         )

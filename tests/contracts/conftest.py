@@ -24,9 +24,9 @@ WORST: dict[str, float] = defaultdict(float)
 
 def atoms(count, generator, spread=2.0):
     """Random atoms with the keys that the models of the contracts read."""
-    pos = torch.randn(
-        count, 3, generator=generator, dtype=torch.float64
-    ).mul(spread)
+    pos = torch.randn(count, 3, generator=generator, dtype=torch.float64).mul(
+        spread
+    )
     return Data(
         z=torch.randint(1, 10, (count,), generator=generator),
         pos=pos,
@@ -73,9 +73,7 @@ class TinyGNN(nn.Module):
         length = (batch.pos[source] - batch.pos[target]).norm(dim=-1)
         h = self.conv(batch.x, batch.edge_index, length.unsqueeze(-1))
         h = self.dropout(self.norm(torch.tanh(h)))
-        return scatter(
-            self.head(h), batch.batch, 0, batch.num_graphs, 'mean'
-        )
+        return scatter(self.head(h), batch.batch, 0, batch.num_graphs, 'mean')
 
 
 class GAT(nn.Module):
@@ -88,9 +86,7 @@ class GAT(nn.Module):
 
     def forward(self, batch):
         h = torch.tanh(self.conv(batch.x, batch.edge_index))
-        return scatter(
-            self.head(h), batch.batch, 0, batch.num_graphs, 'mean'
-        )
+        return scatter(self.head(h), batch.batch, 0, batch.num_graphs, 'mean')
 
 
 def make_model(name, seed=0):
@@ -102,7 +98,11 @@ def make_model(name, seed=0):
             'gat': lambda: (GAT(), None),
             'schnet': lambda: (
                 SchNet(
-                    8, 8, 2, 6, interaction_graph=RadiusInteractionGraph(CUTOFF)
+                    8,
+                    8,
+                    2,
+                    6,
+                    interaction_graph=RadiusInteractionGraph(CUTOFF),
                 ),
                 'z, pos, batch',
             ),

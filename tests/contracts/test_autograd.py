@@ -26,9 +26,7 @@ def readout_of(kit, model, mode, **kwargs):
 
 def expected_gradients(kit, model, batch, combination='free_energy'):
     readout = kit.MultiPoseReadout(model, combination)
-    combined = kit.combine(
-        readout.combination, kit.plain(model, batch), batch
-    )
+    combined = kit.combine(readout.combination, kit.plain(model, batch), batch)
     return combined, kit.gradients(combined.sum(), list(model.parameters()))
 
 
@@ -203,9 +201,7 @@ def test_parameter_changed_behind_autograd(kit, change):
     elif change == 'set_':
         model.head.weight.data = model.head.weight.data * 1.5
     else:
-        optimizer = torch.optim.Adam(
-            model.parameters(), lr=1e-4, fused=True
-        )
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
         for parameter in model.parameters():
             parameter.grad = torch.ones_like(parameter)
         optimizer.step()

@@ -225,7 +225,10 @@ def test_duplicate_poses(kit, mode, combination):
     poses = kit.plain(model, _batched(twice))
     expected = kit.combine(COMBINATIONS[combination](), poses, twice_of(twice))
     readout = kit.MultiPoseReadout(
-        model, COMBINATIONS[combination](), gradient=mode, max_nodes_per_chunk=1
+        model,
+        COMBINATIONS[combination](),
+        gradient=mode,
+        max_nodes_per_chunk=1,
     )
     got, weights = readout(twice, return_weights=True)
     assert weights.tolist() == [0.5, 0.5]

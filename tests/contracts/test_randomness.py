@@ -15,9 +15,7 @@ MODES = ['store', 'stream', 'recompute']
 
 def run(kit, mode, model, batch, combination='free_energy', **kwargs):
     torch.manual_seed(5)
-    readout = kit.MultiPoseReadout(
-        model, combination, gradient=mode, **kwargs
-    )
+    readout = kit.MultiPoseReadout(model, combination, gradient=mode, **kwargs)
     out = readout(batch)
     after = torch.get_rng_state()
     grads = kit.gradients(out.sum(), list(model.parameters()))
@@ -118,9 +116,7 @@ def test_exception_leaves_everything_as_it_was(kit, mode, gradient):
     model = kit.TinyGNN(norm=Trap()).double()
     before = copy.deepcopy(model.state_dict())
     names = [(n, id(p)) for n, p in model.named_parameters()]
-    readout = kit.MultiPoseReadout(
-        model, gradient=mode, max_nodes_per_chunk=1
-    )
+    readout = kit.MultiPoseReadout(model, gradient=mode, max_nodes_per_chunk=1)
     with torch.set_grad_enabled(gradient), pytest.raises(MemoryError):
         readout(kit.make_batch())
     for key, value in model.state_dict().items():

@@ -124,7 +124,9 @@ def test_nonfinite_upstream_gradient_arrives(kit, mode):
     assert model.head.weight.grad.isnan().any()
 
 
-@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize(
+    'dtype', [torch.float16, torch.bfloat16, torch.float32]
+)
 @pytest.mark.parametrize('mode', ['full', 'recompute', 'stream'])
 def test_combined_in_float32_at_least(kit, mode, dtype):
     """t = 1000 on predictions far from zero, in half precision."""

@@ -11,7 +11,7 @@ pytest.importorskip('rdkit')
 from rdkit import Chem  # noqa: E402
 
 from pyg_multipose.datasets import build_mpro_moonshot as build  # noqa: E402
-from pyg_multipose.datasets.mpro_moonshot import PATH  # noqa: E402
+from pyg_multipose.datasets.mpro_file import PATH  # noqa: E402
 
 ATOM = 'ATOM   1000  CA AMET B 130A     14.366   4.617  -4.828  1.00 22.02'
 PLAIN = 'ATOM   1000  CA  MET A 130      14.366   4.617  -4.828  1.00 22.02'

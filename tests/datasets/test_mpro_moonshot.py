@@ -13,7 +13,7 @@ from torch_geometric.transforms import ToDevice
 
 import pyg_multipose
 from pyg_multipose.data import PoseSet
-from pyg_multipose.datasets import MproMoonshot, mpro_moonshot
+from pyg_multipose.datasets import MproMoonshot, mpro_file
 
 RULES = ('date', 'scaffold')
 SPLITS = ('train', 'valid', 'test')
@@ -412,28 +412,28 @@ def test_batches(num_workers):
 
 
 def test_file_is_small_and_without_pickles():
-    assert mpro_moonshot.PATH.stat().st_size < 2_000_000
-    with np.load(mpro_moonshot.PATH, allow_pickle=False) as file:
+    assert mpro_file.PATH.stat().st_size < 2_000_000
+    with np.load(mpro_file.PATH, allow_pickle=False) as file:
         for key in file.files:
             assert file[key].dtype.kind in 'iufU', key
 
 
 def test_licences_are_beside_the_file():
-    text = mpro_moonshot.PATH.with_suffix('.LICENSE.txt').read_text()
+    text = mpro_file.PATH.with_suffix('.LICENSE.txt').read_text()
     for part in ('2023 asapdiscovery', '2022 kaminow', 'CC0', 'MIT'):
         assert part in text
 
 
 def test_file_is_decoded_once():
     MproMoonshot('valid')
-    before = mpro_moonshot._load.cache_info().misses
+    before = mpro_file.load.cache_info().misses
     MproMoonshot('test', receptor='chain')[0]
-    assert mpro_moonshot._load.cache_info().misses == before
+    assert mpro_file.load.cache_info().misses == before
 
 
 @pytest.mark.parametrize('version', [0, 2, None])
 def test_other_schema_versions_are_refused(tmp_path, version):
-    with np.load(mpro_moonshot.PATH) as file:
+    with np.load(mpro_file.PATH) as file:
         arrays = dict(file)
     del arrays['schema_version']
     if version is not None:
@@ -441,7 +441,7 @@ def test_other_schema_versions_are_refused(tmp_path, version):
     path = tmp_path / 'other.npz'
     np.savez(path, **arrays)
     with pytest.raises(ValueError, match=f'schema version {version}.*reads'):
-        mpro_moonshot._File(path)
+        mpro_file.MproFile(path)
 
 
 def test_loads_without_rdkit():

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import torch
 from hypothesis import given, settings
@@ -40,11 +42,11 @@ def test_every_pose_once_in_order_within_the_limit(sets, limit, within):
         assert len(chunk) == 1 or size <= limit
         if within:
             assert len(set(where.set_of_pose[chunk])) == 1
-    for first, second in zip(chunks, chunks[1:]):
+    for first, second in pairwise(chunks):
         one_set = where.set_of_pose[first[-1]] == where.set_of_pose[second[0]]
-        room = where.nodes_per_pose[first].sum() + where.nodes_per_pose[
-            second[0]
-        ]
+        room = (
+            where.nodes_per_pose[first].sum() + where.nodes_per_pose[second[0]]
+        )
         assert room > limit or (within and not one_set)
 
 

@@ -48,7 +48,9 @@ def test_mass_rule(sizes, tolerance, data):
     for size in sizes:
         mass = [abs(w) for w in weights[start : start + size]]
         lost = sum(
-            m for m, k in zip(mass, kept[start : start + size]) if not k
+            m
+            for m, k in zip(mass, kept[start : start + size], strict=True)
+            if not k
         )
         assert lost <= tolerance * sum(mass) * (1 + 1e-6)
         if any(mass):
@@ -59,7 +61,7 @@ def test_mass_rule(sizes, tolerance, data):
     )
     expected = by_hand(weights, sizes, tolerance)
     # Sums in another order may differ in the last digit.
-    differ = sum(a != b for a, b in zip(exact.tolist(), expected))
+    differ = sum(a != b for a, b in zip(exact.tolist(), expected, strict=True))
     assert differ <= 1
 
 
@@ -72,7 +74,9 @@ def test_zero_tolerance_drops_zeros_only():
 
 @pytest.mark.parametrize('bad', [float('nan'), float('inf'), -float('inf')])
 def test_nonfinite_is_never_dropped(bad):
-    drop = negligible(torch.tensor([1.0, bad, 1.0, 1e-12]), layout([2, 2]), 1e-6)
+    drop = negligible(
+        torch.tensor([1.0, bad, 1.0, 1e-12]), layout([2, 2]), 1e-6
+    )
     assert drop.tolist()[1] is False
     assert drop.tolist()[2:] == [False, True]  # the other set as always
 

@@ -44,14 +44,12 @@ def test_runs_on_other_parameters_and_puts_them_back():
         out.backward()
     assert torch.equal(out, other(x))
     other(x).backward()
-    for leaf, parameter in zip(leaves, other.parameters()):
+    for leaf, parameter in zip(leaves, other.parameters(), strict=True):
         assert (leaf.grad is None) == (parameter.grad is None)
         if leaf.grad is not None:
             assert torch.equal(leaf.grad, parameter.grad)
     assert all(p.grad is None for p in model.parameters())
-    assert all(
-        p is before[name] for name, p in model.named_parameters()
-    )
+    assert all(p is before[name] for name, p in model.named_parameters())
     assert model.rnn._flat_weights[0] is model.rnn.weight_ih_l0
 
 

@@ -1,0 +1,146 @@
+r"""The table of all models on the test split, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyg_multipose.demo.metrics import (
+    LOW_IS_GOOD,
+    METRICS,
+    Estimate,
+    difference,
+    estimate,
+    mae,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    r"""A model on the test split."""
+
+    name: str
+    predicted: np.ndarray
+    test: dict[str, Estimate]
+    #: The mean absolute error on train.
+    train_mae: float
+
+
+def make_row(
+    name: str,
+    predictions: dict[str, np.ndarray],
+    measured: dict[str, np.ndarray],
+    rows: np.ndarray,
+) -> Row:
+    r"""Scores a model.
+
+    Args:
+        name: What the table calls it.
+        predictions: Predictions on train and test.
+        measured: Labels of train and test.
+        rows: Resamples of the test compounds, the same for all models.
+    """
+    test = predictions['test'], measured['test']
+    return Row(
+        name,
+        predictions['test'],
+        {key: estimate(fn, *test, rows) for key, fn in METRICS.items()},
+        mae(predictions['train'], measured['train']),
+    )
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    r"""The table, readable as it stands and as Markdown.
+
+    Args:
+        rows: The models.
+    """
+    lines = [['', *METRICS, 'train MAE']]
+    for row in rows:
+        cells = [str(row.test[key]) for key in METRICS]
+        lines.append([row.name, *cells, f'{row.train_mae:.2f}'])
+    width = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rule = ['-' * width[0], *('-' * (w - 1) + ':' for w in width[1:])]
+    text = []
+    for line in [lines[0], rule, *lines[1:]]:
+        cells = [line[0].ljust(width[0])]
+        cells += [c.rjust(w) for c, w in zip(line[1:], width[1:], strict=True)]
+        text.append('| ' + ' | '.join(cells) + ' |')
+    return '\n'.join(text)
+
+
+def findings(
+    baselines: Sequence[Row],
+    trained: Sequence[Row],
+    measured: np.ndarray,
+    rows: np.ndarray,
+) -> list[str]:
+    r"""Sentences that follow from the table, whatever it is.
+
+    Args:
+        baselines: Rows without a network; the first is the constant.
+        trained: Rows with one; the first sees a single pose.
+        measured: Labels of test.
+        rows: The resamples of the table.
+    """
+    constant, single = baselines[0], trained[0]
+    sentences = [
+        _not_trained(row, constant)
+        for row in trained
+        if row.train_mae >= constant.train_mae
+    ]
+    everything = [*baselines, *trained]
+    sentences += [_best(key, everything, baselines) for key in METRICS]
+    for reference, others in (
+        (constant, trained),
+        (single, trained[1:]),
+    ):
+        parts = []
+        for row in others:
+            change = difference(
+                mae, row.predicted, reference.predicted, measured, rows
+            )
+            parts.append(f'{row.name} {_signed(change)}')
+        sentences.append(
+            f"MAE minus that of '{reference.name}', on the same resamples "
+            f'(negative is better; an interval around 0 decides nothing): '
+            + '; '.join(parts)
+        )
+    return sentences
+
+
+def _not_trained(row: Row, constant: Row) -> str:
+    return (
+        f"*** '{row.name}' HAS NOT TRAINED: its MAE on train, "
+        f'{row.train_mae:.3f}, is not below the {constant.train_mae:.3f} of '
+        f"'{constant.name}'. Its row says nothing about its poses. ***"
+    )
+
+
+def _best(
+    key: str, everything: Sequence[Row], baselines: Sequence[Row]
+) -> str:
+    scored = [r for r in everything if not np.isnan(r.test[key].value)]
+    if not scored:
+        return f'{key}: defined for no row'
+    sign = 1 if key in LOW_IS_GOOD else -1
+    best = min(scored, key=lambda row: sign * row.test[key].value)
+    kind = 'a baseline' if best in baselines else 'a network'
+    apart = [
+        f"'{row.name}'"
+        for row in scored
+        if not row.test[key].overlaps(best.test[key])
+    ]
+    verdict = (
+        f'its interval is apart from that of {", ".join(apart)}'
+        if apart
+        else 'its interval overlaps with that of every other row'
+    )
+    return f"{key}: best is '{best.name}', {kind}; {verdict}"
+
+
+def _signed(estimate: Estimate) -> str:
+    value, low, high = estimate.value, estimate.low, estimate.high
+    return f'{value:+.2f} [{low:+.2f}, {high:+.2f}]'
