@@ -34,7 +34,10 @@ def held_bytes(settings: Settings) -> dict[str, dict[int, int]]:
     }
     count = 1
     while count <= min(settings.max_poses, len(poses)):
-        pose_set = connect(PoseSet.from_complex(receptor, poses[:count]))
+        pose_set = PoseSet.from_complex(
+            receptor, poses[:count], pose_attrs=['vina_score']
+        )
+        pose_set = connect(pose_set)
         for mode, by_count in held.items():
             by_count[count] = _held(readout, mode, pose_set)
         count *= 2

@@ -125,6 +125,24 @@ def difference(
     return Estimate(values[0], *_interval(values[1:]))
 
 
+def conformal_width(
+    predicted: np.ndarray, measured: np.ndarray, level: float
+) -> float:
+    r"""Half the width of a prediction interval (split conformal).
+
+    If other compounds were drawn like these, at least a share of
+    :obj:`level` of them would lie within.
+
+    Args:
+        predicted: Predictions of compounds that no weight was fitted on.
+        measured: Their measured values.
+        level: The share, such as 0.9.
+    """
+    errors = np.sort(np.abs(predicted - measured))
+    rank = math.ceil((len(errors) + 1) * level)
+    return float(errors[min(rank, len(errors)) - 1])
+
+
 def _interval(values: list[float]) -> tuple[float, float]:
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.nanpercentile(values, [tail, 100 - tail])

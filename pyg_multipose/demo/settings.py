@@ -26,7 +26,7 @@ class Settings:
             (default: :obj:`2048`)
         resamples: Resamples of the bootstrap. (default: :obj:`2000`)
         max_poses: Poses in the picture of the memory.
-            (default: :obj:`128`)
+            (default: :obj:`64`)
         max_sets: Compounds of each split, :obj:`None` for all.
             (default: :obj:`None`)
     """
@@ -43,5 +43,5 @@ class Settings:
     radial_channels: int = 16
     nodes_per_chunk: int = 2048
     resamples: int = 2000
-    max_poses: int = 128
+    max_poses: int = 64
     max_sets: int | None = None

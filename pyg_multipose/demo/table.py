@@ -113,9 +113,9 @@ def findings(
 
 def _not_trained(row: Row, constant: Row) -> str:
     return (
-        f"*** '{row.name}' HAS NOT TRAINED: its MAE on train, "
+        f"*** '{row.name}' HAS NOT TRAINED ***: its MAE on train, "
         f'{row.train_mae:.3f}, is not below the {constant.train_mae:.3f} of '
-        f"'{constant.name}'. Its row says nothing about its poses. ***"
+        f"'{constant.name}', so its row says nothing about poses"
     )
 
 

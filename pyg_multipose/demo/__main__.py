@@ -1,0 +1,75 @@
+r"""Runs the demo: :obj:`python -m pyg_multipose.demo --out FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pyg_multipose.demo.settings import Settings
+
+#: A run that proves that everything works, in seconds.
+QUICK = {'epochs': 2, 'max_sets': 6, 'max_poses': 8, 'resamples': 50}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    r"""Trains, prints the table, and writes pictures and numbers.
+
+    Args:
+        arguments: Of the command line. (default: :obj:`None`, those of the
+            process)
+    """
+    parser = argparse.ArgumentParser(
+        prog='python -m pyg_multipose.demo',
+        description='Trains multi-pose models on real docked poses and '
+        'compares them with baselines.',
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('results/demo'),
+        help='folder of the pictures and numbers (default: %(default)s)',
+    )
+    parser.add_argument('--seed', type=int, default=Settings.seed)
+    parser.add_argument('--epochs', type=int, default=None)
+    parser.add_argument(
+        '--quick',
+        action='store_true',
+        help='a few compounds and epochs: shows that it runs, nothing else',
+    )
+    given = parser.parse_args(arguments)
+    settings = Settings(seed=given.seed)
+    if given.quick:
+        settings = replace(settings, **QUICK)
+    if given.epochs is not None:
+        settings = replace(settings, epochs=given.epochs)
+    if importlib.util.find_spec('matplotlib') is None:
+        sys.exit(
+            "The demo draws pictures with matplotlib, which is not installed: "
+            "pip install 'pyg_multipose[viz]'"
+        )
+    _run(settings, given.out)
+
+
+def _run(settings: Settings, folder: Path) -> None:
+    # Only now: they take seconds, and matplotlib is optional.
+    from pyg_multipose.demo import pictures, report
+    from pyg_multipose.demo.run import run
+
+    start = time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    print(report.introduction(settings))
+    result = run(settings)
+    print(report.summary(result))
+    paths = [*report.write(result, folder), *pictures.draw(result, folder)]
+    print(f'\nWritten: {", ".join(map(str, paths))}')
+    parts = ', '.join(f'{k} {s:.0f}' for k, s in result.seconds.items())
+    print(f'{time.perf_counter() - start:.0f} s in all ({parts})')
+
+
+if __name__ == '__main__':
+    main()
