@@ -250,6 +250,8 @@ class PoseSet(Data):
     def save(self, path: str | os.PathLike[str]) -> None:
         r"""Writes the set, or a batch of sets, to a file without pickled code.
 
+        Each distinct receptor is written once.
+
         Args:
             path: The file; :meth:`load` reads it back.
         """

@@ -14,7 +14,6 @@ from torch_geometric.data import Data
 from pyg_multipose.data.checks import (
     check_finite,
     check_index,
-    check_keys,
     check_like,
     check_part,
     check_rows,
@@ -72,7 +71,6 @@ def joined(
             f'{type(poses).__name__}'
         )
     attrs = [pose_attrs] if isinstance(pose_attrs, str) else list(pose_attrs)
-    check_keys(attrs, called)
     ligands = [
         _part(pose, attrs, f'{called}, pose {number}')
         for number, pose in enumerate(poses)

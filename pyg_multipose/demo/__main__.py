@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = replace(settings, epochs=given.epochs)
     if importlib.util.find_spec('matplotlib') is None:
         sys.exit(
-            "The demo draws pictures with matplotlib, which is not installed: "
+            'The demo draws pictures with matplotlib, which is not installed: '
             "pip install 'pyg_multipose[viz]'"
         )
     _run(settings, given.out)
@@ -72,4 +72,8 @@ def _run(settings: Settings, folder: Path) -> None:
 
 
 if __name__ == '__main__':
+    import torch
+
+    # Of this process, which is the demo's own.
+    torch.set_num_threads(1)
     main()

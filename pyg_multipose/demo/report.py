@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import math
 import platform
+import textwrap
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def summary(run: Run) -> str:
             '',
             table(run),
             '',
-            *findings(run),
+            bullets(findings(run)),
         ]
     )
 
@@ -121,7 +122,23 @@ def findings(run: Run) -> list[str]:
         f'part of what it predicts may be a count '
         f'(MaxCombination(scale=1.0, normalize=True) takes it out)',
     ]
-    return [f'- {sentence}.' for sentence in sentences]
+    return [f'{sentence}.' for sentence in sentences]
+
+
+def bullets(sentences: list[str]) -> str:
+    r"""A list that is readable as it stands and as Markdown.
+
+    Args:
+        sentences: Its items.
+    """
+    wrap = textwrap.TextWrapper(
+        96,
+        initial_indent='- ',
+        subsequent_indent='  ',
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return '\n'.join(wrap.fill(sentence) for sentence in sentences)
 
 
 def write(run: Run, folder: Path) -> list[Path]:
@@ -131,7 +148,7 @@ def write(run: Run, folder: Path) -> list[Path]:
         run: The numbers.
         folder: Where the files go.
     """
-    text = '\n'.join([table(run), '', *findings(run), ''])
+    text = f'{table(run)}\n\n{bullets(findings(run))}\n'
     contents = {
         'table.md': text,
         'results.json': json.dumps(

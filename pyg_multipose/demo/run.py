@@ -55,9 +55,7 @@ def run(settings: Settings) -> Run:
     constants = list(predictions)
     predictions |= {result.name: result.predictions for result in results}
     measured = {split: part.pic50 for split, part in compounds.items()}
-    draws = resample(
-        len(measured['test']), settings.resamples, settings.seed
-    )
+    draws = resample(len(measured['test']), settings.resamples, settings.seed)
     rows = {
         name: make_row(name, by_split, measured, draws)
         for name, by_split in predictions.items()

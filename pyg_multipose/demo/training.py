@@ -192,7 +192,8 @@ def predict(readout: MultiPoseReadout, sets: list[PoseSet]) -> np.ndarray:
         sets: What to predict.
     """
     with torch.no_grad():
-        parts = [readout(batch) for batch in DataLoader(sets, 16)]
+        loader = DataLoader(sets, 16, generator=torch.Generator())
+        parts = [readout(batch) for batch in loader]
     return pic50(torch.cat(parts)).double().numpy()
 
 

@@ -98,6 +98,7 @@ def test_generator_of_its_own_is_noticed(kit):
         out.sum().backward()
 
 
+@pytest.mark.filterwarnings('ignore:BatchNorm1d takes its statistics')
 @pytest.mark.parametrize('mode', ['full', 'store', 'stream', 'recompute'])
 @pytest.mark.parametrize('gradient', [True, False])
 def test_exception_leaves_everything_as_it_was(kit, mode, gradient):

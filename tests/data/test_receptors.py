@@ -95,6 +95,9 @@ def test_sets_with_and_without_receptor_share_a_batch():
         [Data(pos=torch.zeros(2, 3), z=torch.ones(2).long())],
     )
     assert groups(empty, make_set(), empty, make_set()) == [-1, 1, -1, 1]
+    empty.receptor_name = 'Mpro'
+    named = make_set(receptor_name='Mpro')
+    assert groups(empty, named, empty) == [-1, 1, -1]
 
 
 def test_gradients_do_not_matter():

@@ -59,9 +59,7 @@ def test_an_interval_is_made_of_quantiles():
     rows = resample(200, 400, seed=0)
     result = estimate(rmse, predicted, measured, rows)
     values = [rmse(predicted[row], measured[row]) for row in rows]
-    share = np.mean(
-        [result.low <= value <= result.high for value in values]
-    )
+    share = np.mean([result.low <= value <= result.high for value in values])
     assert share == pytest.approx(0.95, abs=0.01)
     # The standard error of a root mean square of normal numbers.
     error = result.value / math.sqrt(2 * 200)
