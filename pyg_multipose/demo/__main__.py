@@ -9,11 +9,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pyg_multipose.demo.settings import Settings
 
 #: A run that proves that everything works, in seconds.
-QUICK = {'epochs': 2, 'max_sets': 6, 'max_poses': 8, 'resamples': 50}
+QUICK: dict[str, Any] = {
+    'epochs': 2,
+    'max_poses': 8,
+    'max_sets': 6,
+    'resamples': 50,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

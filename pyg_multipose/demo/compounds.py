@@ -21,6 +21,7 @@ class Compounds:
     r"""A split: pose sets with edges, and what the baselines look at."""
 
     sets: list[PoseSet]
+    pocket: Data
     residues: list[int]
     names: list[str]
     pic50: np.ndarray
@@ -41,9 +42,13 @@ def load(split: str, settings: Settings) -> Compounds:
     if settings.max_sets is not None:
         dataset = dataset[: settings.max_sets]
     residues = pocket_residues(dataset, settings.pocket_radius)
+    receptor = dataset.receptor
+    keep = torch.isin(receptor.residue, residues)
+    pocket = Data(z=receptor.z[keep], pos=receptor.pos[keep])
     connect = RadiusGraph(settings.cutoff)
     return Compounds(
-        [connect(cut(pose_set, residues)) for pose_set in dataset],
+        [connect(within(pocket, pose_set)) for pose_set in dataset],
+        pocket,
         residues.tolist(),
         dataset.names,
         dataset.y.double().numpy(),
@@ -69,17 +74,15 @@ def pocket_residues(dataset: MproMoonshot, radius: float) -> Tensor:
     return receptor.residue[(distance <= radius).any(dim=1)].unique()
 
 
-def cut(pose_set: PoseSet, residues: Tensor) -> PoseSet:
-    r"""The same poses in a receptor of fewer residues.
+def within(pocket: Data, pose_set: PoseSet) -> PoseSet:
+    r"""The same poses in another receptor.
 
     Args:
+        pocket: The receptor.
         pose_set: A set of :class:`~pyg_multipose.datasets.MproMoonshot`.
-        residues: Numbers of the residues that stay.
     """
-    receptor = pose_set.receptor
-    keep = torch.isin(receptor.residue, residues)
     return PoseSet.from_complex(
-        Data(z=receptor.z[keep], pos=receptor.pos[keep]),
+        pocket,
         ligands(pose_set),
         y=pose_set.y,
         name=pose_set.name,

@@ -2,8 +2,6 @@ r"""Bytes held for backward, by gradient mode and number of poses."""
 
 from __future__ import annotations
 
-from torch_geometric.data import Data
-
 from pyg_multipose.data import PoseSet
 from pyg_multipose.demo.compounds import ligands, load
 from pyg_multipose.demo.settings import Settings
@@ -23,11 +21,9 @@ def held_bytes(settings: Settings) -> dict[str, dict[int, int]]:
     Args:
         settings: The network, and the most poses.
     """
-    sets = load('train', settings).sets
-    poses = [pose for pose_set in sets for pose in ligands(pose_set)]
-    receptor = sets[0].receptor
-    receptor = Data(z=receptor.z, pos=receptor.pos)
-    readout = build(Model('', MeanCombination), settings, sets)
+    train = load('train', settings)
+    poses = [pose for pose_set in train.sets for pose in ligands(pose_set)]
+    readout = build(Model('', MeanCombination), settings, train.sets)
     connect = RadiusGraph(settings.cutoff)
     held: dict[str, dict[int, int]] = {
         mode: {} for mode in MODES if mode != 'auto'
@@ -35,7 +31,7 @@ def held_bytes(settings: Settings) -> dict[str, dict[int, int]]:
     count = 1
     while count <= min(settings.max_poses, len(poses)):
         pose_set = PoseSet.from_complex(
-            receptor, poses[:count], pose_attrs=['vina_score']
+            train.pocket, poses[:count], pose_attrs=['vina_score']
         )
         pose_set = connect(pose_set)
         for mode, by_count in held.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -25,7 +26,8 @@ BAND = 0.9
 BASELINE = '#8c6d31'
 #: One color for each trained model, in the order of the table.
 COLORS = ('#7a7a7a', '#1f77b4', '#d1495b', '#2e8b57')
-STYLE = {
+#: As Any, since the type that matplotlib expects changes.
+STYLE: Any = {
     'axes.spines.right': False,
     'axes.spines.top': False,
     'axes.titlesize': 9,

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from pyg_multipose.datasets import MproMoonshot
-from pyg_multipose.demo.compounds import cut, load, pocket_residues
+from pyg_multipose.demo.compounds import load, pocket_residues
 from pyg_multipose.demo.settings import Settings
 
 SETTINGS = Settings(max_sets=3)
@@ -22,16 +22,18 @@ def test_the_pocket_is_around_the_crystal_ligand():
         assert distance.min() <= 5.0
 
 
-def test_a_cut_keeps_poses_and_labels():
-    dataset = MproMoonshot()
-    residues = pocket_residues(dataset, 4.0)
-    whole, part = dataset[0], cut(dataset[0], residues)
-    keep = torch.isin(whole.receptor.residue, residues)
-    assert torch.equal(part.receptor.pos, whole.receptor.pos[keep])
-    assert part.y == whole.y
-    assert torch.equal(part.vina_score, whole.vina_score)
-    for old, new in zip(whole.to_poses(), part.to_poses(), strict=True):
-        assert torch.equal(old.pos[old.is_ligand], new.pos[new.is_ligand])
+def test_only_the_receptor_is_cut():
+    part = load('train', SETTINGS)
+    for number, whole in enumerate(MproMoonshot()[:3]):
+        small = part.sets[number]
+        residues = torch.tensor(part.residues)
+        keep = torch.isin(whole.receptor.residue, residues)
+        assert torch.equal(small.receptor.pos, whole.receptor.pos[keep])
+        assert torch.equal(small.receptor.pos, part.pocket.pos)
+        assert torch.equal(small.vina_score, whole.vina_score)
+        assert small.y == whole.y
+        for old, new in zip(whole.to_poses(), small.to_poses(), strict=True):
+            assert torch.equal(old.pos[old.is_ligand], new.pos[new.is_ligand])
 
 
 @pytest.mark.parametrize('split', ['train', 'valid', 'test'])

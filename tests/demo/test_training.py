@@ -36,7 +36,8 @@ def test_fit_repeats_and_leaves_the_generator_alone():
     )
     assert torch.equal(rng, torch.get_rng_state())
     assert first.train_curve == again.train_curve
-    assert errors[:2] == list(zip(first.train_curve, first.valid_curve))
+    curves = zip(first.train_curve, first.valid_curve, strict=True)
+    assert errors[:2] == list(curves)
     for split, predicted in first.predictions.items():
         assert np.array_equal(predicted, again.predictions[split])
     # It is the epoch with the lowest error that is kept.
