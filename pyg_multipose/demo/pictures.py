@@ -224,17 +224,11 @@ def curves(run: Run) -> Figure:
         epochs = np.arange(1, len(result.train_curve) + 1)
         ax.plot(epochs, result.train_curve, color=color, ls='--')
         ax.plot(epochs, result.valid_curve, color=color)
-        ax.plot(
-            result.epoch,
-            result.valid_curve[result.epoch - 1],
-            'o',
-            color=color,
-        )
         for split, style in (('train', '--'), ('valid', '-')):
             part = run.compounds[split].pic50
             error = np.abs(run.predictions[constant][split] - part).mean()
             ax.axhline(error, color='#bbbbbb', ls=style, lw=1, zorder=0)
-        ax.set_title(f'{result.name}\nbest on valid: epoch {result.epoch}')
+        ax.set_title(result.name)
         ax.set_xlabel('epoch')
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes[0].set_ylabel('MAE (pIC50)')

@@ -10,7 +10,7 @@ class Settings:
     Args:
         seed: Seed of the initial weights, of the order of the training sets
             and of the bootstrap. (default: :obj:`0`)
-        epochs: Epochs of every model. (default: :obj:`24`)
+        epochs: Epochs of every model. (default: :obj:`20`)
         batch_size: Sets of a training step. (default: :obj:`8`)
         lr: Highest learning rate. (default: :obj:`0.01`)
         pocket_radius: Residues with an atom within so many Angstrom of the
@@ -32,7 +32,7 @@ class Settings:
     """
 
     seed: int = 0
-    epochs: int = 24
+    epochs: int = 20
     batch_size: int = 8
     lr: float = 0.01
     pocket_radius: float = 5.0

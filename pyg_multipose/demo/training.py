@@ -2,7 +2,6 @@ r"""Training of one model: the same network under one of the combinations."""
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -56,8 +55,6 @@ class Result:
     #: Mean absolute errors, epoch by epoch; of train while it is learned.
     train_curve: list[float] = field(default_factory=list)
     valid_curve: list[float] = field(default_factory=list)
-    #: The epoch with the lowest error on valid; the rest is of this one.
-    epoch: int = 0
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
     #: Of each test compound, pose by pose.
     pose_predictions: list[np.ndarray] = field(default_factory=list)
@@ -70,7 +67,10 @@ def fit(
     settings: Settings,
     report: Callable[[float, float], None],
 ) -> Result:
-    r"""Trains a model and predicts all splits at its best epoch on valid.
+    r"""Trains a model, for a given number of epochs, and predicts all splits.
+
+    The learning rate falls to zero and the last weights are kept: to pick an
+    epoch by a few dozen compounds would be to pick noise.
 
     Args:
         model: What to train.
@@ -96,8 +96,7 @@ def fit(
         steps_per_epoch=len(loader),
         pct_start=0.1,
     )
-    lowest, best = math.inf, readout.state_dict()
-    for epoch in range(1, settings.epochs + 1):
+    for _ in range(settings.epochs):
         errors = []
         for batch in loader:
             predicted = pic50(readout(batch))
@@ -112,11 +111,7 @@ def fit(
             np.abs(predict(readout, sets['valid']) - measured).mean()
         )
         result.valid_curve.append(error)
-        if error < lowest:
-            lowest, result.epoch = error, epoch
-            best = copy.deepcopy(readout.state_dict())
         report(result.train_curve[-1], error)
-    readout.load_state_dict(best)
     for split in SPLITS:
         result.predictions[split] = predict(readout, sets[split])
     for pose_set in sets['test']:

@@ -6,12 +6,11 @@ This package knows nothing of combinations, except (for :obj:`stream`) their
 running form.
 """
 
+from pyg_multipose.gradient.evaluate import evaluate, predict
 from pyg_multipose.gradient.evaluation import Counts, Evaluation
-from pyg_multipose.gradient.full import full
 from pyg_multipose.gradient.gate import Gate, negligible
 from pyg_multipose.gradient.memory import LiveBytes
 from pyg_multipose.gradient.plan import MODES, Plan
-from pyg_multipose.gradient.recompute import recompute
 from pyg_multipose.gradient.store import store
 from pyg_multipose.gradient.stream import stream
 
@@ -22,9 +21,9 @@ __all__ = [
     'Gate',
     'LiveBytes',
     'Plan',
-    'full',
+    'evaluate',
     'negligible',
-    'recompute',
+    'predict',
     'store',
     'stream',
 ]

@@ -92,6 +92,7 @@ class Evaluation:
         self.nonfinite = nonfinite
         #: Which poses have a finite prediction, once all are known.
         self.finite = np.ones(self.layout.num_poses, dtype=bool)
+        self._fingerprint: Tensor | None = None
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -161,24 +162,34 @@ class Evaluation:
             )
         return out
 
-    def first_pass(self, probe: bool = False) -> Tensor:
-        r"""All predictions without a graph, and all that a replay needs.
+    def recorded(self, number: int) -> Tensor:
+        r"""Predictions of a chunk of the first pass, which a replay can find.
 
         Args:
-            probe: Whether to look for leaves that only plain autograd would
-                see, on the first chunk. (default: :obj:`False`)
+            number: Number of the chunk.
         """
-        out: list[Tensor] = []
-        with self.replay.first_pass(), torch.no_grad():
-            for number, poses in enumerate(self.chunks):
-                with self.replay.recorded(number):
-                    if probe and number == 0:
-                        out.append(self._probed(poses))
-                    else:
-                        out.append(self.predict(poses))
-            predictions = joined(out)
-            self.screen(predictions)
-        return predictions
+        with self.replay.recorded(number):
+            return self.predict(self.chunks[number])
+
+    def probed(self, number: int) -> Tensor:
+        r"""As :meth:`recorded`, and looks for leaves that would be lost.
+
+        Only plain autograd sees a leaf that is neither a parameter nor part
+        of the batch.
+
+        Args:
+            number: Number of the chunk.
+        """
+        tensors = self.slots.tensors
+        leaves = aliases(tensors, [t.requires_grad for t in tensors])
+        poses = self.chunks[number]
+        with self.replay.recorded(number), self.on(leaves):
+            graphs, inputs = self.graphs(
+                poses, self.tables, self.differentiable_keys
+            )
+            out = self.call(graphs, poses)
+        self.check_closure(out, [*leaves, *inputs.values()])
+        return out.detach()
 
     def screen(self, predictions: Tensor) -> None:
         r"""Finds predictions that are not finite: raises, or masks them.
@@ -242,16 +253,32 @@ class Evaluation:
             f'prediction, so there is nothing to combine'
         )
 
-    def _probed(self, poses: Poses) -> Tensor:
-        tensors = self.slots.tensors
-        leaves = aliases(tensors, [t.requires_grad for t in tensors])
-        with self.on(leaves):
-            graphs, inputs = self.graphs(
-                poses, self.tables, self.differentiable_keys
-            )
-            out = self.call(graphs, poses)
-        self.check_closure(out, [*leaves, *inputs.values()])
-        return out.detach()
+    def seal(self) -> None:
+        r"""Takes a fingerprint of everything, at the end of the first pass."""
+        self._fingerprint = self._norms(self.tensors)
+
+    def unchanged(self, tensors: Sequence[Tensor]) -> bool:
+        r"""Whether everything is as it was when sealed.
+
+        It also finds changes that bypass autograd's version counters.
+
+        Args:
+            tensors: What :attr:`tensors` was then, saved by autograd.
+        """
+        assert self._fingerprint is not None
+        now = torch.nan_to_num(self._norms(tensors))
+        return torch.equal(now, torch.nan_to_num(self._fingerprint))
+
+    def _norms(self, tensors: Sequence[Tensor]) -> Tensor:
+        floats = [
+            tensor.detach()
+            for tensor in [*tensors, *self.replay.fingerprint()]
+            if tensor.is_floating_point() and tensor.numel()
+        ]
+        if not floats:
+            return torch.zeros(1)
+        norms = torch._foreach_norm(floats)
+        return torch.stack([norm.double() for norm in norms])
 
     def check_closure(self, output: Tensor, leaves: Sequence[Tensor]) -> None:
         r"""Refuses gradients that would be lost.

@@ -83,8 +83,15 @@ class Gate(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        """Zeroes the coefficients of poses that do not matter."""
+        """Zeroes what does not matter; a piece without rest gets nothing."""
         drop = negligible(grad, ctx.layout, ctx.tolerance)
-        kept = grad.clone()
-        kept[drop] = 0
-        return None, None, None, *(kept[poses] for poses in ctx.pieces)
+        mask = drop if grad.dim() == 1 else drop.unsqueeze(1)
+        kept = torch.where(mask, torch.zeros_like(grad), grad)
+        out: list[Tensor | None] = [
+            None if bool(drop[poses].all()) else kept[poses]
+            for poses in ctx.pieces
+        ]
+        if out and all(part is None for part in out):
+            # Zeros, not None, as plain autograd has it.
+            out[-1] = torch.zeros_like(kept[ctx.pieces[-1]])
+        return None, None, None, *out

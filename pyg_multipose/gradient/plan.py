@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from torch import Tensor
-
-from pyg_multipose.gradient.evaluation import Counts, Evaluation
-from pyg_multipose.gradient.full import full
-from pyg_multipose.gradient.recompute import recompute
-from pyg_multipose.gradient.store import store
+from pyg_multipose.gradient.evaluation import Counts
 
 Mode = Literal['full', 'store', 'stream', 'recompute', 'auto']
 MODES: tuple[str, ...] = get_args(Mode)
 
-#: Modes that end in predictions of the poses; `stream` ends in combined ones.
-EVALUATE: dict[str, Callable[[Evaluation], Tensor]] = {
-    'full': full,
-    'store': store,
-    'recompute': recompute,
-}
 #: The most bytes that `auto` spends on sums of gradients, one per set.
 STREAM_BYTES = 2**28
 

@@ -10,22 +10,11 @@ from torch import Tensor
 
 from pyg_multipose.gradient.accumulator import Accumulator
 from pyg_multipose.gradient.chunks import split
-from pyg_multipose.gradient.evaluation import Evaluation
+from pyg_multipose.gradient.evaluation import Evaluation, joined
 from pyg_multipose.gradient.slots import aliases
 
 #: Chunks of the second pass: the number of the first pass, and the poses.
 Chunks = list[tuple[int | None, np.ndarray]]
-
-
-def recompute(evaluation: Evaluation) -> Tensor:
-    r"""Predictions whose backward evaluates the poses that matter again.
-
-    Between the passes only the inputs and the predictions are held.
-
-    Args:
-        evaluation: What to evaluate.
-    """
-    return Recompute.apply(evaluation, *evaluation.tensors)
 
 
 class Recompute(torch.autograd.Function):
@@ -37,11 +26,15 @@ class Recompute(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, evaluation: Evaluation, *tensors: Tensor) -> Tensor:
-        """First pass."""
-        predictions = evaluation.first_pass(probe=True)
-        ctx.evaluation = evaluation
-        ctx.fingerprint = _fingerprint(evaluation, tensors)
+    def forward(
+        ctx: Any, evaluation: Evaluation, numbers: range, *tensors: Tensor
+    ) -> Tensor:
+        """First pass over some of the chunks."""
+        first, *others = numbers
+        predictions = joined(
+            [evaluation.probed(first), *map(evaluation.recorded, others)]
+        )
+        ctx.evaluation, ctx.numbers = evaluation, numbers
         ctx.save_for_backward(predictions, *tensors)
         return predictions.clone()
 
@@ -52,33 +45,30 @@ class Recompute(torch.autograd.Function):
         evaluation: Evaluation = ctx.evaluation
         # Raises if one of them was changed in place.
         first, *tensors = ctx.saved_tensors
-        same = _fingerprint(evaluation, tensors)
-        if not torch.equal(
-            torch.nan_to_num(same), torch.nan_to_num(ctx.fingerprint)
-        ):
+        if not evaluation.unchanged(tensors):
             raise RuntimeError(
                 'Parameters, buffers or inputs of the single-pose model '
                 'changed between forward and backward, so the second pass of '
                 "gradient='recompute' cannot reproduce the first. Call "
                 "backward before the optimizer's step, or use gradient='full'"
             )
-        return None, *SecondPass(ctx, evaluation, first, tensors).run(grad)
+        second = SecondPass(ctx, first, tensors)
+        return None, None, *second.run(grad)
 
 
 class SecondPass:
-    """The backward of one evaluation: replays chunks and sums gradients."""
+    """The backward of some chunks: replays them and sums gradients."""
 
-    def __init__(
-        self,
-        ctx: Any,
-        evaluation: Evaluation,
-        first: Tensor,
-        tensors: list[Tensor],
-    ) -> None:
+    def __init__(self, ctx: Any, first: Tensor, tensors: list[Tensor]) -> None:
+        evaluation: Evaluation = ctx.evaluation
         self.evaluation = evaluation
         self.first = first
+        self.chunks: Chunks = [
+            (number, evaluation.chunks[number]) for number in ctx.numbers
+        ]
+        self.start = int(self.chunks[0][1][0])  # the first pose
         count = len(evaluation.slots.tensors)
-        needed = ctx.needs_input_grad[1:]
+        needed = ctx.needs_input_grad[2:]
         self.parameters = aliases(tensors[:count], needed[:count])
         inputs = dict(zip(evaluation.keys, tensors[count:], strict=True))
         self.tables = {**evaluation.tables, **inputs}
@@ -94,30 +84,29 @@ class SecondPass:
         if grad.dim() > 1:
             matters = matters.any(dim=1)
         matter = matters.cpu().numpy()
-        whole = self.evaluation.replay.whole_chunks
-        if not whole:
+        if not self.evaluation.replay.whole_chunks:
             try:
                 return self._run(grad, self._regrouped(matter))
             except _Mismatch:
                 # Perhaps poses depend on their chunk: keep it as it was.
                 pass
-        chunks: Chunks = [
-            (number, poses)
-            for number, poses in enumerate(self.evaluation.chunks)
-            if matter[poses].any()
-        ]
-        return self._run(grad, chunks)
+        return self._run(
+            grad,
+            [
+                (number, poses)
+                for number, poses in self.chunks
+                if matter[poses - self.start].any()
+            ],
+        )
 
     def _regrouped(self, matter: np.ndarray) -> Chunks:
         """Only the poses that matter, in chunks no larger than before."""
         layout = self.evaluation.layout
         largest = max(
-            int(layout.nodes_per_pose[poses].sum())
-            for poses in self.evaluation.chunks
+            int(layout.nodes_per_pose[poses].sum()) for _, poses in self.chunks
         )
-        chunks = split(
-            layout, largest, layout.device, poses=matter.nonzero()[0]
-        )
+        poses = matter.nonzero()[0] + self.start
+        chunks = split(layout, largest, layout.device, poses=poses)
         return [(None, poses) for poses in chunks]
 
     def _run(self, grad: Tensor, chunks: Chunks) -> list[Tensor | None]:
@@ -135,7 +124,7 @@ class SecondPass:
                     poses, self.tables, self.wanted
                 )
                 again = evaluation.call(graphs, poses)
-                rows = torch.from_numpy(poses).to(grad.device)
+                rows = torch.from_numpy(poses - self.start).to(grad.device)
                 self._compare(again.detach(), self.first[rows], poses)
                 if not again.requires_grad:
                     continue
@@ -191,16 +180,3 @@ def refuse_double_backward(mode: str) -> None:
             f'(create_graph=True, for example forces in the loss). Use '
             f"MultiPoseReadout(..., gradient='full')"
         )
-
-
-def _fingerprint(evaluation: Evaluation, tensors: Any) -> Tensor:
-    """Norms that show a change, also one that bypasses version counters."""
-    floats = [
-        tensor.detach()
-        for tensor in [*tensors, *evaluation.replay.fingerprint()]
-        if tensor.is_floating_point() and tensor.numel()
-    ]
-    if not floats:
-        return torch.zeros(1)
-    norms = torch._foreach_norm(floats)
-    return torch.stack([norm.double() for norm in norms])

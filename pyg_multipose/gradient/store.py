@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pyg_multipose.gradient.evaluation import Evaluation, joined
+from pyg_multipose.gradient.gate import Gate
 from pyg_multipose.gradient.recompute import refuse_double_backward
 from pyg_multipose.gradient.slots import aliases
 
 
-def store(evaluation: Evaluation) -> Tensor:
+def store(evaluation: Evaluation, tolerance: float = 0.0) -> Tensor:
     r"""Predictions together with a gradient of the parameters for each.
 
     This is the algorithm of MTENN's :obj:`GroupedModel`.
@@ -20,6 +22,8 @@ def store(evaluation: Evaluation) -> Tensor:
 
     Args:
         evaluation: What to evaluate.
+        tolerance: The share of the mass of a set that may be dropped.
+            (default: :obj:`0.0`)
 
     Raises:
         ValueError: If inputs require grad, or if a pose has several
@@ -32,7 +36,9 @@ def store(evaluation: Evaluation) -> Tensor:
             f"{keys} of the batch require grad. Use gradient='recompute' or "
             f"'full'"
         )
-    return Store.apply(evaluation, *evaluation.slots.tensors)
+    poses = Store.apply(evaluation, *evaluation.slots.tensors)
+    every = [np.arange(evaluation.layout.num_poses)]
+    return Gate.apply(evaluation.layout, tolerance, every, poses)
 
 
 class Store(torch.autograd.Function):

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn.aggr import Aggregation
 
 from pyg_multipose.data import PoseSet
-from pyg_multipose.gradient import MODES, Evaluation, Gate, Plan, stream
+from pyg_multipose.gradient import (
+    MODES,
+    Evaluation,
+    Plan,
+    evaluate,
+    predict,
+    store,
+    stream,
+)
 from pyg_multipose.gradient.budget import bytes_per_node
 from pyg_multipose.gradient.evaluation import check_model, input_names
-from pyg_multipose.gradient.plan import EVALUATE, STREAM_BYTES
+from pyg_multipose.gradient.plan import STREAM_BYTES
 from pyg_multipose.gradient.stream import VectorPredictionError
 from pyg_multipose.nn.combination import combination_resolver
 
@@ -308,26 +315,26 @@ class MultiPoseReadout(nn.Module):
 
     def _predict_poses(self, plan: Plan, evaluation: Evaluation) -> Tensor:
         if plan.mode == 'none':
-            return evaluation.first_pass()
-        poses = EVALUATE[plan.mode](evaluation)
+            return predict(evaluation)
         if plan.mode == 'full':
-            return poses
-        every = [np.arange(evaluation.layout.num_poses)]
-        tolerance = self._tolerance(evaluation, poses)
-        return Gate.apply(evaluation.layout, tolerance, every, poses)
+            return evaluate(evaluation)
+        tolerance = self._tolerance(evaluation)
+        if plan.mode == 'store':
+            return store(evaluation, tolerance)
+        return evaluate(evaluation, 0, tolerance)
 
-    def _tolerance(
-        self, evaluation: Evaluation, poses: Tensor | None = None
-    ) -> float:
+    def _tolerance(self, evaluation: Evaluation) -> float:
         if self.tolerance is not None:
             return self.tolerance
         dtypes = [
             tensor.dtype
-            for tensor in ([poses] if poses is not None else [])
-            + evaluation.slots.tensors
+            for tensor in evaluation.slots.tensors
             if tensor.is_floating_point()
         ]
-        dtype = torch.promote_types(dtypes[0], torch.float32)
+        # Combinations compute in float32 at least.
+        dtype = torch.promote_types(
+            dtypes[0] if dtypes else torch.float32, torch.float32
+        )
         return torch.finfo(dtype).eps
 
     def _combine(self, poses: Tensor, evaluation: Evaluation) -> Tensor:

@@ -113,13 +113,30 @@ def test_bound_holds_and_no_stronger_one():
     assert (kept - c @ jacobian).norm() / (c @ jacobian).norm() == 1.0
 
 
-def test_gate_orders_pieces_and_zeroes_what_does_not_matter():
+def test_gate_orders_pieces_and_skips_what_does_not_matter():
     first = torch.tensor([1.0, 3.0], requires_grad=True)
     second = torch.tensor([2.0], requires_grad=True)
-    out = Gate.apply(
-        layout([3]), 1e-6, [np.array([0, 2]), np.array([1])], first, second
-    )
+    where, poses = layout([3]), [np.array([0, 2]), np.array([1])]
+    out = Gate.apply(where, 1e-6, poses, first, second)
     assert out.tolist() == [1.0, 2.0, 3.0]
     out.backward(torch.tensor([1.0, 1e-9, 2.0]))
     assert first.grad.tolist() == [1.0, 2.0]
-    assert second.grad.tolist() == [0.0]
+    assert second.grad is None  # nothing to do for its graph
+    Gate.apply(where, 1e-6, poses, first, second).backward(torch.zeros(3))
+    assert second.grad.tolist() == [0.0]  # zeros as in plain autograd
+
+
+def test_gate_differentiates_twice():
+    leaf = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    where, poses = layout([3]), [np.arange(3)]
+
+    def gradient(values):
+        return torch.autograd.grad(
+            values.pow(3).sum(), leaf, create_graph=True
+        )[0]
+
+    got = gradient(Gate.apply(where, 1e-6, poses, leaf * 1))
+    expected = gradient(leaf * 1)
+    assert torch.equal(got, expected)
+    (second,) = torch.autograd.grad(got.sum(), leaf)
+    assert second.tolist() == [6.0, 12.0, 18.0]

@@ -1,0 +1,85 @@
+"""The primitive: a single-pose model over many poses, differentiable."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyg_multipose.gradient.evaluation import Evaluation, joined
+from pyg_multipose.gradient.gate import Gate
+from pyg_multipose.gradient.recompute import Recompute
+
+
+def evaluate(
+    evaluation: Evaluation, keep: int | None = None, tolerance: float = 0.0
+) -> Tensor:
+    r"""Predictions of all poses, with the graphs of some chunks held.
+
+    Mode `full` is :obj:`keep=None`, mode `recompute` is :obj:`keep=0`; what
+    lies between holds as many graphs as fit.
+
+    Args:
+        evaluation: What to evaluate.
+        keep: The number of chunks whose graphs are held; the rest is
+            evaluated again in backward, if it matters.
+            (default: :obj:`None`, all, by plain autograd and nothing else)
+        tolerance: The share of the mass of a set that may be dropped.
+            (default: :obj:`0.0`)
+
+    Returns:
+        Predictions of shape :obj:`[num_poses]` or :obj:`[num_poses, F]`.
+    """
+    count = len(evaluation.chunks)
+    kept = range(count if keep is None else min(keep, count))
+    rest = range(len(kept), count)
+    with evaluation.replay.first_pass():
+        pieces = [evaluation.recorded(number) for number in kept]
+        if rest:
+            again = Recompute.apply(evaluation, rest, *evaluation.tensors)
+            pieces.append(again)
+        evaluation.screen(joined([piece.detach() for piece in pieces]))
+        pieces = [
+            _without_masked(evaluation, number, piece)
+            if number < len(kept)
+            else piece
+            for number, piece in enumerate(pieces)
+        ]
+    if keep is None:
+        return joined(pieces)
+    if rest:
+        evaluation.seal()
+    numbers = [evaluation.chunks[number] for number in kept]
+    if rest:
+        numbers.append(
+            np.concatenate([evaluation.chunks[number] for number in rest])
+        )
+    return Gate.apply(evaluation.layout, tolerance, numbers, *pieces)
+
+
+def predict(evaluation: Evaluation) -> Tensor:
+    r"""Predictions of all poses without gradient; nothing else is held.
+
+    Args:
+        evaluation: What to evaluate.
+    """
+    with evaluation.replay.first_pass(), torch.no_grad():
+        chunks = range(len(evaluation.chunks))
+        out = joined([evaluation.recorded(number) for number in chunks])
+        evaluation.screen(out)
+    return out
+
+
+def _without_masked(
+    evaluation: Evaluation, number: int, piece: Tensor
+) -> Tensor:
+    """A held graph without the poses that are masked: 0 times NaN is NaN."""
+    poses = evaluation.chunks[number]
+    finite = evaluation.finite[poses]
+    if finite.all():
+        return piece
+    if not finite.any():
+        return piece.detach()
+    good = evaluation.predict(poses[finite])
+    rows = torch.from_numpy(finite.nonzero()[0]).to(piece.device)
+    return piece.detach().index_put((rows,), good)
