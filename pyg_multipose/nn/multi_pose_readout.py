@@ -19,7 +19,7 @@ from pyg_multipose.gradient import (
     stream,
 )
 from pyg_multipose.gradient.budget import bytes_per_node
-from pyg_multipose.gradient.evaluation import check_model, input_names
+from pyg_multipose.gradient.checks import check_model, input_names
 from pyg_multipose.gradient.plan import STREAM_BYTES
 from pyg_multipose.gradient.stream import VectorPredictionError
 from pyg_multipose.nn.combination import combination_resolver
