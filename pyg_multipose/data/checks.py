@@ -74,6 +74,24 @@ def check_part(part: Any, where: str) -> None:
             )
 
 
+def check_is_ligand(part: dict[str, Any], expected: bool, where: str) -> None:
+    r"""Refuses a whole complex where a receptor or a ligand is expected.
+
+    Args:
+        part: The values of the receptor or of a pose of the ligand.
+        expected: What :obj:`is_ligand` must be for all of its atoms.
+        where: What it is, for messages.
+    """
+    given = part.get('is_ligand')
+    if isinstance(given, Tensor) and bool((given != expected).any()):
+        other = 'receptor' if expected else 'ligand'
+        raise ValueError(
+            f'{where} has {int((given != expected).sum())} {other} atoms by '
+            f"its 'is_ligand'; from_complex takes the receptor and the "
+            f'ligand apart. Use from_poses for whole complexes'
+        )
+
+
 def check_finite(pos: Tensor, where: str) -> None:
     r"""Refuses coordinates that are not finite.
 
@@ -140,10 +158,15 @@ def check_same_keys(
     """
     extra, lacking = set(got) - set(expected), set(expected) - set(got)
     if extra or lacking:
+        differ = [
+            f'only {which} has {sorted(keys)}'
+            for which, keys in ((where, extra), (like, lacking))
+            if keys
+        ]
         raise ValueError(
-            f'{where} and {like} need the same keys, but only the former has '
-            f'{sorted(extra)}, only the latter {sorted(lacking)}. Name those '
-            f'with one value per pose in pose_attrs'
+            f'{where} and {like} need the same keys, but '
+            f'{" and ".join(differ)}. Add them to the other or remove them; '
+            f'what a pose has once is named in pose_attrs'
         )
 
 

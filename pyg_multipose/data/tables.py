@@ -14,6 +14,7 @@ from torch_geometric.data import Data
 from pyg_multipose.data.checks import (
     check_finite,
     check_index,
+    check_is_ligand,
     check_like,
     check_part,
     check_rows,
@@ -93,10 +94,10 @@ def joined(
     if receptor is not None:
         fixed = [_part(receptor, attrs, f'{called}, receptor')]
         for part in (*fixed, *ligands):
+            of_ligand = part is not fixed[0]
+            check_is_ligand(part.values, of_ligand, part.where)
             part.values['is_ligand'] = torch.full(
-                (part.size,),
-                part is not fixed[0],
-                device=_device(part.values),
+                (part.size,), of_ligand, device=_device(part.values)
             )
 
     out: dict[str, Any] = _node_tables([*fixed, *ligands], attrs)

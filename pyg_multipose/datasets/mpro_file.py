@@ -79,7 +79,8 @@ class MproFile:
             residue=_int64(arrays['receptor_residue']),
         )
         rows = _int64(arrays['pocket'])
-        pocket = Data(**{key: chain[key][rows] for key in chain.keys()})
+        atoms = chain.stores[0].items()  # in a fixed order
+        pocket = Data(**{key: value[rows] for key, value in atoms})
         self.receptors = {'pocket': pocket, 'chain': chain}
 
         name = str(arrays['crystal_name'])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from torch import nn
 
 
@@ -48,3 +50,35 @@ def check_model(model: nn.Module) -> None:
                     f"'{name}.{key}' ({kind}) is not initialised yet. Run "
                     f'the single-pose model once on a batch first'
                 )
+
+
+def check_inputs(model: nn.Module, inputs: str | None) -> None:
+    r"""Refuses a way of calling the model that cannot work.
+
+    Args:
+        model: The single-pose model.
+        inputs: Names of attributes of the batch, comma-separated.
+    """
+    names = input_names(inputs)
+    if names is not None:
+        return
+    try:
+        parameters = inspect.signature(model.forward).parameters.values()
+    except (TypeError, ValueError):  # not written in Python
+        return
+    required = [
+        parameter.name
+        for parameter in parameters
+        if parameter.default is inspect.Parameter.empty
+        and parameter.kind
+        in (
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        )
+    ]
+    if len(required) > 1:
+        raise ValueError(
+            f'{type(model).__name__} is called with {required}, not with a '
+            f'batch. Name the attributes of the batch that it takes, such as '
+            f'inputs="{", ".join([*required, "batch"])}"'
+        )

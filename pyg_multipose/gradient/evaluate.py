@@ -46,7 +46,10 @@ def evaluate(
             for number, piece in enumerate(pieces)
         ]
     if keep is None:
-        return joined(pieces)
+        out = joined(pieces)
+        if out.requires_grad:
+            out.register_hook(evaluation.count_backward)
+        return out
     if rest:
         evaluation.seal()
     numbers = [evaluation.chunks[number] for number in kept]

@@ -254,6 +254,14 @@ class Evaluation:
             f'prediction, so there is nothing to combine'
         )
 
+    def count_backward(self, gradient: Tensor) -> None:
+        r"""Counts a backward pass of all poses, as a hook of autograd.
+
+        Args:
+            gradient: That of the predictions.
+        """
+        self.counts.backward += len(gradient)
+
     def seal(self) -> None:
         r"""Takes a fingerprint of everything, at the end of the first pass."""
         self._fingerprint = self._norms(self.tensors)

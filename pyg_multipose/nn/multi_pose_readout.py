@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from pyg_multipose.gradient import (
     stream,
 )
 from pyg_multipose.gradient.budget import bytes_per_node
-from pyg_multipose.gradient.checks import check_model, input_names
+from pyg_multipose.gradient.checks import check_inputs, check_model
 from pyg_multipose.gradient.plan import STREAM_BYTES
 from pyg_multipose.gradient.stream import VectorPredictionError
 from pyg_multipose.nn.combination import combination_resolver
@@ -114,7 +115,7 @@ class MultiPoseReadout(nn.Module):
                 f'a number from 0 up to, but not, 1'
             )
         check_model(model)
-        input_names(inputs)
+        check_inputs(model, inputs)
         self.model = model
         self.combination = combination_resolver(combination)
         self.gradient = gradient
@@ -191,11 +192,13 @@ class MultiPoseReadout(nn.Module):
         return self._prepare(batch, return_poses)[0]
 
     def extra_repr(self) -> str:
-        r"""Shows the arguments that are not modules."""
-        return (
-            f"gradient='{self.gradient}', inputs={self.inputs!r}, "
-            f'max_nodes_per_chunk={self.max_nodes_per_chunk}, '
-            f"nonfinite='{self.nonfinite}'"
+        r"""Shows the arguments that are not modules, if not the default."""
+        defaults = inspect.signature(MultiPoseReadout).parameters
+        return ', '.join(
+            f'{name}={getattr(self, name)!r}'
+            for name in defaults
+            if name not in ('model', 'combination')
+            and getattr(self, name) != defaults[name].default
         )
 
     # Inside ##################################################################

@@ -79,7 +79,7 @@ def test_combination_by_name(query, expected):
     ('kwargs', 'message'),
     [
         ({'gradient': 'lazy'}, "gradient='lazy'.*'stream'"),
-        ({'combination': 'median-ish'}, 'median-ish'),
+        ({'combination': 'med'}, "combination 'med'.*'MaxCombination'"),
         ({'combination': 3}, '3'),
         ({'nonfinite': 'ignore'}, "nonfinite='ignore'.*'mask'"),
         ({'tolerance': 1.0}, 'tolerance=1.0'),
@@ -114,6 +114,13 @@ def test_model_errors():
 def test_not_a_pose_set(batch):
     with pytest.raises(ValueError, match=r'PoseSet\.from_poses'):
         MultiPoseReadout(Linear())(batch)
+
+
+def test_model_that_is_not_called_with_a_batch():
+    graph = RadiusInteractionGraph(3.0)
+    model = SchNet(8, 8, 1, 5, 3.0, interaction_graph=graph)
+    with pytest.raises(ValueError, match='inputs="z, pos, batch"'):
+        MultiPoseReadout(model)
 
 
 def test_inputs_that_the_poses_do_not_have():
@@ -218,6 +225,14 @@ def test_tolerance_zero_drops_only_zeros():
         readout(batch).sum().backward()
         count = readout.last_plan.counts.backward
         assert count == expected or (tolerance and count < 9)
+
+
+def test_full_counts_its_backward():
+    readout = MultiPoseReadout(Linear(), gradient='full')
+    out = readout(pose_set(5))
+    assert readout.last_plan.counts.backward == 0
+    out.sum().backward()
+    assert readout.last_plan.counts.backward == 5
 
 
 def test_repr():

@@ -52,13 +52,22 @@ def combination_resolver(
         for cls in _OURS
     }
     classes: list[type[Aggregation]] = [*_OURS, *_pyg_classes()]
+    choices = sorted({cls.__name__ for cls in classes} | set(names))
     if not isinstance(query, str):
-        choices = sorted({cls.__name__ for cls in classes} | set(names))
         raise TypeError(
             f'Expected a name or an instance of an Aggregation (got '
             f'{query!r}). Names are {choices}'
         )
-    return resolver(classes, names, query, Aggregation, None, *args, **kwargs)
+    try:
+        return resolver(
+            classes, names, query, Aggregation, None, *args, **kwargs
+        )
+    except ValueError as error:
+        if not str(error).startswith('Could not resolve'):
+            raise  # of the class itself, about its arguments
+        raise ValueError(
+            f"Unknown combination '{query}'; choose among {choices}"
+        ) from None
 
 
 def _pyg_classes() -> list[type[Aggregation]]:

@@ -52,7 +52,7 @@ def test_instances():
 
 @pytest.mark.parametrize('query', ['foo', '', 'aggregation', 'combination'])
 def test_unknown_name(query):
-    with pytest.raises(ValueError, match='Could not resolve') as error:
+    with pytest.raises(ValueError, match='Unknown combination') as error:
         combination_resolver(query)
     for name in ('FreeEnergyCombination', 'max', 'MedianAggregation'):
         assert f"'{name}'" in str(error.value)
