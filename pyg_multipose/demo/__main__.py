@@ -6,7 +6,7 @@ import argparse
 import importlib.util
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default=Path('results/demo'),
         help='folder of the pictures and numbers (default: %(default)s)',
     )
-    parser.add_argument('--seed', type=int, default=Settings.seed)
-    parser.add_argument('--epochs', type=int, default=None)
+    parser.add_argument(
+        '--seed',
+        type=_at_least(0),
+        default=Settings.seed,
+        help='of weights, order and bootstrap (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--epochs',
+        type=_at_least(1),
+        default=None,
+        help=f'of every model (default: {Settings.epochs})',
+    )
     parser.add_argument(
         '--quick',
         action='store_true',
@@ -59,6 +69,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "pip install 'pyg_multipose[viz]'"
         )
     _run(settings, given.out)
+
+
+def _at_least(minimum: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < minimum:
+            raise argparse.ArgumentTypeError(
+                f"'{text}' is not an integer from {minimum} on"
+            )
+        return int(text)
+
+    return parse
 
 
 def _run(settings: Settings, folder: Path) -> None:

@@ -134,6 +134,7 @@ def pose_weights(run: Run) -> Figure:
     test = run.compounds['test']
     order = np.argsort(test.pic50, kind='stable')
     four = [order[int((k + 0.5) / 4 * len(order))] for k in range(4)]
+    most = max(test.num_poses[four])
     several = list(zip(run.results, COLORS, strict=True))[1:]
     figure, axes = plt.subplots(2, 2, figsize=(9, 5.6), sharey=True)
     for ax, number in zip(axes.flat, four, strict=True):
@@ -156,7 +157,7 @@ def pose_weights(run: Run) -> Figure:
             f'predicted: {", ".join(predicted)}'
         )
         ax.set_xticks(place, [f'{score:.1f}' for score in scores])
-        ax.set_ylim(0, 1.02)
+        ax.set(xlim=(-0.6, most - 0.4), ylim=(0, 1.02))
     figure.supxlabel(
         'pose, best docked first, by its Vina score in kcal/mol', fontsize=9
     )
@@ -176,7 +177,7 @@ def memory(run: Run) -> Figure:
         run: The numbers.
     """
     figure, ax = plt.subplots(figsize=(6.5, 4))
-    size = EngFormatter('B', places=0)
+    size = EngFormatter('B', places=1)
     markers = dict(zip(run.held, 'os^D', strict=True))
     for mode, held in run.held.items():
         ax.plot(
@@ -200,12 +201,12 @@ def memory(run: Run) -> Figure:
     ax.set_xticks(counts, [str(count) for count in counts])
     # Room for the names.
     ax.set_xlim(counts[0] / 1.3, counts[-1] * counts[-1] ** 0.4)
-    ax.yaxis.set_major_formatter(size)
+    ax.yaxis.set_major_formatter(EngFormatter('B'))
     ax.set(
         xlabel='poses in the set',
-        ylabel='held between forward and backward',
-        title='Live tensors at the end of forward beside parameters and '
-        'inputs, by gradient mode (Mean)',
+        ylabel='bytes held for backward',
+        title='Live tensors at the end of forward, beside parameters and '
+        'inputs',
     )
     ax.grid(color='#eeeeee')
     return figure

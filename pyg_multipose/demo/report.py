@@ -21,6 +21,7 @@ from pyg_multipose.demo.run import Run
 from pyg_multipose.demo.settings import Settings
 from pyg_multipose.demo.table import markdown
 from pyg_multipose.demo.training import LN10, SPLITS, Result
+from pyg_multipose.nn import FreeEnergyCombination, MaxCombination
 
 PACKAGES = ('e3nn', 'matplotlib', 'numpy', 'scipy', 'torch', 'torch-geometric')
 
@@ -49,8 +50,11 @@ def introduction(settings: Settings) -> str:
             f'{settings.num_layers} layers, cutoff {settings.cutoff:g} A, '
             f'the same initial weights for every model, '
             f'{settings.epochs} epochs, seed {settings.seed}.',
-            'It predicts a free energy in kT for each pose, the combination '
-            'takes one of all poses,',
+            f'Combinations: Mean; Max, a smooth minimum of energies with the '
+            f"package's default t = {MaxCombination().scale:g} / kT; free "
+            f'energy, t = {FreeEnergyCombination().scale:g} / kT.',
+            'The network predicts a free energy in kT for each pose, the '
+            'combination makes one of all,',
             f'and then pIC50 = -dG / ln 10 = -dG / {LN10:.3f}. This takes '
             'the IC50 for Ki, which it is not',
             '(it depends on the assay), so energies are right up to a '
@@ -91,7 +95,8 @@ def table(run: Run) -> str:
     return (
         f'pIC50 of the {count} test compounds, with {LEVEL:.0%} bootstrap '
         f'intervals over compounds\n({run.settings.resamples} resamples, the '
-        f'same for every row); one run with seed {run.settings.seed}.\n\n'
+        f'same for every row). One run, seed {run.settings.seed}: what '
+        f'another seed\nwould change is not in the intervals.\n\n'
         f'{markdown(run.rows)}'
     )
 

@@ -2,7 +2,7 @@ r"""The table of all models on the test split, and what it says."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from pyg_multipose.demo.metrics import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     r"""A model on the test split."""
 
@@ -86,29 +86,18 @@ def findings(
         rows: The resamples of the table.
     """
     constant, single = baselines[0], trained[0]
-    sentences = [
-        _not_trained(row, constant)
-        for row in trained
-        if row.train_mae >= constant.train_mae
+    return [
+        *(
+            _not_trained(row, constant)
+            for row in trained
+            if row.train_mae >= constant.train_mae
+        ),
+        *_winners(baselines, trained),
+        _compared(trained, constant, measured, rows),
+        _compared(trained[1:], single, measured, rows)
+        + '. A gain can come from better poses, or from several poses being '
+        'harder to learn by heart: compare train MAE',
     ]
-    everything = [*baselines, *trained]
-    sentences += [_best(key, everything, baselines) for key in METRICS]
-    for reference, others in (
-        (constant, trained),
-        (single, trained[1:]),
-    ):
-        parts = []
-        for row in others:
-            change = difference(
-                mae, row.predicted, reference.predicted, measured, rows
-            )
-            parts.append(f'{row.name} {_signed(change)}')
-        sentences.append(
-            f"MAE minus that of '{reference.name}', on the same resamples "
-            f'(negative is better; an interval around 0 decides nothing): '
-            + '; '.join(parts)
-        )
-    return sentences
 
 
 def _not_trained(row: Row, constant: Row) -> str:
@@ -119,26 +108,60 @@ def _not_trained(row: Row, constant: Row) -> str:
     )
 
 
-def _best(
-    key: str, everything: Sequence[Row], baselines: Sequence[Row]
-) -> str:
-    scored = [r for r in everything if not np.isnan(r.test[key].value)]
-    if not scored:
-        return f'{key}: defined for no row'
+def _winners(
+    baselines: Sequence[Row], trained: Sequence[Row]
+) -> Iterator[str]:
+    everything = [*baselines, *trained]
+    best: dict[str, Row] = {}
+    apart: dict[str, str] = {}
+    for key in METRICS:
+        scored = [r for r in everything if not np.isnan(r.test[key].value)]
+        if scored:
+            best[key] = _best(key, scored)
+            apart[key] = _apart(key, best[key], scored)
+    kinds = {'A baseline': baselines, 'a network': trained}
+    yield '; '.join(
+        f'{kind} is best by '
+        + (', '.join(k for k in best if best[k] in rows) or 'no metric')
+        for kind, rows in kinds.items()
+    )
+    for key, row in best.items():
+        yield f"{key}: best is '{row.name}'; {apart[key]}"
+
+
+def _best(key: str, rows: Sequence[Row]) -> Row:
     sign = 1 if key in LOW_IS_GOOD else -1
-    best = min(scored, key=lambda row: sign * row.test[key].value)
-    kind = 'a baseline' if best in baselines else 'a network'
+    return min(rows, key=lambda row: sign * row.test[key].value)
+
+
+def _apart(key: str, best: Row, rows: Sequence[Row]) -> str:
     apart = [
         f"'{row.name}'"
-        for row in scored
+        for row in rows
         if not row.test[key].overlaps(best.test[key])
     ]
-    verdict = (
-        f'its interval is apart from that of {", ".join(apart)}'
-        if apart
-        else 'its interval overlaps with that of every other row'
+    if apart:
+        return f'its interval is apart from that of {", ".join(apart)}'
+    return 'its interval overlaps with that of every other row'
+
+
+def _compared(
+    others: Sequence[Row],
+    reference: Row,
+    measured: np.ndarray,
+    rows: np.ndarray,
+) -> str:
+    parts = []
+    for row in others:
+        change = difference(
+            mae, row.predicted, reference.predicted, measured, rows
+        )
+        parts.append(f'{row.name} {_signed(change)}')
+    return (
+        f"MAE minus that of '{reference.name}', on the same resamples "
+        f'(negative is better; an interval around 0 decides nothing): '
+        + '; '.join(parts)
     )
-    return f"{key}: best is '{best.name}', {kind}; {verdict}"
 
 
 def _signed(estimate: Estimate) -> str:

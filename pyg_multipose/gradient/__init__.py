@@ -6,8 +6,9 @@ This package knows nothing of combinations, except (for :obj:`stream`) their
 running form.
 """
 
+from pyg_multipose.gradient.counts import Counts
 from pyg_multipose.gradient.evaluate import evaluate, predict
-from pyg_multipose.gradient.evaluation import Counts, Evaluation
+from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.gate import Gate, negligible
 from pyg_multipose.gradient.memory import LiveBytes
 from pyg_multipose.gradient.plan import MODES, Plan

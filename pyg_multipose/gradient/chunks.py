@@ -51,3 +51,14 @@ def split(
     if len(chosen):
         chunks.append(chosen[start:])
     return chunks
+
+
+def chunk_nodes(layout: Layout, chunks: list[np.ndarray]) -> list[int]:
+    r"""Atoms of each chunk.
+
+    Args:
+        layout: Where the poses lie.
+        chunks: The poses of each chunk.
+    """
+    size = layout.nodes_per_pose
+    return [int(size[poses].sum()) for poses in chunks]

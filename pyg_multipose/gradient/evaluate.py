@@ -57,7 +57,9 @@ def evaluate(
         numbers.append(
             np.concatenate([evaluation.chunks[number] for number in rest])
         )
-    return Gate.apply(evaluation.layout, tolerance, numbers, *pieces)
+    return Gate.apply(
+        evaluation.layout, tolerance, evaluation.counts, numbers, *pieces
+    )
 
 
 def predict(evaluation: Evaluation) -> Tensor:

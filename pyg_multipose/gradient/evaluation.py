@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -17,21 +16,9 @@ from pyg_multipose.data import Layout
 from pyg_multipose.data.layout import Poses
 from pyg_multipose.gradient.checks import check_model, input_names
 from pyg_multipose.gradient.chunks import split
+from pyg_multipose.gradient.counts import Counts
 from pyg_multipose.gradient.replay import Replay
 from pyg_multipose.gradient.slots import Slots, aliases, foreign_leaf
-
-
-@dataclass
-class Counts:
-    r"""How often the model ran, for reports and tests.
-
-    Args:
-        forward: Poses evaluated, each pass counted.
-        backward: Poses that got a backward pass.
-    """
-
-    forward: int = 0
-    backward: int = 0
 
 
 class Evaluation:
@@ -53,8 +40,6 @@ class Evaluation:
             (default: :obj:`False`)
         nonfinite: :obj:`"raise"` on predictions that are not finite, or
             :obj:`"mask"` them. (default: :obj:`"raise"`)
-        counts: Where to count model calls.
-            (default: :obj:`None`)
 
     Raises:
         ValueError: If the model cannot be evaluated in chunks, with the
@@ -69,7 +54,6 @@ class Evaluation:
         max_nodes: int | None = None,
         within_sets: bool = False,
         nonfinite: str = 'raise',
-        counts: Counts | None = None,
     ) -> None:
         check_model(model)
         self.model = model
@@ -89,7 +73,7 @@ class Evaluation:
         self.chunks = split(
             self.layout, max_nodes, self.layout.device, within_sets
         )
-        self.counts = Counts() if counts is None else counts
+        self.counts = Counts(self.layout.num_poses)
         self.nonfinite = nonfinite
         #: Which poses have a finite prediction, once all are known.
         self.finite = np.ones(self.layout.num_poses, dtype=bool)
@@ -104,6 +88,14 @@ class Evaluation:
     def differentiable_keys(self) -> list[str]:
         r"""The tables of the batch that ask for a gradient."""
         return [key for key in self.keys if self.tables[key].requires_grad]
+
+    @property
+    def edges_per_node(self) -> float:
+        r"""How dense the graphs are; zero if the model finds the edges."""
+        edges = self.tables.get('edge_index')
+        if edges is None or self.inputs and 'edge_index' not in self.inputs:
+            return 0.0
+        return edges.size(1) / max(self.layout.num_nodes, 1)
 
     @property
     def requires_grad(self) -> bool:

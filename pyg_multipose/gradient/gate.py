@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.data import Layout
+from pyg_multipose.gradient.counts import Counts
 
 
 def negligible(
@@ -61,6 +62,7 @@ class Gate(torch.autograd.Function):
     Args:
         layout: Which pose is in which set.
         tolerance: The share of the mass that may be dropped.
+        counts: Where to note how many poses mattered.
         poses: The numbers of the poses of each piece.
         pieces: Predictions, each piece made by one gradient mode.
     """
@@ -70,11 +72,12 @@ class Gate(torch.autograd.Function):
         ctx: Any,
         layout: Layout,
         tolerance: float,
+        counts: Counts,
         poses: list[np.ndarray],
         *pieces: Tensor,
     ) -> Tensor:
         """Puts the pieces in the order of the poses."""
-        ctx.layout, ctx.tolerance = layout, tolerance
+        ctx.layout, ctx.tolerance, ctx.counts = layout, tolerance, counts
         order = torch.from_numpy(np.concatenate(poses)).to(pieces[0].device)
         ctx.pieces = order.split([len(of_piece) for of_piece in poses])
         out = pieces[0].new_empty(len(order), *pieces[0].shape[1:])
@@ -85,6 +88,7 @@ class Gate(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """Zeroes what does not matter; a piece without rest gets nothing."""
         drop = negligible(grad, ctx.layout, ctx.tolerance)
+        ctx.counts.mattered = int((~drop).sum())
         mask = drop if grad.dim() == 1 else drop.unsqueeze(1)
         kept = torch.where(mask, torch.zeros_like(grad), grad)
         out: list[Tensor | None] = [
@@ -94,4 +98,4 @@ class Gate(torch.autograd.Function):
         if out and all(part is None for part in out):
             # Zeros, not None, as plain autograd has it.
             out[-1] = torch.zeros_like(kept[ctx.pieces[-1]])
-        return None, None, None, *out
+        return None, None, None, None, *out

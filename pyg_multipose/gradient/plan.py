@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from pyg_multipose.gradient.evaluation import Counts
+from pyg_multipose.gradient.counts import Counts
 
 Mode = Literal['full', 'store', 'stream', 'recompute', 'auto']
 MODES: tuple[str, ...] = get_args(Mode)
-
-#: The most bytes that `auto` spends on sums of gradients, one per set.
-STREAM_BYTES = 2**28
 
 
 @dataclass
@@ -23,32 +20,37 @@ class Plan:
             gradient.
         reason: Why this mode.
         num_sets: Sets of the batch.
-        num_poses: Poses of the batch.
         num_chunks: Model calls of the first pass.
         max_nodes: Atoms of the largest chunk.
         receptor: How receptors are evaluated, and why.
+        keep: Chunks whose graphs are held, if they are counted.
+        bytes: What is held until backward, about, if it is known.
         counts: Poses that went forward and backward, up to now.
     """
 
     mode: str
     reason: str
     num_sets: int
-    num_poses: int
     num_chunks: int
     max_nodes: int
     receptor: str
+    keep: int | None = None
+    bytes: int | None = None
     counts: Counts = field(default_factory=Counts)
 
     def __str__(self) -> str:
         held = {
             'none': 'nothing but the predictions',
             'full': "every pose's graph",
+            'mixed': f'the graphs of {self.keep} chunks',
             'store': 'one gradient of the parameters per pose',
             'stream': 'one gradient of the parameters per set',
             'recompute': 'the inputs and the predictions',
         }[self.mode]
+        if self.bytes:
+            held += f', about {self.bytes:,} bytes'
         return (
-            f'{self.num_poses} poses in {self.num_sets} sets, '
+            f'{self.counts.poses} poses in {self.num_sets} sets, '
             f'{self.num_chunks} chunks of at most {self.max_nodes} atoms\n'
             f"gradient '{self.mode}': {self.reason}\n"
             f'held until backward: {held}\n'

@@ -64,6 +64,11 @@ class Replay:
         return self.draws or self.couples
 
     @property
+    def autocast_dtype(self) -> str:
+        r"""The dtype of autocast, if it is on."""
+        return ' '.join(str(dtype) for _, dtype, on, _ in self._autocast if on)
+
+    @property
     def half_autocast(self) -> bool:
         r"""Whether the model runs under fp16 autocast."""
         return any(

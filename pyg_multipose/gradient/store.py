@@ -38,7 +38,9 @@ def store(evaluation: Evaluation, tolerance: float = 0.0) -> Tensor:
         )
     poses = Store.apply(evaluation, *evaluation.slots.tensors)
     every = [np.arange(evaluation.layout.num_poses)]
-    return Gate.apply(evaluation.layout, tolerance, every, poses)
+    return Gate.apply(
+        evaluation.layout, tolerance, evaluation.counts, every, poses
+    )
 
 
 class Store(torch.autograd.Function):

@@ -80,6 +80,7 @@ class Stream(torch.autograd.Function):
         combined: list[Tensor] = []
         sums: list[list[Tensor | None]] = []
         replay, layout = evaluation.replay, evaluation.layout
+        counts, mattered = evaluation.counts, 0
         chunks = iter(enumerate(evaluation.chunks))
         with replay.first_pass(), evaluation.on(leaves):
             for index in range(layout.num_sets):
@@ -101,10 +102,12 @@ class Stream(torch.autograd.Function):
                         if not finite.any():
                             continue
                         out = evaluation.predict(poses[finite])
-                    evaluation.counts.backward += one.absorb(out)
+                    counts.backward += one.absorb(out)
+                mattered += one.mattered()
                 combined.append(one.value(evaluation, index))
                 sums.append(one.totals())
             evaluation.screen(joined(predictions))
+        counts.mattered = mattered
         flat = [total for of_set in sums for total in of_set]
         ctx.has = [total is not None for total in flat]
         ctx.num_parameters = len(parameters)
@@ -160,20 +163,20 @@ class _OneSet:
         self._sums = Accumulator(leaves)
         self._tolerance = tolerance
         self._dropped: Tensor | float = 0.0
-        self._absorbed = False
+        self._weights: list[Tensor] = []
 
     def value(self, evaluation: Evaluation, index: int) -> Tensor:
         """The combined prediction."""
-        if not self._absorbed:
+        if not self._weights:
             evaluation.refuse_empty(index)
         return self.running.value()
 
     def absorb(self, out: Tensor) -> int:
         """Adds a chunk; returns how many poses got a backward pass."""
-        self._absorbed = True
         wide = torch.promote_types(out.dtype, torch.float32)
         rescale, weights = self.running.update(out.detach().to(wide))
         self._sums.scale(rescale)
+        self._weights = [old * rescale for old in self._weights] + [weights]
         # Mass rule on the running sum: what is dropped now is at most the
         # tolerance times the final sum, since that only grows.
         ordered, order = weights.sort()
@@ -191,6 +194,14 @@ class _OneSet:
             self._sums.collect()
             return kept
         return 0
+
+    def mattered(self) -> int:
+        """How many poses matter by their final weights."""
+        if not self._weights:
+            return 0
+        weights = torch.cat(self._weights).sort().values
+        small = weights.cumsum(0) <= self._tolerance * self.running.mass
+        return int((~small & (weights != 0)).sum())
 
     def totals(self) -> list[Tensor | None]:
         """The gradient of the combined prediction."""

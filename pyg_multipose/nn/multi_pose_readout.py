@@ -19,9 +19,9 @@ from pyg_multipose.gradient import (
     store,
     stream,
 )
-from pyg_multipose.gradient.budget import bytes_per_node
 from pyg_multipose.gradient.checks import check_inputs, check_model
-from pyg_multipose.gradient.plan import STREAM_BYTES
+from pyg_multipose.gradient.chunks import chunk_nodes
+from pyg_multipose.gradient.planner import STREAM_BYTES, Choice, Planner
 from pyg_multipose.gradient.stream import VectorPredictionError
 from pyg_multipose.nn.combination import combination_resolver
 
@@ -62,9 +62,9 @@ class MultiPoseReadout(nn.Module):
             receptor included; a pose with more goes alone.
             (default: :obj:`None`, planned for the device)
         memory_budget: Bytes that the graphs of poses may take, for
-            :obj:`"auto"`, which measures those of a chunk once and then
-            keeps all graphs if they fit, and else cuts smaller chunks.
-            (default: :obj:`None`, one chunk at a time)
+            :obj:`"auto"`, which measures what a graph takes and holds as
+            many as fit where that saves time.
+            (default: :obj:`None`, half of the memory that is free)
         tolerance: The share of :math:`\sum_i |\partial L / \partial y_i|`
             of a set whose poses get no backward pass; :obj:`0.0` drops only
             poses without any weight.
@@ -129,7 +129,7 @@ class MultiPoseReadout(nn.Module):
         #: counts of what ran.
         self.last_plan: Plan | None = None
         self._vector = False
-        self._measured: dict[tuple[bool, bool], float] = {}
+        self._planner = Planner(memory_budget)
         self._has_running = bool(
             getattr(self.combination, 'has_running_form', False)
         )
@@ -160,6 +160,7 @@ class MultiPoseReadout(nn.Module):
         """
         plan, evaluation = self._prepare(batch, return_poses)
         self.last_plan = plan
+        self._planner.watch(plan.counts)
         evaluation.replay.warn(plan.num_chunks)
         if plan.mode == 'stream':
             try:
@@ -213,20 +214,20 @@ class MultiPoseReadout(nn.Module):
                 f'PoseSet.from_poses or PoseSet.from_complex'
             )
         evaluation = self._evaluation(batch, within_sets=False)
-        mode, reason, max_nodes = self._choose(evaluation, return_poses)
-        if mode == 'stream' or max_nodes is not None:
-            evaluation = self._evaluation(batch, mode == 'stream', max_nodes)
+        choice = self._choose(evaluation, return_poses)
+        streams = choice.mode == 'stream'
+        if streams or choice.max_nodes is not None:
+            evaluation = self._evaluation(batch, streams, choice.max_nodes)
         layout = evaluation.layout
         plan = Plan(
-            mode,
-            reason,
+            choice.mode,
+            choice.reason,
             layout.num_sets,
-            layout.num_poses,
             len(evaluation.chunks),
-            max(
-                int(layout.nodes_per_pose[c].sum()) for c in evaluation.chunks
-            ),
+            max(chunk_nodes(layout, evaluation.chunks)),
             self._receptor,
+            choice.keep,
+            choice.bytes,
             evaluation.counts,
         )
         return plan, evaluation
@@ -243,53 +244,19 @@ class MultiPoseReadout(nn.Module):
             self.nonfinite,
         )
 
-    def _choose(
-        self, evaluation: Evaluation, return_poses: bool
-    ) -> tuple[str, str, int | None]:
-        """The mode, why, and the atoms of a chunk if not as given."""
+    def _choose(self, evaluation: Evaluation, return_poses: bool) -> Choice:
         if not torch.is_grad_enabled():
-            return 'none', 'gradients are switched off', None
+            return Choice('none', 'gradients are switched off')
         if not evaluation.requires_grad:
-            return 'none', 'nothing requires grad', None
+            return Choice('none', 'nothing requires grad')
+        if self.gradient == 'auto':
+            no_stream = self._no_stream(evaluation, return_poses)
+            return self._planner.choose(evaluation, no_stream)
+        keep = 0 if self.gradient == 'recompute' else None
+        max_nodes = None
         if self.gradient == 'store' and self.max_nodes_per_chunk is None:
-            # Every pose needs a backward pass of its own.
-            return 'store', 'asked for', 1
-        if self.gradient != 'auto':
-            return self.gradient, 'asked for', None
-        largest = None
-        needed = 0.0
-        if self.memory_budget is not None:
-            size = self._bytes_per_node(evaluation)
-            pose = int(evaluation.layout.nodes_per_pose.max())
-            largest = int(self.memory_budget / size)
-            needed = size * int(evaluation.layout.nodes_per_pose.sum())
-            if largest < pose:
-                raise ValueError(
-                    f'memory_budget={self.memory_budget} bytes is not enough '
-                    f'for the graph of one pose of {pose} atoms, which takes '
-                    f'about {int(pose * size)} bytes'
-                )
-        if len(evaluation.chunks) == 1 and largest is None:
-            return 'full', 'all poses fit into one chunk', None
-        reason = self._no_stream(evaluation, return_poses)
-        chunk = max(
-            int(evaluation.layout.nodes_per_pose[poses].sum())
-            for poses in evaluation.chunks
-        )
-        max_nodes = None if largest is None or largest >= chunk else largest
-        if reason is None:
-            what = 'one pass, and skips what does not matter'
-            return 'stream', what, max_nodes
-        if self.memory_budget is not None and needed <= self.memory_budget:
-            what = f'all graphs take about {int(needed)} bytes; {reason}'
-            return 'full', what, max_nodes
-        return 'recompute', f'not stream, since {reason}', max_nodes
-
-    def _bytes_per_node(self, evaluation: Evaluation) -> float:
-        key = (self.training, torch.is_autocast_enabled('cpu'))
-        if key not in self._measured:
-            self._measured[key] = bytes_per_node(evaluation)
-        return self._measured[key]
+            max_nodes = 1  # every pose needs a backward pass of its own
+        return Choice(self.gradient, 'asked for', keep, max_nodes)
 
     def _no_stream(
         self, evaluation: Evaluation, return_poses: bool
@@ -319,12 +286,10 @@ class MultiPoseReadout(nn.Module):
     def _predict_poses(self, plan: Plan, evaluation: Evaluation) -> Tensor:
         if plan.mode == 'none':
             return predict(evaluation)
-        if plan.mode == 'full':
-            return evaluate(evaluation)
         tolerance = self._tolerance(evaluation)
         if plan.mode == 'store':
             return store(evaluation, tolerance)
-        return evaluate(evaluation, 0, tolerance)
+        return evaluate(evaluation, plan.keep, tolerance)
 
     def _tolerance(self, evaluation: Evaluation) -> float:
         if self.tolerance is not None:

@@ -1,7 +1,6 @@
 """The demo from end to end, on a few compounds."""
 
 import json
-import sys
 
 import pytest
 
@@ -51,6 +50,7 @@ def test_output_says_what_was_done(quick):
     assert 'residues with an atom within 5 A of the crystal ligand' in output
     assert '    1: ' in output  # the curve
     assert 'MAE: best is ' in output
+    assert 'is best by' in output
     assert "minus that of 'single best-docked pose'" in output
 
 
@@ -74,4 +74,12 @@ def test_without_matplotlib_it_says_what_to_install(monkeypatch, tmp_path):
     with pytest.raises(SystemExit, match=r'pip install .pyg_multipose\[viz'):
         main(['--out', str(tmp_path / 'out')])
     assert not (tmp_path / 'out').exists()
-    assert sys.modules['pyg_multipose.demo']
+
+
+@pytest.mark.parametrize(
+    'arguments', [['--epochs', '0'], ['--seed', '-1'], ['--epochs', 'x']]
+)
+def test_bad_arguments(arguments, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert 'is not an integer from' in capsys.readouterr().err

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch_geometric.data import Batch, Data
 
 from pyg_multipose.data import Layout, PoseSet
-from pyg_multipose.gradient import Gate, negligible
+from pyg_multipose.gradient import Counts, Gate, negligible
 
 
 def layout(sizes):
@@ -117,12 +117,13 @@ def test_gate_orders_pieces_and_skips_what_does_not_matter():
     first = torch.tensor([1.0, 3.0], requires_grad=True)
     second = torch.tensor([2.0], requires_grad=True)
     where, poses = layout([3]), [np.array([0, 2]), np.array([1])]
-    out = Gate.apply(where, 1e-6, poses, first, second)
+    out = Gate.apply(where, 1e-6, Counts(), poses, first, second)
     assert out.tolist() == [1.0, 2.0, 3.0]
     out.backward(torch.tensor([1.0, 1e-9, 2.0]))
     assert first.grad.tolist() == [1.0, 2.0]
     assert second.grad is None  # nothing to do for its graph
-    Gate.apply(where, 1e-6, poses, first, second).backward(torch.zeros(3))
+    again = Gate.apply(where, 1e-6, Counts(), poses, first, second)
+    again.backward(torch.zeros(3))
     assert second.grad.tolist() == [0.0]  # zeros as in plain autograd
 
 
@@ -135,7 +136,7 @@ def test_gate_differentiates_twice():
             values.pow(3).sum(), leaf, create_graph=True
         )[0]
 
-    got = gradient(Gate.apply(where, 1e-6, poses, leaf * 1))
+    got = gradient(Gate.apply(where, 1e-6, Counts(), poses, leaf * 1))
     expected = gradient(leaf * 1)
     assert torch.equal(got, expected)
     (second,) = torch.autograd.grad(got.sum(), leaf)

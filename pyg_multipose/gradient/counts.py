@@ -1,0 +1,21 @@
+"""Counts of what a call did."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Counts:
+    r"""How often the model ran, for reports, tests and the planner.
+
+    Args:
+        poses: Poses of the batch.
+        forward: Poses evaluated, each pass counted.
+        backward: Poses that got a backward pass.
+        mattered: Poses whose coefficient was not negligible, as far as it is
+            known.
+    """
+
+    poses: int = 0
+    forward: int = 0
+    backward: int = 0
+    mattered: int | None = None

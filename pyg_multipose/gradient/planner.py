@@ -1,0 +1,158 @@
+"""How `auto` chooses: by measured bytes, and by how many poses mattered."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+import torch
+
+from pyg_multipose.gradient.budget import bytes_per_node
+from pyg_multipose.gradient.chunks import chunk_nodes
+from pyg_multipose.gradient.counts import Counts
+from pyg_multipose.gradient.evaluation import Evaluation
+
+#: A backward pass, in forward passes.
+BACKWARD = 2.0
+#: What a graph that is held costs more than one that is used at once, in
+#: forward passes: on a CPU every pose then gets memory that is not in the
+#: cache, and that the system has yet to clear.
+HOLD = {'cpu': 0.3}
+#: The most bytes of gradients, one of parameter size per set, of `stream`.
+STREAM_BYTES = 2**28
+#: How much of what is known of recent steps stays at each step.
+MEMORY = 0.7
+
+
+@dataclass
+class Choice:
+    r"""What the planner chose.
+
+    Args:
+        mode: The gradient mode.
+        reason: Why.
+        keep: How many chunks hold their graphs (:obj:`None`: not counted).
+        max_nodes: The most atoms of a chunk, if not as planned.
+        bytes: What is held until backward, about.
+    """
+
+    mode: str
+    reason: str
+    keep: int | None = None
+    max_nodes: int | None = None
+    bytes: int | None = None
+
+
+class Planner:
+    r"""Chooses the cheapest valid plan under a memory budget.
+
+    The cost of a plan is counted in passes of the model; what a graph weighs
+    is measured on a chunk, once for each kind of call.
+    How many poses matter is not known before backward, so the planner goes by
+    the last steps: at first all do, as in an untrained model.
+
+    Args:
+        budget: Bytes that graphs may take.
+            (default: :obj:`None`, half of the memory that is free)
+    """
+
+    def __init__(self, budget: int | None = None) -> None:
+        self.budget = budget
+        #: The share of the poses that mattered in recent steps.
+        self.share = 1.0
+        self._bytes: dict[tuple[object, ...], float] = {}
+        self._seen: Counts | None = None
+
+    def watch(self, counts: Counts) -> None:
+        r"""Learns from the step before, and watches the next one.
+
+        Args:
+            counts: Those of the next step.
+        """
+        if self._seen is not None and self._seen.mattered is not None:
+            share = self._seen.mattered / max(self._seen.poses, 1)
+            self.share = MEMORY * self.share + (1 - MEMORY) * share
+        self._seen = counts
+
+    def choose(self, evaluation: Evaluation, no_stream: str | None) -> Choice:
+        r"""The cheapest valid plan.
+
+        Args:
+            evaluation: What to evaluate.
+            no_stream: Why `stream` is not valid, or :obj:`None` if it is.
+        """
+        layout = evaluation.layout
+        device = layout.device
+        sizes = chunk_nodes(layout, evaluation.chunks)
+        if len(sizes) == 1 and self.budget is None:
+            return Choice('full', 'all poses fit into one chunk')
+        per_node = self._measured(evaluation)
+        budget = self.budget or free_bytes(device)
+        max_nodes = None
+        if per_node * max(sizes) > budget and self.budget is not None:
+            pose = int(layout.nodes_per_pose.max())
+            max_nodes = int(budget / per_node)
+            if max_nodes < pose:
+                raise ValueError(
+                    f'memory_budget={budget} bytes is not enough for the '
+                    f'graph of one pose of {pose} atoms, which takes about '
+                    f'{math.ceil(pose * per_node)} bytes'
+                )
+            sizes = [max_nodes] * math.ceil(sum(sizes) / max_nodes)
+        # One chunk's graph is needed anyhow while it is evaluated.
+        room = budget - per_node * max(sizes)
+        keep, held = 0, 0.0
+        while keep < len(sizes) and held + per_node * sizes[keep] <= room:
+            held += per_node * sizes[keep]
+            keep += 1
+        if keep == len(sizes) - 1:
+            keep, held = len(sizes), per_node * sum(sizes)
+
+        kept = sum(sizes[:keep]) / sum(sizes)
+        share = self.share
+        hold = HOLD.get(device.type, 0.0)
+        costs = {
+            'recompute': 1 + share * (1 + BACKWARD),
+            'keep': 1 + hold * kept + share * (BACKWARD + 1 - kept),
+        }
+        if no_stream is None:
+            running = share * (1 - math.log(share)) if share else 0.0
+            costs['stream'] = 1 + BACKWARD * min(1.0, running)
+        best = min(costs, key=lambda name: costs[name])
+        why = f'{share:.0%} of the poses mattered lately'
+        if no_stream is not None:
+            why += f'; not stream, since {no_stream}'
+        if best == 'stream':
+            return Choice('stream', why, None, max_nodes)
+        if best == 'recompute' or keep == 0:
+            return Choice('recompute', why, 0, max_nodes, 0)
+        mode = 'full' if keep == len(sizes) else 'mixed'
+        return Choice(mode, why, keep, max_nodes, int(held))
+
+    def _measured(self, evaluation: Evaluation) -> float:
+        kind = (
+            evaluation.model.training,
+            evaluation.replay.autocast_dtype,
+            tuple(evaluation.differentiable_keys),
+            # Edges weigh more than atoms: dense graphs are another class.
+            round(math.log2(1 + evaluation.edges_per_node)),
+        )
+        if kind not in self._bytes:
+            self._bytes[kind] = max(bytes_per_node(evaluation), 1.0)
+        return self._bytes[kind]
+
+
+def free_bytes(device: torch.device) -> int:
+    r"""Half of the memory that is free now.
+
+    Args:
+        device: Where graphs are held.
+    """
+    if device.type == 'cuda':
+        return torch.cuda.mem_get_info(device)[0] // 2
+    try:
+        pages = os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    except (AttributeError, OSError, ValueError):  # not on every system
+        return 2**31
+    return pages // 2

@@ -1,0 +1,166 @@
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+from torch_geometric.data import Batch, Data
+from torch_geometric.utils import scatter
+
+from pyg_multipose.data import PoseSet
+from pyg_multipose.gradient import Counts, Evaluation, LiveBytes
+from pyg_multipose.gradient.budget import bytes_per_node
+from pyg_multipose.gradient.planner import Planner, free_bytes
+from pyg_multipose.nn import MaxCombination, MultiPoseReadout
+
+
+class Net(nn.Module):
+    def __init__(self, dropout=0.0):
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(3, 32), nn.Tanh(), nn.Dropout(dropout), nn.Linear(32, 1)
+        )
+
+    def forward(self, batch):
+        h = self.mlp(batch.pos)
+        return scatter(h, batch.batch, 0, batch.num_graphs, 'mean')
+
+
+def batch_of(sizes=(8, 8), atoms=10):
+    generator = torch.Generator().manual_seed(0)
+    return Batch.from_data_list(
+        [
+            PoseSet.from_poses(
+                [
+                    Data(pos=torch.randn(atoms, 3, generator=generator))
+                    for _ in range(size)
+                ]
+            )
+            for size in sizes
+        ]
+    )
+
+
+def evaluation(model=None, max_nodes=20):
+    return Evaluation(model or Net(), batch_of(), max_nodes=max_nodes)
+
+
+def test_measures_what_a_graph_takes():
+    model = Net()
+    with LiveBytes() as live:
+        held = Evaluation(model, batch_of(), max_nodes=1000)
+        out = held.predict(range(16))
+    per_node = bytes_per_node(evaluation(model))
+    assert out.requires_grad
+    assert 0.4 * live.held() < 160 * per_node < 1.1 * live.held()
+
+
+def test_measuring_leaves_no_trace():
+    model = Net(dropout=0.5)
+    record = evaluation(model)
+    state = torch.get_rng_state()
+    bytes_per_node(record)
+    assert torch.equal(state, torch.get_rng_state())
+    assert record.counts.forward == 0
+    assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize('share', [1.0, 0.0])
+def test_follows_how_many_poses_mattered(share):
+    planner = Planner(10**9)
+    for _ in range(20):
+        planner.watch(Counts(poses=10, mattered=int(10 * share)))
+    assert planner.share == pytest.approx(share, abs=0.01)
+    choice = planner.choose(evaluation(), 'reasons')
+    assert choice.mode == ('full' if share else 'recompute')
+    assert 'not stream, since reasons' in choice.reason
+    choice = planner.choose(evaluation(), None)
+    assert choice.mode == ('stream' if share else 'recompute')
+
+
+def test_steps_whose_backward_never_came_teach_nothing():
+    planner = Planner()
+    planner.watch(Counts(poses=10))
+    planner.watch(Counts(poses=10))
+    assert planner.share == 1.0
+
+
+def test_keeps_as_many_graphs_as_the_budget_holds():
+    per_node = bytes_per_node(evaluation())
+    for chunks in range(2, 8):
+        planner = Planner(int(per_node * 20 * chunks) + 1)
+        choice = planner.choose(evaluation(), 'reasons')
+        # One chunk's worth stays free for the chunk that is evaluated.
+        assert (choice.mode, choice.keep) == ('mixed', chunks - 1)
+        assert choice.bytes <= planner.budget - 20 * per_node
+    planner = Planner(int(per_node * 20 * 8) + 1)
+    assert planner.choose(evaluation(), 'reasons').mode == 'full'
+
+
+def test_cuts_smaller_chunks_before_it_gives_up():
+    per_node = bytes_per_node(evaluation())
+    choice = Planner(int(per_node * 12)).choose(evaluation(), 'reasons')
+    assert choice.mode == 'recompute' and 10 <= choice.max_nodes <= 12
+    with pytest.raises(ValueError, match='one pose of 10 atoms'):
+        Planner(int(per_node * 5)).choose(evaluation(), 'reasons')
+
+
+def test_one_chunk_is_plain():
+    record = evaluation(max_nodes=1000)
+    assert Planner().choose(record, None).mode == 'full'
+    assert Planner().choose(record, None).keep is None
+
+
+def test_free_memory_of_a_cpu():
+    assert free_bytes(torch.device('cpu')) > 2**20
+
+
+def test_copies_and_pickles():
+    planner = Planner(10**6)
+    planner.choose(evaluation(), 'reasons')
+    planner.watch(Counts(10, mattered=1))
+    assert copy.deepcopy(planner).share == planner.share
+    assert pickle.loads(pickle.dumps(planner)).budget == 10**6
+
+
+@pytest.mark.parametrize('return_poses', [False, True])
+def test_never_above_the_budget(return_poses):
+    """What is held after forward, and the plan says so before."""
+    model = Net()
+    batch = batch_of((32, 32))
+    per_node = bytes_per_node(evaluation(model))
+    for chunks in (2, 5, 17, 64):
+        budget = int(per_node * 20 * chunks) + 1
+        readout = MultiPoseReadout(
+            model, memory_budget=budget, max_nodes_per_chunk=20
+        )
+        plan = readout.plan(batch, return_poses)
+        with LiveBytes() as live:
+            out = readout(batch, return_poses)
+        assert live.held() <= budget + 64 * 4 * 8  # and the predictions
+        if return_poses:
+            assert plan.mode in ('mixed', 'full')
+            (out[0].sum() + out[1].sum()).backward()
+        else:
+            out.sum().backward()
+
+
+def test_a_training_run_turns_sharp():
+    """At first all poses matter, later one: the plan follows."""
+    model = Net()
+    with torch.no_grad():
+        model.mlp[-1].weight.mul_(1e-4)
+    batch = batch_of()
+    readout = MultiPoseReadout(model, MaxCombination(), max_nodes_per_chunk=20)
+    readout(batch).sum().backward()
+    assert readout.last_plan.mode == 'stream'
+    assert readout.last_plan.counts.mattered > 8
+    with torch.no_grad():
+        model.mlp[-1].weight.mul_(1e7)
+    modes = []
+    for _ in range(12):
+        readout(batch).sum().backward()
+        modes.append(readout.last_plan.mode)
+    assert modes[0] == 'stream' and modes[-1] == 'recompute'
+    assert readout.last_plan.counts.mattered == 2
+    assert 'of the poses mattered lately' in str(readout.plan(batch))
