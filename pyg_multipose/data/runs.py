@@ -54,11 +54,14 @@ class Runs:
             table: Where to take them from.
             dim: The dimension that counts the rows. (default: :obj:`0`)
         """
-        if table.requires_grad and torch.is_grad_enabled():
-            # The gradient of each slice would be as large as the table.
+        needs_grad = table.requires_grad and torch.is_grad_enabled()
+        if needs_grad or table.device.type != 'cpu':
+            # The gradient of a slice is as large as the table, and on a GPU
+            # each slice is a launch.
             rows = torch.from_numpy(self.rows()).to(table.device)
             return table.index_select(dim, rows)
-        starts, sizes = self.start.tolist(), self.size.tolist()
+        # On a CPU, copies of runs are several times faster than of rows.
+        starts, sizes = self._merged()
         return torch.cat(
             [
                 table.narrow(dim, start, size)
@@ -66,6 +69,15 @@ class Runs:
             ],
             dim=dim,
         )
+
+    def _merged(self) -> tuple[list[int], list[int]]:
+        """Runs that follow one another count as one."""
+        ends = self.start + self.size
+        first = np.ones(len(self.start), dtype=bool)
+        first[1:] = self.start[1:] != ends[:-1]
+        starts = self.start[first]
+        last = np.append(first[1:], True)
+        return starts.tolist(), (ends[last] - starts).tolist()
 
 
 def offsets(size: np.ndarray) -> np.ndarray:

@@ -205,8 +205,8 @@ def memory(run: Run) -> Figure:
     ax.set(
         xlabel='poses in the set',
         ylabel='bytes held for backward',
-        title='Live tensors at the end of forward, beside parameters and '
-        'inputs',
+        title='Live tensors at the end of forward (Mean), beside parameters '
+        'and inputs',
     )
     ax.grid(color='#eeeeee')
     return figure

@@ -59,9 +59,9 @@ def introduction(settings: Settings) -> str:
             'the IC50 for Ki, which it is not',
             '(it depends on the assay), so energies are right up to a '
             'constant at best.',
-            'Learning rate, cutoff, width and loss were chosen by MAE on '
-            'valid; the weights are those of the last',
-            'epoch. Test is used once, for the table.',
+            'Learning rate, cutoff, width and loss were chosen by the curves '
+            'on train and valid; the weights are',
+            'those of the last epoch. Test is used for the table only.',
             '',
         ]
     )
