@@ -89,7 +89,7 @@ def _run(settings: Settings, folder: Path) -> None:
 
     start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
-    print(report.introduction(settings))
+    print(report.introduction(settings), flush=True)
     result = run(settings)
     print(report.summary(result))
     paths = [*report.write(result, folder), *pictures.draw(result, folder)]

@@ -32,7 +32,8 @@ class Accumulator:
                 grad = grad.float()
             before = self._sums[number]
             if before is None:
-                self._sums[number] = grad
+                # A copy: autograd may give several leaves one storage.
+                self._sums[number] = grad.clone()
             else:
                 old.append(before)
                 new.append(grad)

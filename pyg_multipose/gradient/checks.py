@@ -15,6 +15,11 @@ def input_names(inputs: str | None) -> list[str] | None:
     """
     if inputs is None:
         return None
+    if not isinstance(inputs, str):
+        raise ValueError(
+            f'inputs={inputs!r} is a {type(inputs).__name__}, expected one '
+            f"string of attribute names such as 'z, pos, batch'"
+        )
     names = [name.strip() for name in inputs.split(',')]
     if not all(name.isidentifier() for name in names):
         raise ValueError(

@@ -12,7 +12,9 @@ from pyg_multipose.gradient.recompute import Recompute
 
 
 def evaluate(
-    evaluation: Evaluation, keep: int | None = None, tolerance: float = 0.0
+    evaluation: Evaluation,
+    keep: int | None = None,
+    tolerance: float | None = None,
 ) -> Tensor:
     r"""Predictions of all poses, with the graphs of some chunks held.
 
@@ -25,7 +27,7 @@ def evaluate(
             evaluated again in backward, if it matters.
             (default: :obj:`None`, all, by plain autograd and nothing else)
         tolerance: The share of the mass of a set that may be dropped.
-            (default: :obj:`0.0`)
+            (default: :obj:`None`, epsilon)
 
     Returns:
         Predictions of shape :obj:`[num_poses]` or :obj:`[num_poses, F]`.
@@ -68,9 +70,17 @@ def predict(evaluation: Evaluation) -> Tensor:
     Args:
         evaluation: What to evaluate.
     """
+    # A leaf that nobody knows of would be lost here too.
+    first = evaluation.probed if torch.is_grad_enabled() else None
     with evaluation.replay.first_pass(), torch.no_grad():
-        chunks = range(len(evaluation.chunks))
-        out = joined([evaluation.recorded(number) for number in chunks])
+        out = joined(
+            [
+                (first if first and not number else evaluation.recorded)(
+                    number
+                )
+                for number in range(len(evaluation.chunks))
+            ]
+        )
         evaluation.screen(out)
     return out
 

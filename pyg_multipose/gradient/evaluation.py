@@ -77,6 +77,8 @@ class Evaluation:
         self.nonfinite = nonfinite
         #: Which poses have a finite prediction, once all are known.
         self.finite = np.ones(self.layout.num_poses, dtype=bool)
+        #: Whether a prediction depends on anything that requires grad.
+        self.differentiable = True
         self._fingerprint: Tensor | None = None
 
     @property
@@ -182,6 +184,7 @@ class Evaluation:
             )
             out = self.call(graphs, poses)
         self.check_closure(out, [*leaves, *inputs.values()])
+        self.differentiable = out.requires_grad
         return out.detach()
 
     def screen(self, predictions: Tensor) -> None:
@@ -289,14 +292,23 @@ class Evaluation:
             leaves: What it may depend on.
         """
         leaf = foreign_leaf(output, leaves)
-        if leaf is not None:
-            raise ValueError(
-                f'The single-pose model uses a tensor of shape '
-                f'{list(leaf.shape)} that requires grad and is neither one '
-                f'of its parameters nor part of the batch; only '
-                f"gradient='full' sees it. Register it as a parameter or put "
-                f'it into the pose set'
-            )
+        if leaf is None:
+            return
+        for name, parameter in self.model.named_parameters():
+            if leaf.data_ptr() == parameter.data_ptr():
+                raise ValueError(
+                    f"The single-pose model reaches its parameter '{name}' "
+                    f'by a reference or a cache that it keeps, past the '
+                    f'module that holds it, so a second pass would lose its '
+                    f"gradient; only gradient='full' sees it. Read it from "
+                    f'the module in every call'
+                )
+        raise ValueError(
+            f'The single-pose model uses a tensor of shape '
+            f'{list(leaf.shape)} that requires grad and is neither one of '
+            f"its parameters nor part of the batch; only gradient='full' "
+            f'sees it. Register it as a parameter or put it into the pose set'
+        )
 
     @contextmanager
     def on(self, parameters: Sequence[Tensor]) -> Iterator[None]:
@@ -323,6 +335,8 @@ class Evaluation:
         with torch.no_grad():
             graphs = self.layout.compose(tables, poses)
         leaves = {key: graphs[key].requires_grad_() for key in keys}
+        for key, leaf in leaves.items():
+            graphs[key] = leaf.clone()  # which a model may change in place
         return graphs, leaves
 
 

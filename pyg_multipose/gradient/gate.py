@@ -13,7 +13,7 @@ from pyg_multipose.gradient.counts import Counts
 
 
 def negligible(
-    coefficients: Tensor, layout: Layout, tolerance: float
+    coefficients: Tensor, layout: Layout, tolerance: float | None = None
 ) -> Tensor:
     r"""The poses whose gradient may be dropped (mass rule).
 
@@ -27,25 +27,27 @@ def negligible(
 
     Args:
         coefficients: :math:`c_i = \partial L / \partial y_i` of shape
-            :obj:`[num_poses]`, or :obj:`[num_poses, F]`, of which the
-            Euclidean norm counts.
+            :obj:`[num_poses]`, or :obj:`[num_poses, F]`: a pose is then
+            dropped if that holds for each feature by itself.
         layout: Which pose is in which set.
         tolerance: The share of the mass that may be dropped.
+            (default: :obj:`None`, the epsilon of the coefficients' dtype,
+            float32 or wider)
 
     Returns:
         A mask of shape :obj:`[num_poses]`.
     """
-    weight = coefficients.detach().double()
-    if weight.dim() > 1:
-        weight = weight.norm(dim=1)
-    weight = weight.abs()
+    if tolerance is None:
+        tolerance = epsilon(coefficients.dtype)
+    weight = coefficients.detach().double().abs()
+    weight = weight.view(len(weight), -1)  # poses, features
     # Sets side by side, padded with zeros: one sort for all of them, and
     # sums that do not mix sets.
     size = int(layout.set_size.max())
     sets = layout.pose_to_set
     start = torch.from_numpy(layout.set_ptr).to(weight.device)
     column = torch.arange(len(weight), device=weight.device) - start[sets]
-    dense = weight.new_zeros(layout.num_sets, size)
+    dense = weight.new_zeros(layout.num_sets, size, weight.size(1))
     dense[sets, column] = weight
     ordered, order = dense.sort(dim=1)
     mass = ordered.cumsum(dim=1)
@@ -53,7 +55,16 @@ def negligible(
     drop |= ordered == 0
     drop &= ordered.isfinite()
     mask = torch.zeros_like(drop).scatter_(1, order, drop)
-    return mask[sets, column]
+    return mask[sets, column].all(dim=1)
+
+
+def epsilon(dtype: torch.dtype) -> float:
+    r"""The epsilon of the dtype that combinations compute in.
+
+    Args:
+        dtype: That of predictions; half precision is combined in float32.
+    """
+    return torch.finfo(torch.promote_types(dtype, torch.float32)).eps
 
 
 class Gate(torch.autograd.Function):
@@ -71,7 +82,7 @@ class Gate(torch.autograd.Function):
     def forward(
         ctx: Any,
         layout: Layout,
-        tolerance: float,
+        tolerance: float | None,
         counts: Counts,
         poses: list[np.ndarray],
         *pieces: Tensor,

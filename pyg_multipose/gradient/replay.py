@@ -192,10 +192,11 @@ class Replay:
         r"""The buffers that must not change between the passes."""
         if self._entry is not None:
             return []
+        now = [module._buffers.get(name) for module, name, _ in self._buffers]
         return [
             buffer
-            for _, _, buffer in self._buffers
-            if buffer.is_floating_point()
+            for buffer in now
+            if buffer is not None and buffer.is_floating_point()
         ]
 
     def _changed_buffers(self) -> bool:

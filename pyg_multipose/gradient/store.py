@@ -10,11 +10,14 @@ from torch import Tensor
 
 from pyg_multipose.gradient.evaluation import Evaluation, joined
 from pyg_multipose.gradient.gate import Gate
-from pyg_multipose.gradient.recompute import refuse_double_backward
+from pyg_multipose.gradient.recompute import (
+    refuse_double_backward,
+    saved_tensors,
+)
 from pyg_multipose.gradient.slots import aliases
 
 
-def store(evaluation: Evaluation, tolerance: float = 0.0) -> Tensor:
+def store(evaluation: Evaluation, tolerance: float | None = None) -> Tensor:
     r"""Predictions together with a gradient of the parameters for each.
 
     This is the algorithm of MTENN's :obj:`GroupedModel`.
@@ -23,7 +26,7 @@ def store(evaluation: Evaluation, tolerance: float = 0.0) -> Tensor:
     Args:
         evaluation: What to evaluate.
         tolerance: The share of the mass of a set that may be dropped.
-            (default: :obj:`0.0`)
+            (default: :obj:`None`, epsilon)
 
     Raises:
         ValueError: If inputs require grad, or if a pose has several
@@ -86,14 +89,16 @@ class Store(torch.autograd.Function):
         ]
         ctx.num_parameters = len(parameters)
         ctx.save_for_backward(*parameters, *stacked)
-        return joined(predictions)
+        out = joined(predictions)
+        if not any(ctx.used):
+            ctx.mark_non_differentiable(out)
+        return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """Weights the stored gradients and sums them."""
         refuse_double_backward('store')
-        # Raises if a parameter was changed in place.
-        saved = ctx.saved_tensors
+        saved = saved_tensors(ctx)
         parameters = saved[: ctx.num_parameters]
         stacked = iter(saved[ctx.num_parameters :])
         rows = grad.ne(0).nonzero().squeeze(1)
@@ -131,4 +136,6 @@ def _add(
 def _stack(leaf: Tensor, grads: list[Tensor | None]) -> Tensor:
     wide = torch.promote_types(leaf.dtype, torch.float32)
     zero = torch.zeros_like(leaf, dtype=wide, requires_grad=False)
-    return torch.stack([zero if g is None else g.to(wide) for g in grads])
+    return torch.stack(
+        [zero if g is None else g.to_dense().to(wide) for g in grads]
+    )

@@ -9,7 +9,11 @@ from torch import Tensor
 
 from pyg_multipose.gradient.accumulator import Accumulator
 from pyg_multipose.gradient.evaluation import Evaluation, finite_rows, joined
-from pyg_multipose.gradient.recompute import refuse_double_backward
+from pyg_multipose.gradient.gate import epsilon
+from pyg_multipose.gradient.recompute import (
+    refuse_double_backward,
+    saved_tensors,
+)
 from pyg_multipose.gradient.slots import aliases
 
 if TYPE_CHECKING:
@@ -17,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def stream(
-    evaluation: Evaluation, combination: Combination, tolerance: float
+    evaluation: Evaluation,
+    combination: Combination,
+    tolerance: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     r"""Combined predictions together with their gradients.
 
@@ -28,6 +34,7 @@ def stream(
         evaluation: What to evaluate, in chunks that end where sets end.
         combination: One with a running form.
         tolerance: The share of the weights of a set that may be dropped.
+            (default: :obj:`None`, epsilon)
 
     Returns:
         The combined predictions of shape :obj:`[num_sets]`, and those of the
@@ -69,7 +76,7 @@ class Stream(torch.autograd.Function):
         ctx: Any,
         evaluation: Evaluation,
         combination: Combination,
-        tolerance: float,
+        tolerance: float | None,
         *parameters: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """One forward pass per pose, and a backward pass if it matters."""
@@ -81,6 +88,7 @@ class Stream(torch.autograd.Function):
         sums: list[list[Tensor | None]] = []
         replay, layout = evaluation.replay, evaluation.layout
         counts, mattered = evaluation.counts, 0
+        differentiable = False
         chunks = iter(enumerate(evaluation.chunks))
         with replay.first_pass(), evaluation.on(leaves):
             for index in range(layout.num_sets):
@@ -92,9 +100,9 @@ class Stream(torch.autograd.Function):
                     with replay.recorded(number):
                         out = evaluation.predict(poses)
                     _check_scalar(out)
-                    if number == 0:
-                        evaluation.check_closure(out, leaves)
-                    predictions.append(out.detach())
+                    evaluation.check_closure(out, leaves)
+                    differentiable |= out.requires_grad
+                    predictions.append(out.detach().clone())
                     finite = finite_rows(out)
                     if not finite.all():
                         if evaluation.nonfinite == 'raise':
@@ -114,7 +122,10 @@ class Stream(torch.autograd.Function):
         ctx.save_for_backward(
             *parameters, *(total for total in flat if total is not None)
         )
-        return torch.stack(combined), joined(predictions)
+        of_sets, of_poses = torch.stack(combined), joined(predictions)
+        if not differentiable:
+            ctx.mark_non_differentiable(of_sets, of_poses)
+        return of_sets, of_poses
 
     @staticmethod
     def backward(
@@ -130,9 +141,8 @@ class Stream(torch.autograd.Function):
                 'detach the predictions of the poses'
             )
         count = ctx.num_parameters
-        # Raises if a parameter was changed in place.
-        parameters = ctx.saved_tensors[:count]
-        sums = iter(ctx.saved_tensors[count:])
+        saved = saved_tensors(ctx)
+        parameters, sums = saved[:count], iter(saved[count:])
         out: list[Tensor | None] = [None] * count
         if grad is not None:
             for index, has in enumerate(ctx.has):
@@ -157,7 +167,10 @@ class _OneSet:
     """The sums of one set while its poses pass."""
 
     def __init__(
-        self, combination: Combination, leaves: list[Tensor], tolerance: float
+        self,
+        combination: Combination,
+        leaves: list[Tensor],
+        tolerance: float | None,
     ) -> None:
         self.running = combination.running()
         self._sums = Accumulator(leaves)
@@ -174,6 +187,9 @@ class _OneSet:
     def absorb(self, out: Tensor) -> int:
         """Adds a chunk; returns how many poses got a backward pass."""
         wide = torch.promote_types(out.dtype, torch.float32)
+        tolerance = self._tolerance = (
+            epsilon(wide) if self._tolerance is None else self._tolerance
+        )
         rescale, weights = self.running.update(out.detach().to(wide))
         self._sums.scale(rescale)
         self._weights = [old * rescale for old in self._weights] + [weights]
@@ -181,7 +197,7 @@ class _OneSet:
         # tolerance times the final sum, since that only grows.
         ordered, order = weights.sort()
         dropped = self._dropped * rescale + ordered.cumsum(0)
-        drop = dropped <= self._tolerance * self.running.mass
+        drop = dropped <= tolerance * self.running.mass
         drop |= ordered == 0
         self._dropped = (
             dropped[drop].max() if drop.any() else (self._dropped * rescale)
@@ -197,7 +213,7 @@ class _OneSet:
 
     def mattered(self) -> int:
         """How many poses matter by their final weights."""
-        if not self._weights:
+        if not self._weights or self._tolerance is None:
             return 0
         weights = torch.cat(self._weights).sort().values
         small = weights.cumsum(0) <= self._tolerance * self.running.mass

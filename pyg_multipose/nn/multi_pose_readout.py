@@ -109,10 +109,12 @@ class MultiPoseReadout(nn.Module):
         _check_choice('nonfinite', nonfinite, _NONFINITE)
         _check_count('max_nodes_per_chunk', max_nodes_per_chunk)
         _check_count('memory_budget', memory_budget)
-        if tolerance is not None and not 0 <= tolerance < 1:
+        if tolerance is not None and not (
+            isinstance(tolerance, (int, float)) and 0 <= tolerance < 1
+        ):
             raise ValueError(
-                f'tolerance={tolerance} is not a share of the mass; expected '
-                f'a number from 0 up to, but not, 1'
+                f'tolerance={tolerance!r} is not a share of the mass; '
+                f'expected a number from 0 up to, but not, 1'
             )
         check_model(model)
         check_inputs(model, inputs)
@@ -165,7 +167,7 @@ class MultiPoseReadout(nn.Module):
         if plan.mode == 'stream':
             try:
                 combined, poses = stream(
-                    evaluation, self.combination, self._tolerance(evaluation)
+                    evaluation, self.combination, self.tolerance
                 )
             except VectorPredictionError:
                 if self.gradient == 'stream':
@@ -215,9 +217,14 @@ class MultiPoseReadout(nn.Module):
             )
         evaluation = self._evaluation(batch, within_sets=False)
         choice = self._choose(evaluation, return_poses)
-        streams = choice.mode == 'stream'
-        if streams or choice.max_nodes is not None:
-            evaluation = self._evaluation(batch, streams, choice.max_nodes)
+        within_sets = choice.mode == 'stream' or (
+            # What couples the poses of a chunk must not depend on the plan.
+            self.gradient == 'auto'
+            and self._has_running
+            and evaluation.replay.couples
+        )
+        if within_sets or choice.max_nodes is not None:
+            evaluation = self._evaluation(batch, within_sets, choice.max_nodes)
         layout = evaluation.layout
         plan = Plan(
             choice.mode,
@@ -247,7 +254,7 @@ class MultiPoseReadout(nn.Module):
     def _choose(self, evaluation: Evaluation, return_poses: bool) -> Choice:
         if not torch.is_grad_enabled():
             return Choice('none', 'gradients are switched off')
-        if not evaluation.requires_grad:
+        if not evaluation.requires_grad and self.gradient != 'full':
             return Choice('none', 'nothing requires grad')
         if self.gradient == 'auto':
             no_stream = self._no_stream(evaluation, return_poses)
@@ -286,24 +293,9 @@ class MultiPoseReadout(nn.Module):
     def _predict_poses(self, plan: Plan, evaluation: Evaluation) -> Tensor:
         if plan.mode == 'none':
             return predict(evaluation)
-        tolerance = self._tolerance(evaluation)
         if plan.mode == 'store':
-            return store(evaluation, tolerance)
-        return evaluate(evaluation, plan.keep, tolerance)
-
-    def _tolerance(self, evaluation: Evaluation) -> float:
-        if self.tolerance is not None:
-            return self.tolerance
-        dtypes = [
-            tensor.dtype
-            for tensor in evaluation.slots.tensors
-            if tensor.is_floating_point()
-        ]
-        # Combinations compute in float32 at least.
-        dtype = torch.promote_types(
-            dtypes[0] if dtypes else torch.float32, torch.float32
-        )
-        return torch.finfo(dtype).eps
+            return store(evaluation, self.tolerance)
+        return evaluate(evaluation, plan.keep, self.tolerance)
 
     def _combine(self, poses: Tensor, evaluation: Evaluation) -> Tensor:
         index = evaluation.layout.pose_to_set

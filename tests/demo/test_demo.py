@@ -21,7 +21,7 @@ def quick(tmp_path_factory):
     folder = tmp_path_factory.mktemp('demo') / 'out'
     with pytest.MonkeyPatch.context() as patch:
         lines = []
-        patch.setattr('builtins.print', lambda text: lines.append(text))
+        patch.setattr('builtins.print', lambda text, **_: lines.append(text))
         main(['--quick', '--epochs', '1', '--out', str(folder)])
     return folder, '\n'.join(lines)
 

@@ -52,11 +52,11 @@ def combination_resolver(
         for cls in _OURS
     }
     classes: list[type[Aggregation]] = [*_OURS, *_pyg_classes()]
-    choices = sorted({cls.__name__ for cls in classes} | set(names))
+    choices = [cls.__name__ for cls in classes]
     if not isinstance(query, str):
         raise TypeError(
             f'Expected a name or an instance of an Aggregation (got '
-            f'{query!r}). Names are {choices}'
+            f'{query!r}). Names are {sorted(names)}, or the classes {choices}'
         )
     try:
         return resolver(
@@ -66,7 +66,8 @@ def combination_resolver(
         if not str(error).startswith('Could not resolve'):
             raise  # of the class itself, about its arguments
         raise ValueError(
-            f"Unknown combination '{query}'; choose among {choices}"
+            f"Unknown combination '{query}'; choose among {sorted(names)}, or "
+            f'the classes {choices}'
         ) from None
 
 
