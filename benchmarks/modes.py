@@ -207,12 +207,16 @@ def main() -> None:
         f'poses; auto took {report["auto"]}; plain inference is '
         f'{report["plain_inference_ratio"]:.2f} of a plain step'
     )
-    print(f'{"":22}{"s/step":>8}{"ratio":>7}{"min..max":>13}{"MB held":>9}')
+    print(
+        f'{"":22}{"s/step":>8}{"ratio":>7}{"min..max":>13}{"MB held":>9}'
+        f'{"backward":>10}'
+    )
     for row in rows:
         spread = f'{row["ratio_min"]:.2f}..{row["ratio_max"]:.2f}'
         print(
             f'{row["way"]:22}{row["seconds"]:8.2f}{row["ratio"]:7.2f}'
             f'{spread:>13}{row["held_bytes"] / 1e6:9.1f}'
+            f'{row["backward_poses"] or "":>10}'
         )
     if args.json:
         with open(args.json, 'w') as file:
