@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from pyg_multipose.gradient.budget import bytes_per_node
-from pyg_multipose.gradient.chunks import chunk_nodes
+from pyg_multipose.gradient.chunks import NODES_ON_CPU, chunk_nodes, split
 from pyg_multipose.gradient.counts import Counts
 from pyg_multipose.gradient.evaluation import Evaluation
 
@@ -19,6 +19,9 @@ BACKWARD = 2.0
 #: forward passes: on a CPU every pose then gets memory that is not in the
 #: cache, and that the system has yet to clear.
 HOLD = {'cpu': 0.3}
+#: Bytes of a chunk's graph that a CPU's caches still serve well, and the most
+#: atoms of such a chunk: narrow models pay for calls, wide ones for memory.
+CACHE, MOST_NODES = 2**25, 8 * NODES_ON_CPU
 #: The most bytes of gradients, one of parameter size per set, of `stream`.
 STREAM_BYTES = 2**28
 #: How much of what is known of recent steps stays at each step.
@@ -75,12 +78,19 @@ class Planner:
             self.share = MEMORY * self.share + (1 - MEMORY) * share
         self._seen = counts
 
-    def choose(self, evaluation: Evaluation, no_stream: str | None) -> Choice:
+    def choose(
+        self,
+        evaluation: Evaluation,
+        no_stream: str | None,
+        free_chunks: bool = False,
+    ) -> Choice:
         r"""The cheapest valid plan.
 
         Args:
             evaluation: What to evaluate.
             no_stream: Why `stream` is not valid, or :obj:`None` if it is.
+            free_chunks: Whether the planner may cut larger chunks.
+                (default: :obj:`False`)
         """
         layout = evaluation.layout
         device = layout.device
@@ -90,7 +100,11 @@ class Planner:
         per_node = self._measured(evaluation)
         budget = self.budget or free_bytes(device)
         max_nodes = None
-        if per_node * max(sizes) > budget and self.budget is not None:
+        if free_chunks and device.type == 'cpu':
+            max_nodes = min(int(CACHE / per_node), MOST_NODES)
+            max_nodes = max(max_nodes, NODES_ON_CPU)
+        most = max(max(sizes), max_nodes or 0)
+        if self.budget is not None and per_node * most > budget:
             pose = int(layout.nodes_per_pose.max())
             max_nodes = int(budget / per_node)
             if max_nodes < pose:
@@ -99,7 +113,8 @@ class Planner:
                     f'graph of one pose of {pose} atoms, which takes about '
                     f'{math.ceil(pose * per_node)} bytes'
                 )
-            sizes = [max_nodes] * math.ceil(sum(sizes) / max_nodes)
+        if max_nodes is not None:
+            sizes = chunk_nodes(layout, split(layout, max_nodes, device))
         # One chunk's graph is needed anyhow while it is evaluated.
         room = budget - per_node * max(sizes)
         keep, held = 0, 0.0
@@ -112,13 +127,19 @@ class Planner:
         kept = sum(sizes[:keep]) / sum(sizes)
         share = self.share
         hold = HOLD.get(device.type, 0.0)
+        again = share * (1 + BACKWARD)
+        # A graph goes backward as a whole if one of its poses matters.
+        together = layout.num_poses / len(sizes)
         costs = {
-            'recompute': 1 + share * (1 + BACKWARD),
-            'keep': 1 + hold * kept + share * (BACKWARD + 1 - kept),
+            'recompute': 1 + again,
+            'keep': 1
+            + kept * (hold + BACKWARD * min(1.0, share * together))
+            + (1 - kept) * again,
         }
         if no_stream is None:
             running = share * (1 - math.log(share)) if share else 0.0
-            costs['stream'] = 1 + BACKWARD * min(1.0, running)
+            together = min(together, layout.num_poses / layout.num_sets)
+            costs['stream'] = 1 + BACKWARD * min(1.0, running * together)
         best = min(costs, key=lambda name: costs[name])
         why = f'{share:.0%} of the poses mattered lately'
         if no_stream is not None:

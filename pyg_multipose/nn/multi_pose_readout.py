@@ -258,7 +258,12 @@ class MultiPoseReadout(nn.Module):
             return Choice('none', 'nothing requires grad')
         if self.gradient == 'auto':
             no_stream = self._no_stream(evaluation, return_poses)
-            return self._planner.choose(evaluation, no_stream)
+            # Where poses see their chunk, chunks are those of other modes.
+            free = (
+                self.max_nodes_per_chunk is None
+                and not evaluation.replay.couples
+            )
+            return self._planner.choose(evaluation, no_stream, free)
         keep = 0 if self.gradient == 'recompute' else None
         max_nodes = None
         if self.gradient == 'store' and self.max_nodes_per_chunk is None:
