@@ -49,7 +49,7 @@ class Slots:
         before = [module._parameters[name] for module, name, _ in self._places]
         try:
             for module, name, number in self._places:
-                module._parameters[name] = tensors[number]  # type: ignore
+                module._parameters[name] = tensors[number]  # type: ignore[assignment]
             self._refresh()
             yield
         finally:
