@@ -26,7 +26,8 @@ def bytes_per_node(evaluation: Evaluation) -> float:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in outside:
             sizes[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        # Not the tensor: an output that its own graph holds is never freed.
+        return tensor.detach()
 
     poses = evaluation.chunks[0]
     hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda t: t)

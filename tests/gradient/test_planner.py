@@ -59,7 +59,9 @@ def test_measuring_leaves_no_trace():
     model = Net(dropout=0.5)
     record = evaluation(model)
     state = torch.get_rng_state()
-    bytes_per_node(record)
+    with LiveBytes() as live:
+        bytes_per_node(record)
+    assert live.held() == 0
     assert torch.equal(state, torch.get_rng_state())
     assert record.counts.forward == 0
     assert all(p.grad is None for p in model.parameters())
