@@ -101,17 +101,24 @@ class Layout:
         r"""The receptor rows of a set in the table of a relation."""
         return self._segments[name].rows_of(self._receptor_segment[index])
 
-    def rows(self, key: str, poses: Poses) -> Tensor:
+    def rows(
+        self, key: str, poses: Poses, receptor: int | None = None
+    ) -> Tensor:
         r"""The rows of a table that some composed poses are made of.
 
         Args:
             key: A key on level node, edge, bond or pose.
             poses: Numbers of the poses.
+            receptor: The set whose receptor all share, as in :meth:`select`.
+                (default: :obj:`None`, whole complexes as in :meth:`compose`)
         """
         chosen = np.asarray(poses, dtype=np.int64)
         if self.levels[key] == 'pose':
             return self._tensor(chosen)
-        segments = self._complex_segments(chosen).reshape(-1)
+        if receptor is None:
+            segments = self._complex_segments(chosen).reshape(-1)
+        else:
+            segments = self._shared_segments(chosen, receptor)
         return self._tensor(self._segments[self.levels[key]][segments].rows())
 
     # What is made of them ####################################################
@@ -135,19 +142,25 @@ class Layout:
         return self._graphs(tables, np.empty(0, dtype=np.int64), segments)
 
     def select(
-        self, tables: Mapping[str, Any], poses: Poses
+        self, tables: Mapping[str, Any], poses: Poses, receptor: int = 0
     ) -> dict[str, Any]:
-        r"""Rewrites the tables of a single set for some of its poses.
+        r"""Rewrites the tables as those of one set of some of the poses.
 
         Args:
-            tables: The set's values by key.
-            poses: Numbers of the poses, in the order wanted.
+            tables: The values by key.
+            poses: Numbers of the poses, in the order wanted; of one set, or
+                of sets with equal receptors.
+            receptor: The set whose receptor is taken. (default: :obj:`0`)
         """
         chosen = np.asarray(poses, dtype=np.int64)
-        segments = np.concatenate([[0], self._pose_segment[chosen]])
+        segments = self._shared_segments(chosen, receptor)
         taken = {name: runs[segments] for name, runs in self._segments.items()}
         node = taken['node']
-        shift = offsets(node.size)[:-1] - node.start
+        # Every edge leads to its own ligand or to its own set's receptor.
+        own = self._receptor_segment[self.set_of_pose[chosen]]
+        own = np.append(self._receptor_segment[receptor], own)
+        ligand_shift = offsets(node.size)[:-1] - node.start
+        receptor_shift = -self._segments['node'].start[own]
         out: dict[str, Any] = {}
         for key, value in tables.items():
             level = self.levels.get(key)
@@ -156,12 +169,22 @@ class Layout:
             elif level not in taken:
                 out[key] = value
             elif key == f'{level}_index':
-                old = taken[level].take(value, dim=1)
-                by_edge = self._tensor(np.repeat(shift, taken[level].size))
-                is_ligand = old >= int(self.receptor_size[0])
-                out[key] = old + is_ligand * by_edge
+                old, size = taken[level].take(value, dim=1), taken[level].size
+                first, to_ligand, to_receptor = (
+                    self._tensor(np.repeat(of_segment, size))
+                    for of_segment in (
+                        node.start,
+                        ligand_shift,
+                        receptor_shift,
+                    )
+                )
+                is_ligand = old >= first
+                out[key] = old + torch.where(is_ligand, to_ligand, to_receptor)
             else:
                 out[key] = taken[level].take(value)
+        out['receptor_size'] = self._tensor(
+            self.receptor_size[receptor : receptor + 1]
+        )
         out['pose_size'] = self._tensor(self.pose_size[chosen])
         out['set_size'] = self._tensor(np.array([len(chosen)]))
         if 'num_nodes' in out:
@@ -174,6 +197,11 @@ class Layout:
         """The segments [num_poses, receptor | ligand] of complexes."""
         receptors = self._receptor_segment[self.set_of_pose[poses]]
         return np.stack([receptors, self._pose_segment[poses]], axis=1)
+
+    def _shared_segments(self, poses: np.ndarray, receptor: int) -> np.ndarray:
+        """The segments of one receptor, then of some ligands."""
+        first = self._receptor_segment[receptor : receptor + 1]
+        return np.concatenate([first, self._pose_segment[poses]])
 
     def _graphs(
         self,

@@ -12,6 +12,7 @@ from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.gate import Gate, negligible
 from pyg_multipose.gradient.memory import LiveBytes
 from pyg_multipose.gradient.plan import MODES, Plan
+from pyg_multipose.gradient.sampling import draw, sampled
 from pyg_multipose.gradient.store import store
 from pyg_multipose.gradient.stream import stream
 
@@ -22,9 +23,11 @@ __all__ = [
     'Gate',
     'LiveBytes',
     'Plan',
+    'draw',
     'evaluate',
     'negligible',
     'predict',
+    'sampled',
     'store',
     'stream',
 ]

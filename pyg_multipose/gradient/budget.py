@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
+from pyg_multipose.data.layout import Poses
 from pyg_multipose.gradient.evaluation import Evaluation
+
+Kind = tuple[object, ...]
+
+
+def kind_of(evaluation: Evaluation) -> Kind:
+    r"""Calls of one kind take about as many bytes per atom.
+
+    Args:
+        evaluation: A call.
+    """
+    return (
+        evaluation.model.training,
+        evaluation.replay.autocast_dtype,
+        tuple(evaluation.differentiable_keys),
+        # Edges weigh more than atoms: dense graphs are another kind.
+        round(math.log2(1 + evaluation.edges_per_node)),
+    )
+
+
+def gradient_bytes(evaluation: Evaluation) -> int:
+    r"""Bytes of one gradient of the parameters for each set.
+
+    Args:
+        evaluation: A call.
+    """
+    size = sum(
+        tensor.numel() * max(tensor.element_size(), 4)
+        for tensor in evaluation.slots.tensors
+        if tensor.requires_grad
+    )
+    return size * evaluation.layout.num_sets
 
 
 def bytes_per_node(evaluation: Evaluation) -> float:
@@ -17,6 +51,18 @@ def bytes_per_node(evaluation: Evaluation) -> float:
     Args:
         evaluation: What will be evaluated; not yet run.
     """
+    poses = evaluation.chunks[0]
+    while True:
+        try:
+            return _measured(evaluation, poses)
+        except torch.OutOfMemoryError:
+            if len(poses) == 1:
+                raise
+        poses = poses[: len(poses) // 2]
+        torch.cuda.empty_cache()
+
+
+def _measured(evaluation: Evaluation, poses: Poses) -> float:
     outside = {
         tensor.untyped_storage().data_ptr() for tensor in evaluation.tensors
     }
@@ -29,14 +75,12 @@ def bytes_per_node(evaluation: Evaluation) -> float:
         # Not the tensor: an output that its own graph holds is never freed.
         return tensor.detach()
 
-    poses = evaluation.chunks[0]
     hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda t: t)
     try:
-        with torch.enable_grad(), hooks:
+        with evaluation.replay.trial(), torch.enable_grad(), hooks:
             # Alive until all is counted: an address counts once.
             graph = evaluation.predict(poses)
     finally:
-        evaluation.replay.rewind()
         evaluation.counts.forward -= len(poses)
     nodes = int(evaluation.layout.nodes_per_pose[poses].sum())
     total = sum(sizes.values())

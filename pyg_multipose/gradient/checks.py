@@ -49,8 +49,9 @@ def check_model(model: nn.Module) -> None:
                 f'each other in different chunks. Use a normalisation '
                 f'without batch statistics'
             )
-        for key, parameter in module._parameters.items():
-            if isinstance(parameter, nn.parameter.UninitializedParameter):
+        tensors = {**module._parameters, **module._buffers}
+        for key, tensor in tensors.items():
+            if nn.parameter.is_lazy(tensor):
                 raise ValueError(
                     f"'{name}.{key}' ({kind}) is not initialised yet. Run "
                     f'the single-pose model once on a batch first'

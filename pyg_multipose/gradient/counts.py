@@ -13,9 +13,12 @@ class Counts:
         backward: Poses that got a backward pass.
         mattered: Poses whose coefficient was not negligible, as far as it is
             known.
+        most_nodes: The most atoms of a chunk of the second pass, if that ran
+            out of memory with more.
     """
 
     poses: int = 0
     forward: int = 0
     backward: int = 0
     mattered: int | None = None
+    most_nodes: int | None = None

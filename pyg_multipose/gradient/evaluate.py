@@ -15,6 +15,7 @@ def evaluate(
     evaluation: Evaluation,
     keep: int | None = None,
     tolerance: float | None = None,
+    draws: Tensor | None = None,
 ) -> Tensor:
     r"""Predictions of all poses, with the graphs of some chunks held.
 
@@ -28,39 +29,49 @@ def evaluate(
             (default: :obj:`None`, all, by plain autograd and nothing else)
         tolerance: The share of the mass of a set that may be dropped.
             (default: :obj:`None`, epsilon)
+        draws: Uniform random numbers of shape :obj:`[num_sets, K]`, by which
+            at most :math:`K` poses of a set are drawn for backward.
+            (default: :obj:`None`, all that matter)
 
     Returns:
         Predictions of shape :obj:`[num_poses]` or :obj:`[num_poses, F]`.
     """
     count = len(evaluation.chunks)
-    kept = range(count if keep is None else min(keep, count))
-    rest = range(len(kept), count)
-    with evaluation.replay.first_pass():
-        pieces = [evaluation.recorded(number) for number in kept]
+    start = 0 if keep is None else max(count - keep, 0)
+    # Graphs that are held come last, so that autograd goes through them
+    # first, and they are gone when the second pass needs room.
+    rest, kept = range(start), range(start, count)
+    with evaluation.replay.first_pass(again=bool(rest)):
+        again = []
         if rest:
-            again = Recompute.apply(evaluation, rest, *evaluation.tensors)
-            pieces.append(again)
-        evaluation.screen(joined([piece.detach() for piece in pieces]))
-        pieces = [
+            again = [Recompute.apply(evaluation, rest, *evaluation.tensors)]
+        held = [evaluation.recorded(number) for number in kept]
+        evaluation.screen(joined([p.detach() for p in again + held]))
+        held = [
             _without_masked(evaluation, number, piece)
-            if number < len(kept)
-            else piece
-            for number, piece in enumerate(pieces)
+            for number, piece in zip(kept, held, strict=True)
         ]
-    if keep is None:
+    pieces = again + held
+    if keep is None and draws is None:
         out = joined(pieces)
         if out.requires_grad:
             out.register_hook(evaluation.count_backward)
         return out
+    for piece in held:
+        if piece.requires_grad:
+            piece.register_hook(evaluation.count_backward)
     if rest:
         evaluation.seal()
-    numbers = [evaluation.chunks[number] for number in kept]
-    if rest:
-        numbers.append(
-            np.concatenate([evaluation.chunks[number] for number in rest])
-        )
+    chunks = evaluation.chunks
+    poses = [np.concatenate(chunks[:start])] if rest else []
+    poses += chunks[start:]
     return Gate.apply(
-        evaluation.layout, tolerance, evaluation.counts, numbers, *pieces
+        evaluation.layout,
+        tolerance,
+        draws,
+        evaluation.counts,
+        poses,
+        *pieces,
     )
 
 

@@ -70,9 +70,7 @@ class Evaluation:
         ]
         self.slots = Slots(model)
         self.replay = Replay(model, self.layout.device)
-        self.chunks = split(
-            self.layout, max_nodes, self.layout.device, within_sets
-        )
+        self.cut(max_nodes, within_sets)
         self.counts = Counts(self.layout.num_poses)
         self.nonfinite = nonfinite
         #: Which poses have a finite prediction, once all are known.
@@ -103,6 +101,17 @@ class Evaluation:
     def requires_grad(self) -> bool:
         r"""Whether anything asks for a gradient."""
         return any(tensor.requires_grad for tensor in self.tensors)
+
+    def cut(self, max_nodes: int | None, within_sets: bool = False) -> None:
+        r"""Cuts the poses into chunks, before anything runs.
+
+        Args:
+            max_nodes: As above.
+            within_sets: As above. (default: :obj:`False`)
+        """
+        self.chunks = split(
+            self.layout, max_nodes, self.layout.device, within_sets
+        )
 
     # Model calls #############################################################
 
@@ -249,13 +258,15 @@ class Evaluation:
             f'prediction, so there is nothing to combine'
         )
 
-    def count_backward(self, gradient: Tensor) -> None:
-        r"""Counts a backward pass of all poses, as a hook of autograd.
+    def count_backward(self, gradient: Tensor | None) -> None:
+        r"""Counts a backward pass of some poses, as a hook of autograd.
 
         Args:
-            gradient: That of the predictions.
+            gradient: That of their predictions, or :obj:`None` if autograd
+                skips them.
         """
-        self.counts.backward += len(gradient)
+        if gradient is not None:
+            self.counts.backward += len(gradient)
 
     def seal(self) -> None:
         r"""Takes a fingerprint of everything, at the end of the first pass."""

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from pyg_multipose.data import Layout
 from pyg_multipose.gradient.counts import Counts
+from pyg_multipose.gradient.padding import padded
+from pyg_multipose.gradient.sampling import sampled
 
 
 def negligible(
@@ -18,8 +20,9 @@ def negligible(
     r"""The poses whose gradient may be dropped (mass rule).
 
     Per set, the smallest :math:`|c_i|` are dropped while their sum stays at
-    most :obj:`tolerance` times :math:`\sum_i |c_i|`.
-    The error of the set's gradient is then at most
+    most :obj:`tolerance` times :math:`\sum_i |c_i|`: equation
+    :eq:`eq-mass-rule`.
+    The error of the set's gradient is then, by :eq:`eq-mass-bound`, at most
     :math:`\mathrm{tolerance} \cdot \sum_i |c_i| \cdot \max_i
     \lVert \partial y_i / \partial \theta \rVert` over the dropped poses.
     A coefficient that is not finite is never dropped; one that is zero
@@ -41,21 +44,14 @@ def negligible(
         tolerance = epsilon(coefficients.dtype)
     weight = coefficients.detach().double().abs()
     weight = weight.view(len(weight), -1)  # poses, features
-    # Sets side by side, padded with zeros: one sort for all of them, and
-    # sums that do not mix sets.
-    size = int(layout.set_size.max())
-    sets = layout.pose_to_set
-    start = torch.from_numpy(layout.set_ptr).to(weight.device)
-    column = torch.arange(len(weight), device=weight.device) - start[sets]
-    dense = weight.new_zeros(layout.num_sets, size, weight.size(1))
-    dense[sets, column] = weight
+    dense, pose = padded(weight, layout)
     ordered, order = dense.sort(dim=1)
     mass = ordered.cumsum(dim=1)
     drop = mass <= tolerance * mass[:, -1:]
     drop |= ordered == 0
     drop &= ordered.isfinite()
     mask = torch.zeros_like(drop).scatter_(1, order, drop)
-    return mask[sets, column].all(dim=1)
+    return mask[pose].all(dim=1)
 
 
 def epsilon(dtype: torch.dtype) -> float:
@@ -73,6 +69,9 @@ class Gate(torch.autograd.Function):
     Args:
         layout: Which pose is in which set.
         tolerance: The share of the mass that may be dropped.
+        draws: Uniform random numbers of shape :obj:`[num_sets, K]`, by which
+            at most :math:`K` poses of a set are let through, for all that
+            matter. (:obj:`None`: all that matter)
         counts: Where to note how many poses mattered.
         poses: The numbers of the poses of each piece.
         pieces: Predictions, each piece made by one gradient mode.
@@ -83,12 +82,14 @@ class Gate(torch.autograd.Function):
         ctx: Any,
         layout: Layout,
         tolerance: float | None,
+        draws: Tensor | None,
         counts: Counts,
         poses: list[np.ndarray],
         *pieces: Tensor,
     ) -> Tensor:
         """Puts the pieces in the order of the poses."""
         ctx.layout, ctx.tolerance, ctx.counts = layout, tolerance, counts
+        ctx.draws = draws
         order = torch.from_numpy(np.concatenate(poses)).to(pieces[0].device)
         ctx.pieces = order.split([len(of_piece) for of_piece in poses])
         out = pieces[0].new_empty(len(order), *pieces[0].shape[1:])
@@ -98,10 +99,23 @@ class Gate(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """Zeroes what does not matter; a piece without rest gets nothing."""
+        if ctx.draws is not None and torch.is_grad_enabled():
+            raise RuntimeError(
+                'backward_poses draws poses by the coefficients of the loss, '
+                'so its gradient cannot be differentiated again '
+                '(create_graph=True, for example forces in the loss). Use '
+                "MultiPoseReadout(..., gradient='full') without "
+                'backward_poses'
+            )
         drop = negligible(grad, ctx.layout, ctx.tolerance)
         ctx.counts.mattered = int((~drop).sum())
         mask = drop if grad.dim() == 1 else drop.unsqueeze(1)
         kept = torch.where(mask, torch.zeros_like(grad), grad)
+        if ctx.draws is not None:
+            factor = sampled(kept, ctx.layout, ctx.draws)
+            drop |= factor == 0
+            factor = factor if grad.dim() == 1 else factor.unsqueeze(1)
+            kept = (kept * factor).to(grad.dtype)
         out: list[Tensor | None] = [
             None if bool(drop[poses].all()) else kept[poses]
             for poses in ctx.pieces
@@ -109,4 +123,4 @@ class Gate(torch.autograd.Function):
         if out and all(part is None for part in out):
             # Zeros, not None, as plain autograd has it.
             out[-1] = torch.zeros_like(kept[ctx.pieces[-1]])
-        return None, None, None, None, *out
+        return None, None, None, None, None, *out

@@ -6,12 +6,19 @@ import math
 import os
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
-from pyg_multipose.gradient.budget import bytes_per_node
+from pyg_multipose.gradient.budget import (
+    bytes_per_node,
+    gradient_bytes,
+    kind_of,
+)
 from pyg_multipose.gradient.chunks import NODES_ON_CPU, chunk_nodes, split
 from pyg_multipose.gradient.counts import Counts
 from pyg_multipose.gradient.evaluation import Evaluation
+from pyg_multipose.gradient.plan import Plan
+from pyg_multipose.gradient.restart import Limits, smaller
 
 #: A backward pass, in forward passes.
 BACKWARD = 2.0
@@ -58,12 +65,19 @@ class Planner:
     Args:
         budget: Bytes that graphs may take.
             (default: :obj:`None`, half of the memory that is free)
+        backward_poses: The most poses of a set that go backward.
+            (default: :obj:`None`, all that matter)
     """
 
-    def __init__(self, budget: int | None = None) -> None:
+    def __init__(
+        self, budget: int | None = None, backward_poses: int | None = None
+    ) -> None:
         self.budget = budget
+        self.backward_poses = backward_poses
         #: The share of the poses that mattered in recent steps.
         self.share = 1.0
+        #: What did not fit.
+        self.limits = Limits()
         self._bytes: dict[tuple[object, ...], float] = {}
         self._seen: Counts | None = None
 
@@ -100,14 +114,16 @@ class Planner:
         per_node = self._measured(evaluation)
         budget = self.budget or free_bytes(device)
         max_nodes = None
-        if free_chunks and device.type == 'cpu':
+        fits = self.limits.most_nodes(evaluation)
+        whole = self.limits.whole(evaluation)
+        if free_chunks and not whole and device.type == 'cpu':
             max_nodes = min(int(CACHE / per_node), MOST_NODES)
-            max_nodes = max(max_nodes, NODES_ON_CPU)
+            max_nodes = min(max(max_nodes, NODES_ON_CPU), fits or MOST_NODES)
         most = max(max(sizes), max_nodes or 0)
         if self.budget is not None and per_node * most > budget:
             pose = int(layout.nodes_per_pose.max())
-            max_nodes = int(budget / per_node)
-            if max_nodes < pose:
+            max_nodes = max(int(budget / per_node), pose)
+            if pose * per_node > budget:
                 raise ValueError(
                     f'memory_budget={budget} bytes is not enough for the '
                     f'graph of one pose of {pose} atoms, which takes about '
@@ -116,16 +132,24 @@ class Planner:
         if max_nodes is not None:
             sizes = chunk_nodes(layout, split(layout, max_nodes, device))
         # One chunk's graph is needed anyhow while it is evaluated.
-        room = budget - per_node * max(sizes)
+        room = min(budget, self.limits.most_bytes(evaluation))
+        room -= per_node * max(sizes)
         keep, held = 0, 0.0
-        while keep < len(sizes) and held + per_node * sizes[keep] <= room:
-            held += per_node * sizes[keep]
+        for size in reversed(sizes):
+            if held + per_node * size > room:
+                break
+            held += per_node * size
             keep += 1
         if keep == len(sizes) - 1:
             keep, held = len(sizes), per_node * sum(sizes)
 
-        kept = sum(sizes[:keep]) / sum(sizes)
+        kept = held / (per_node * sum(sizes))
         share = self.share
+        why = f'{share:.0%} of the poses mattered lately'
+        if self.backward_poses is not None:
+            most = np.minimum(layout.set_size, self.backward_poses).sum()
+            share = min(share, float(most) / layout.num_poses)
+            why += f', and at most {self.backward_poses} of a set go backward'
         hold = HOLD.get(device.type, 0.0)
         again = share * (1 + BACKWARD)
         # A graph goes backward as a whole if one of its poses matters.
@@ -136,31 +160,57 @@ class Planner:
             + kept * (hold + BACKWARD * min(1.0, share * together))
             + (1 - kept) * again,
         }
+        sums = gradient_bytes(evaluation)
+        room = STREAM_BYTES
+        if self.budget is not None:
+            room = min(room, int(self.budget - per_node * max(sizes)))
+        if no_stream is None and sums > room:
+            no_stream = (
+                f'a gradient for each of {layout.num_sets} sets, {sums:,} '
+                f'bytes, is too much'
+            )
         if no_stream is None:
             running = share * (1 - math.log(share)) if share else 0.0
             together = min(together, layout.num_poses / layout.num_sets)
             costs['stream'] = 1 + BACKWARD * min(1.0, running * together)
         best = min(costs, key=lambda name: costs[name])
-        why = f'{share:.0%} of the poses mattered lately'
         if no_stream is not None:
             why += f'; not stream, since {no_stream}'
         if best == 'stream':
-            return Choice('stream', why, None, max_nodes)
+            return Choice('stream', why, None, max_nodes, sums)
         if best == 'recompute' or keep == 0:
             return Choice('recompute', why, 0, max_nodes, 0)
         mode = 'full' if keep == len(sizes) else 'mixed'
         return Choice(mode, why, keep, max_nodes, int(held))
 
+    def shrink(
+        self,
+        evaluation: Evaluation,
+        plan: Plan,
+        error: torch.OutOfMemoryError,
+        may_cut: bool,
+    ) -> None:
+        r"""Makes the next plan take less, or says why it cannot.
+
+        Args:
+            evaluation: The call that ran out of memory.
+            plan: What it did.
+            error: What it raised.
+            may_cut: Whether chunks may be smaller than asked for.
+        """
+        per_node = self._bytes.get(kind_of(evaluation))
+        self.limits.shrink(evaluation, plan, error, may_cut, per_node)
+
     def _measured(self, evaluation: Evaluation) -> float:
-        kind = (
-            evaluation.model.training,
-            evaluation.replay.autocast_dtype,
-            tuple(evaluation.differentiable_keys),
-            # Edges weigh more than atoms: dense graphs are another class.
-            round(math.log2(1 + evaluation.edges_per_node)),
-        )
+        kind = kind_of(evaluation)
         if kind not in self._bytes:
-            self._bytes[kind] = max(bytes_per_node(evaluation), 1.0)
+            try:
+                self._bytes[kind] = max(bytes_per_node(evaluation), 1.0)
+            except torch.OutOfMemoryError as error:
+                one = evaluation.chunks[0][:1]
+                smaller(evaluation, one, 1, error)  # says that it is one
+                raise
+            self.limits.learn(evaluation)
         return self._bytes[kind]
 
 

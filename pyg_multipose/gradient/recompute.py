@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from pyg_multipose.gradient.accumulator import Accumulator
 from pyg_multipose.gradient.chunks import split
 from pyg_multipose.gradient.evaluation import Evaluation, joined
+from pyg_multipose.gradient.restart import WHOLE, smaller
 from pyg_multipose.gradient.slots import aliases
 
 #: Chunks of the second pass: the number of the first pass, and the poses.
@@ -69,6 +71,9 @@ class SecondPass:
             (number, evaluation.chunks[number]) for number in ctx.numbers
         ]
         self.start = int(self.chunks[0][1][0])  # the first pose
+        self.running = self.chunks[0][1]
+        size = evaluation.layout.nodes_per_pose
+        self.largest = max(int(size[poses].sum()) for _, poses in self.chunks)
         count = len(evaluation.slots.tensors)
         needed = ctx.needs_input_grad[2:]
         self.parameters = aliases(tensors[:count], needed[:count])
@@ -88,27 +93,44 @@ class SecondPass:
         matter = matters.cpu().numpy()
         if not self.evaluation.replay.whole_chunks:
             try:
-                return self._run(grad, self._regrouped(matter))
+                return self._run_regrouped(grad, matter)
             except _Mismatch:
                 # Perhaps poses depend on their chunk: keep it as it was.
                 pass
-        return self._run(
-            grad,
-            [
-                (number, poses)
-                for number, poses in self.chunks
-                if matter[poses - self.start].any()
-            ],
-        )
+        whole = [
+            (number, poses)
+            for number, poses in self.chunks
+            if matter[poses - self.start].any()
+        ]
+        try:
+            return self._run(grad, whole)
+        except torch.OutOfMemoryError as error:
+            smaller(self.evaluation, self.running, self.largest, error, WHOLE)
+            raise
 
-    def _regrouped(self, matter: np.ndarray) -> Chunks:
+    def _run_regrouped(
+        self, grad: Tensor, matter: np.ndarray
+    ) -> list[Tensor | None]:
         """Only the poses that matter, in chunks no larger than before."""
+        most = self.largest
+        while True:
+            try:
+                return self._run(grad, self._regrouped(matter, most))
+            except torch.OutOfMemoryError as error:
+                most = smaller(self.evaluation, self.running, most, error)
+            # Out of the handler, nothing holds the pass that failed.
+            self.evaluation.counts.most_nodes = most
+            torch.cuda.empty_cache()
+            warnings.warn(
+                f'Out of memory; the second pass starts again with chunks of '
+                f'at most {most} atoms, and so will the next ones',
+                stacklevel=2,
+            )
+
+    def _regrouped(self, matter: np.ndarray, most_nodes: int) -> Chunks:
         layout = self.evaluation.layout
-        largest = max(
-            int(layout.nodes_per_pose[poses].sum()) for _, poses in self.chunks
-        )
         poses = matter.nonzero()[0] + self.start
-        chunks = split(layout, largest, layout.device, poses=poses)
+        chunks = split(layout, most_nodes, layout.device, poses=poses)
         return [(None, poses) for poses in chunks]
 
     def _run(self, grad: Tensor, chunks: Chunks) -> list[Tensor | None]:
@@ -119,8 +141,11 @@ class SecondPass:
             for key in self.wanted
         }
         any_backward = False
+        for leaf in self.parameters:
+            leaf.grad = None  # of a chunk that ran out of memory
         with evaluation.replay.second_pass(), evaluation.on(self.parameters):
             for number, poses in chunks:
+                self.running = poses
                 evaluation.replay.enter(number)
                 graphs, leaves = evaluation.graphs(
                     poses, self.tables, self.wanted

@@ -9,14 +9,20 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
+from torch.utils.checkpoint import get_device_states, set_device_states
+
+from pyg_multipose.gradient.buffers import Buffers
+
+#: Of the CPU, and of accelerators by number; None where nothing was drawn.
+RandomState = tuple[Tensor | None, list[int], list[Tensor]]
 
 
 class Replay:
     r"""The state of a model and of the random numbers, chunk by chunk.
 
     It is recorded in the first pass and restored around the second:
-    train/eval flags, autocast, the buffers on entry (if the model changes
-    them), and the random state before each chunk that draws.
+    train/eval flags, autocast, the buffers that the model changes, and the
+    random state before each chunk that draws.
 
     Args:
         model: The single-pose model.
@@ -24,19 +30,12 @@ class Replay:
     """
 
     def __init__(self, model: nn.Module, device: torch.device) -> None:
-        self._device = device
+        # torch's utilities ask tensors where they are.
+        self._somewhere = torch.empty(0, device=device)
         self._training = [
             (module, module.training) for module in model.modules()
         ]
-        self._buffers = [
-            (module, name, buffer)
-            for module in model.modules()
-            for name, buffer in module._buffers.items()
-            if buffer is not None
-        ]
-        self._entry: list[Tensor] | None = [
-            buffer.detach().clone() for _, _, buffer in self._buffers
-        ]
+        self._buffers = Buffers(model)
         self._autocast = [
             (
                 kind,
@@ -47,16 +46,19 @@ class Replay:
             for kind in {'cpu', device.type}
         ]
         self._start = self._random_state()
-        self._draws: dict[int, tuple[Tensor, Tensor | None]] = {}
+        self._draws: dict[int, RandomState] = {}
+        self._again = False
         coupling = [m for m, _ in self._training if _couples(m)]
-        #: Whether a pose's prediction may depend on its chunk.
-        self.couples = bool(coupling)
         self._coupling = type(coupling[0]).__name__ if coupling else ''
+        #: Whether the model drew random numbers up to now.
+        self.draws = False
+        #: Number of the chunk that runs, or ran last, in the first pass.
+        self.chunk = 0
 
     @property
-    def draws(self) -> bool:
-        r"""Whether the model drew random numbers in the first pass."""
-        return bool(self._draws)
+    def couples(self) -> bool:
+        r"""Whether a pose's prediction may depend on its chunk."""
+        return bool(self._coupling) or self._buffers.changed
 
     @property
     def whole_chunks(self) -> bool:
@@ -81,7 +83,7 @@ class Replay:
         Args:
             num_chunks: Into how many chunks the batch is cut.
         """
-        if self.couples and num_chunks > 1:
+        if self._coupling and num_chunks > 1:
             warnings.warn(
                 f'{self._coupling} takes its statistics over each of '
                 f'{num_chunks} chunks, not over the batch. Put it into eval '
@@ -91,19 +93,21 @@ class Replay:
             )
 
     @contextmanager
-    def first_pass(self) -> Iterator[None]:
-        r"""Around the first pass: whatever it raises, buffers stay."""
+    def first_pass(self, again: bool = False) -> Iterator[None]:
+        r"""Around the first pass: whatever it raises leaves no trace.
+
+        Args:
+            again: Whether a second pass may follow. (default: :obj:`False`)
+        """
+        self._again = again
         try:
             yield
         except BaseException:
-            self.rewind_buffers()
+            self.rewind()
             raise
         # A cast made without gradient must not serve the second pass.
         torch.clear_autocast_cache()
-        if self._changed_buffers():
-            self.couples = True
-        else:
-            self._entry = None
+        self._buffers.settle()
 
     @contextmanager
     def recorded(self, chunk: int) -> Iterator[None]:
@@ -112,48 +116,52 @@ class Replay:
         Args:
             chunk: Number of the chunk.
         """
+        self.chunk = chunk
         before = self._random_state()
-        yield
-        if not _same(before, self._random_state()):
-            self._draws[chunk] = before
+        try:
+            yield
+        finally:
+            drawn = _drawn(before, self._random_state())
+            if drawn is not None:
+                self.draws = True
+                if self._again:
+                    self._draws[chunk] = drawn
+        self._buffers.watch(chunk, self._again)
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        r"""Around a run of the first chunk that leaves no trace.
+
+        What it tells about the model stays known.
+        """
+        try:
+            with self.recorded(0):
+                yield
+        finally:
+            self.rewind()
 
     @contextmanager
     def second_pass(self) -> Iterator[None]:
         r"""Around the second pass: everything is as before, and after."""
         with ExitStack() as stack:
-            cuda = [self._device] if self._device.type == 'cuda' else []
-            stack.enter_context(
-                torch.random.fork_rng(cuda, enabled=self.draws)
-            )
+            device = self._somewhere.device
+            others = [] if device.type == 'cpu' else [device]
+            stack.enter_context(torch.random.fork_rng(others))
             for kind, dtype, enabled, cache in self._autocast:
                 stack.enter_context(
                     torch.autocast(kind, dtype, enabled, cache)
                 )
+            stack.enter_context(self._buffers.set_aside())
             now = [module.training for module, _ in self._training]
-            buffers = [m._buffers.get(name) for m, name, _ in self._buffers]
             try:
                 for module, training in self._training:
                     module.training = training
-                self.enter_buffers()
                 yield
             finally:
                 for (module, _), training in zip(
                     self._training, now, strict=True
                 ):
                     module.training = training
-                for (module, name, _), buffer in zip(
-                    self._buffers, buffers, strict=True
-                ):
-                    module._buffers[name] = buffer
-
-    def enter_buffers(self) -> None:
-        r"""Gives the model copies of its buffers as they were on entry."""
-        if self._entry is None:
-            return
-        for (module, name, _), entry in zip(
-            self._buffers, self._entry, strict=True
-        ):
-            module._buffers[name] = entry.clone()
 
     def enter(self, chunk: int | None) -> None:
         r"""Begins a chunk; within :meth:`second_pass`.
@@ -161,59 +169,28 @@ class Replay:
         Args:
             chunk: Number of the chunk, or :obj:`None` for a new one.
         """
-        self.enter_buffers()
+        self._buffers.enter(chunk or 0)
         if chunk is not None and chunk in self._draws:
-            cpu, cuda = self._draws[chunk]
-            torch.set_rng_state(cpu)
-            if cuda is not None:
-                torch.cuda.set_rng_state(cuda, self._device)
+            self._set_random_state(self._draws[chunk])
 
     def rewind(self) -> None:
         r"""Puts random state and buffers back as they were on entry."""
-        cpu, cuda = self._start
-        torch.set_rng_state(cpu)
-        if cuda is not None:
-            torch.cuda.set_rng_state(cuda, self._device)
-        self.rewind_buffers()
-
-    def rewind_buffers(self) -> None:
-        r"""Puts the buffers back as they were before the first pass."""
-        if self._entry is None:
-            return
-        with torch.no_grad():
-            for (module, name, buffer), entry in zip(
-                self._buffers, self._entry, strict=True
-            ):
-                if not _equal(buffer, entry):
-                    buffer.copy_(entry)
-                module._buffers[name] = buffer
+        self._set_random_state(self._start)
+        self._buffers.rewind()
 
     def fingerprint(self) -> list[Tensor]:
         r"""The buffers that must not change between the passes."""
-        if self._entry is not None:
-            return []
-        now = [module._buffers.get(name) for module, name, _ in self._buffers]
-        return [
-            buffer
-            for buffer in now
-            if buffer is not None and buffer.is_floating_point()
-        ]
+        return self._buffers.constant()
 
-    def _changed_buffers(self) -> bool:
-        assert self._entry is not None
-        return any(
-            module._buffers[name] is not buffer or not _equal(buffer, entry)
-            for (module, name, buffer), entry in zip(
-                self._buffers, self._entry, strict=True
-            )
-        )
+    def _random_state(self) -> RandomState:
+        return torch.get_rng_state(), *get_device_states(self._somewhere)
 
-    def _random_state(self) -> tuple[Tensor, Tensor | None]:
-        cuda = self._device.type == 'cuda'
-        return (
-            torch.get_rng_state(),
-            torch.cuda.get_rng_state(self._device) if cuda else None,
-        )
+    def _set_random_state(self, state: RandomState) -> None:
+        cpu, numbers, others = state
+        if cpu is not None:
+            torch.set_rng_state(cpu)
+        device_type = self._somewhere.device.type
+        set_device_states(numbers, others, device_type=device_type)
 
 
 def _couples(module: nn.Module) -> bool:
@@ -226,17 +203,11 @@ def _couples(module: nn.Module) -> bool:
     return 'BatchNorm' in type(module).__name__ and module.training
 
 
-def _same(
-    first: tuple[Tensor, Tensor | None], second: tuple[Tensor, Tensor | None]
-) -> bool:
-    return all(
-        a is b or torch.equal(a, b)  # type: ignore[arg-type]
-        for a, b in zip(first, second, strict=True)
-    )
-
-
-def _equal(first: Tensor, second: Tensor) -> bool:
-    """Equal by value; batch_norm does not move a buffer's version counter."""
-    return first.shape == second.shape and bool(
-        torch.isclose(first, second, rtol=0, atol=0, equal_nan=True).all()
-    )
+def _drawn(before: RandomState, after: RandomState) -> RandomState | None:
+    """The state before, as far as it changed: on a CPU it takes 5 kB."""
+    assert before[0] is not None and after[0] is not None
+    cpu = None if torch.equal(before[0], after[0]) else before[0]
+    others = all(map(torch.equal, before[2], after[2]))
+    if cpu is None and others:
+        return None
+    return cpu, *(([], []) if others else before[1:])

@@ -17,7 +17,11 @@ from pyg_multipose.gradient.recompute import (
 from pyg_multipose.gradient.slots import aliases
 
 
-def store(evaluation: Evaluation, tolerance: float | None = None) -> Tensor:
+def store(
+    evaluation: Evaluation,
+    tolerance: float | None = None,
+    draws: Tensor | None = None,
+) -> Tensor:
     r"""Predictions together with a gradient of the parameters for each.
 
     This is the algorithm of MTENN's :obj:`GroupedModel`.
@@ -27,6 +31,8 @@ def store(evaluation: Evaluation, tolerance: float | None = None) -> Tensor:
         evaluation: What to evaluate.
         tolerance: The share of the mass of a set that may be dropped.
             (default: :obj:`None`, epsilon)
+        draws: As in :func:`evaluate`; every pose has had its backward pass
+            by then, so this saves nothing. (default: :obj:`None`)
 
     Raises:
         ValueError: If inputs require grad, or if a pose has several
@@ -42,8 +48,12 @@ def store(evaluation: Evaluation, tolerance: float | None = None) -> Tensor:
     poses = Store.apply(evaluation, *evaluation.slots.tensors)
     every = [np.arange(evaluation.layout.num_poses)]
     return Gate.apply(
-        evaluation.layout, tolerance, evaluation.counts, every, poses
+        evaluation.layout, tolerance, draws, evaluation.counts, every, poses
     )
+
+
+#: What gradients are multiplied with under fp16 autocast, to begin with.
+SCALE = 2.0**15
 
 
 class Store(torch.autograd.Function):
@@ -64,6 +74,9 @@ class Store(torch.autograd.Function):
         predictions: list[Tensor] = []
         stored: list[list[Tensor | None]] = [[] for _ in wanted]
         replay = evaluation.replay
+        # The loss is not there yet to be scaled, and in fp16 small gradients
+        # would be lost: a scale of our own, as torch.amp.GradScaler has it.
+        scale = SCALE if replay.half_autocast else 1.0
         with replay.first_pass(), evaluation.on(leaves):
             for number, poses in enumerate(evaluation.chunks):
                 with replay.recorded(number):
@@ -77,7 +90,9 @@ class Store(torch.autograd.Function):
                 evaluation.check_closure(out, leaves)
                 predictions.append(out.detach())
                 for row, _ in enumerate(poses):
-                    _add(stored, _gradients(out, row, len(poses), wanted))
+                    last = row + 1 == len(poses)
+                    grads, scale = _gradients(out[row], wanted, last, scale)
+                    _add(stored, grads)
                 evaluation.counts.backward += len(poses)
             evaluation.screen(joined(predictions))
         ctx.needed = needed
@@ -116,14 +131,26 @@ class Store(torch.autograd.Function):
 
 
 def _gradients(
-    out: Tensor, row: int, count: int, wanted: list[Tensor]
-) -> list[Tensor | None]:
+    out: Tensor, wanted: list[Tensor], last: bool, scale: float
+) -> tuple[list[Tensor | None], float]:
+    """Gradients of one prediction, and the scale that they allow."""
     if not out.requires_grad:
-        return [None] * len(wanted)
-    for leaf in wanted:
-        leaf.grad = None
-    out[row].backward(retain_graph=row + 1 < count)
-    return [leaf.grad for leaf in wanted]
+        return [None] * len(wanted), scale
+    start = scale
+    while True:
+        for leaf in wanted:
+            leaf.grad = None
+        out.backward(torch.full_like(out, scale), not last or scale > 1)
+        grads = [leaf.grad for leaf in wanted]
+        if start == 1:
+            return grads, start
+        finite = all(
+            g is None or bool(g.to_dense().isfinite().all()) for g in grads
+        )
+        if finite or scale == 1:
+            grads = [g if g is None else g / scale for g in grads]
+            return grads, scale if finite else start
+        scale /= 2
 
 
 def _add(

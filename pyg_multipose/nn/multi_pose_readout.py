@@ -21,7 +21,9 @@ from pyg_multipose.gradient import (
 )
 from pyg_multipose.gradient.checks import check_inputs, check_model
 from pyg_multipose.gradient.chunks import chunk_nodes
-from pyg_multipose.gradient.planner import STREAM_BYTES, Choice, Planner
+from pyg_multipose.gradient.planner import Choice, Planner
+from pyg_multipose.gradient.restart import first_pass
+from pyg_multipose.gradient.sampling import draw
 from pyg_multipose.gradient.stream import VectorPredictionError
 from pyg_multipose.nn.combination import combination_resolver
 
@@ -69,6 +71,13 @@ class MultiPoseReadout(nn.Module):
             of a set whose poses get no backward pass; :obj:`0.0` drops only
             poses without any weight.
             (default: :obj:`None`, the epsilon of the combination's dtype)
+        backward_poses: The most poses :math:`K` of a set that get a backward
+            pass. Where more matter, :math:`K` are drawn by their share in
+            the gradient, and forward stays exact: the gradient is unbiased
+            for any loss and combination, with the variance of equation
+            :eq:`eq-sampling-variance`. Random numbers come from
+            :attr:`generator`. Not for :obj:`gradient="stream"`, nor for
+            double backward. (default: :obj:`None`, all that matter)
         share_receptor: Whether a receptor is evaluated once for all poses,
             by models that can. (default: :obj:`"auto"`)
         nonfinite: :obj:`"raise"` if a prediction is NaN or infinite, or
@@ -96,6 +105,7 @@ class MultiPoseReadout(nn.Module):
         max_nodes_per_chunk: int | None = None,
         memory_budget: int | None = None,
         tolerance: float | None = None,
+        backward_poses: int | None = None,
         share_receptor: bool | str = 'auto',
         nonfinite: str = 'raise',
     ) -> None:
@@ -109,6 +119,7 @@ class MultiPoseReadout(nn.Module):
         _check_choice('nonfinite', nonfinite, _NONFINITE)
         _check_count('max_nodes_per_chunk', max_nodes_per_chunk)
         _check_count('memory_budget', memory_budget)
+        _check_count('backward_poses', backward_poses)
         if tolerance is not None and not (
             isinstance(tolerance, (int, float)) and 0 <= tolerance < 1
         ):
@@ -125,13 +136,22 @@ class MultiPoseReadout(nn.Module):
         self.max_nodes_per_chunk = max_nodes_per_chunk
         self.memory_budget = memory_budget
         self.tolerance = tolerance
+        self.backward_poses = backward_poses
+        #: Where :obj:`backward_poses` draws from, in every forward pass with
+        #: gradient. It starts at seed 0; ranks need seeds of their own:
+        #: :obj:`readout.generator.manual_seed(rank)`. Copies and pickles
+        #: keep its state; :obj:`state_dict` does not, so save
+        #: :obj:`readout.generator.get_state()` beside it.
+        self.generator: torch.Generator | None = None
+        if backward_poses is not None:
+            self.generator = torch.Generator().manual_seed(0)
         self.share_receptor = share_receptor
         self.nonfinite = nonfinite
         #: The :class:`~pyg_multipose.gradient.Plan` of the last call, with
         #: counts of what ran.
         self.last_plan: Plan | None = None
         self._vector = False
-        self._planner = Planner(memory_budget)
+        self._planner = Planner(memory_budget, backward_poses)
         self._has_running = bool(
             getattr(self.combination, 'has_running_form', False)
         )
@@ -140,6 +160,13 @@ class MultiPoseReadout(nn.Module):
                 f"gradient='stream' needs a combination with a running form, "
                 f'and {self.combination} has none. Use '
                 f"gradient='recompute', which serves any combination"
+            )
+        if gradient == 'stream' and backward_poses is not None:
+            raise ValueError(
+                f'backward_poses={backward_poses} does not go with '
+                f"gradient='stream', which takes the gradients of poses in "
+                f'forward, before the loss says which poses matter. Use '
+                f"gradient='recompute' or 'auto'"
             )
         self._receptor = _receptor_plan(model, share_receptor)
 
@@ -160,23 +187,14 @@ class MultiPoseReadout(nn.Module):
                 :math:`\partial y / \partial y_i` too, detached, in the shape
                 of the predictions of the poses. (default: :obj:`False`)
         """
-        plan, evaluation = self._prepare(batch, return_poses)
-        self.last_plan = plan
-        self._planner.watch(plan.counts)
-        evaluation.replay.warn(plan.num_chunks)
-        if plan.mode == 'stream':
-            try:
-                combined, poses = stream(
-                    evaluation, self.combination, self.tolerance
-                )
-            except VectorPredictionError:
-                if self.gradient == 'stream':
-                    raise
-                evaluation.replay.rewind()
-                self._vector = True
-                return self.forward(batch, return_poses, return_weights)
-        else:
-            poses = self._predict_poses(plan, evaluation)
+        evaluation, (combined, poses) = first_pass(
+            lambda: self._prepare(batch, return_poses),
+            self._run,
+            self._shrink,
+            self._planner.limits,
+            self.generator,
+        )
+        if combined is None:
             combined = self._combine(poses, evaluation)
         out = [combined]
         if return_poses:
@@ -215,17 +233,29 @@ class MultiPoseReadout(nn.Module):
                 f'PoseSet or a batch of them. Build sets by '
                 f'PoseSet.from_poses or PoseSet.from_complex'
             )
-        evaluation = self._evaluation(batch, within_sets=False)
+        evaluation = Evaluation(
+            self.model,
+            batch,
+            self.inputs,
+            self.max_nodes_per_chunk,
+            nonfinite=self.nonfinite,
+        )
+        limits = self._planner.limits
+        most = limits.most_nodes(evaluation, self.max_nodes_per_chunk)
+        evaluation.cut(most)
         choice = self._choose(evaluation, return_poses)
         within_sets = choice.mode == 'stream' or (
             # What couples the poses of a chunk must not depend on the plan.
             self.gradient == 'auto'
             and self._has_running
-            and evaluation.replay.couples
+            and limits.whole(evaluation)
+            and (self.memory_budget is not None or len(evaluation.chunks) > 1)
         )
-        if within_sets or choice.max_nodes is not None:
-            evaluation = self._evaluation(batch, within_sets, choice.max_nodes)
+        evaluation.cut(choice.max_nodes or most, within_sets)
         layout = evaluation.layout
+        keep = choice.keep
+        if keep and choice.mode == 'full':  # however many chunks there are
+            keep = len(evaluation.chunks)
         plan = Plan(
             choice.mode,
             choice.reason,
@@ -233,23 +263,11 @@ class MultiPoseReadout(nn.Module):
             len(evaluation.chunks),
             max(chunk_nodes(layout, evaluation.chunks)),
             self._receptor,
-            choice.keep,
+            keep,
             choice.bytes,
             evaluation.counts,
         )
         return plan, evaluation
-
-    def _evaluation(
-        self, batch: PoseSet, within_sets: bool, max_nodes: int | None = None
-    ) -> Evaluation:
-        return Evaluation(
-            self.model,
-            batch,
-            self.inputs,
-            max_nodes or self.max_nodes_per_chunk,
-            within_sets,
-            self.nonfinite,
-        )
 
     def _choose(self, evaluation: Evaluation, return_poses: bool) -> Choice:
         if not torch.is_grad_enabled():
@@ -258,11 +276,7 @@ class MultiPoseReadout(nn.Module):
             return Choice('none', 'nothing requires grad')
         if self.gradient == 'auto':
             no_stream = self._no_stream(evaluation, return_poses)
-            # Where poses see their chunk, chunks are those of other modes.
-            free = (
-                self.max_nodes_per_chunk is None
-                and not evaluation.replay.couples
-            )
+            free = self.max_nodes_per_chunk is None
             return self._planner.choose(evaluation, no_stream, free)
         keep = 0 if self.gradient == 'recompute' else None
         max_nodes = None
@@ -275,6 +289,8 @@ class MultiPoseReadout(nn.Module):
     ) -> str | None:
         if not self._has_running:
             return f'{self.combination} has no running form'
+        if self.backward_poses is not None:
+            return 'poses are drawn in backward'
         if return_poses:
             return 'the predictions of the poses are asked for'
         if evaluation.differentiable_keys:
@@ -283,24 +299,41 @@ class MultiPoseReadout(nn.Module):
             return 'it would lose small gradients in fp16'
         if self._vector:
             return 'the model returns several predictions per pose'
-        size = sum(
-            tensor.numel() * max(tensor.element_size(), 4)
-            for tensor in evaluation.slots.tensors
-            if tensor.requires_grad
-        )
-        if size * evaluation.layout.num_sets > STREAM_BYTES:
-            return (
-                f'a sum of {size} bytes for each of '
-                f'{evaluation.layout.num_sets} sets is too much'
-            )
         return None
+
+    def _run(
+        self, plan: Plan, evaluation: Evaluation
+    ) -> tuple[Tensor | None, Tensor] | None:
+        """The first pass: combined predictions, if known, and poses."""
+        self.last_plan = plan
+        self._planner.watch(plan.counts)
+        evaluation.replay.warn(plan.num_chunks)
+        if plan.mode != 'stream':
+            return None, self._predict_poses(plan, evaluation)
+        try:
+            return stream(evaluation, self.combination, self.tolerance)
+        except VectorPredictionError:
+            if self.gradient == 'stream':
+                raise
+            self._vector = True
+            return None
+
+    def _shrink(
+        self,
+        evaluation: Evaluation,
+        plan: Plan,
+        error: torch.OutOfMemoryError,
+    ) -> None:
+        may_cut = self.gradient == 'auto' or self.max_nodes_per_chunk is None
+        self._planner.shrink(evaluation, plan, error, may_cut)
 
     def _predict_poses(self, plan: Plan, evaluation: Evaluation) -> Tensor:
         if plan.mode == 'none':
             return predict(evaluation)
+        draws = draw(evaluation.layout, self.backward_poses, self.generator)
         if plan.mode == 'store':
-            return store(evaluation, self.tolerance)
-        return evaluate(evaluation, plan.keep, self.tolerance)
+            return store(evaluation, self.tolerance, draws)
+        return evaluate(evaluation, plan.keep, self.tolerance, draws)
 
     def _combine(self, poses: Tensor, evaluation: Evaluation) -> Tensor:
         index = evaluation.layout.pose_to_set

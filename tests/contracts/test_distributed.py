@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
+from torch.distributed.algorithms.join import Join
 from torch.nn.parallel import DistributedDataParallel
 from torch_geometric.data import Batch, Data
 from torch_geometric.utils import scatter
@@ -46,6 +47,7 @@ def batch_of(sizes, seed):
     )
 
 
+MODES = ['full', 'store', 'stream', 'recompute', 'auto']
 #: Uneven numbers of sets; two micro-batches for each rank.
 SETS = {0: [(3, 1), (2,)], 1: [(4,), (1, 2, 3)]}
 
@@ -69,7 +71,7 @@ CASES = {
         options,
         accumulate,
     )
-    for mode in ('store', 'stream', 'recompute')
+    for mode in MODES
     for name, options in {
         'plain': {},
         'find_unused': {'find_unused_parameters': True},
@@ -94,6 +96,27 @@ def gradients(rank, mode, options, accumulate):
     ]
 
 
+def without_sets(rank, mode):
+    """Gradients of one step, in which the second rank has no sets."""
+    readout = readout_of(mode, False)
+    ddp = DistributedDataParallel(readout)
+    with Join([ddp]):
+        for step in (0, 1)[: 1 - rank]:
+            loss_of(ddp, rank, step).backward()
+    return [p.grad if p.grad is None else p.grad.tolist()
+            for p in readout.parameters()]  # fmt: skip
+
+
+def refused():
+    """Why a model that is distributed by itself is refused."""
+    inner = DistributedDataParallel(Net(False).double())
+    try:
+        MultiPoseReadout(inner)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def work(rank, file, out):
     """One rank: all cases, then its gradients to the parent."""
     torch.set_num_threads(1)
@@ -102,7 +125,9 @@ def work(rank, file, out):
     )
     try:
         out[rank] = {
-            name: gradients(rank, *case) for name, case in CASES.items()
+            **{name: gradients(rank, *case) for name, case in CASES.items()},
+            **{mode: without_sets(rank, mode) for mode in MODES},
+            'refused': refused(),
         }
     finally:
         dist.destroy_process_group()
@@ -134,3 +159,19 @@ def test_gradients_equal_one_process(of_ranks, name):
                 continue
             got = torch.tensor(got, dtype=torch.float64)
             assert torch.allclose(got, parameter.grad, rtol=1e-10)
+
+
+@pytest.mark.parametrize('mode', MODES)
+def test_rank_without_sets(of_ranks, mode):
+    """It joins: the others' gradients, averaged over both."""
+    readout = readout_of('full', False)
+    (loss_of(readout, 0, 0) / 2).backward()
+    got_all = of_ranks[0][mode]
+    for got, parameter in zip(got_all, readout.parameters(), strict=True):
+        got = torch.tensor(got, dtype=torch.float64)
+        assert torch.allclose(got, parameter.grad, rtol=1e-10)
+
+
+def test_distributed_model_inside_is_refused(of_ranks):
+    for rank in (0, 1):
+        assert 'Wrap the whole MultiPoseReadout' in of_ranks[rank]['refused']

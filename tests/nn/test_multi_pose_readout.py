@@ -106,8 +106,13 @@ def test_model_errors():
         MultiPoseReadout(lambda batch: batch)
     with pytest.raises(ValueError, match='SyncBatchNorm'):
         MultiPoseReadout(nn.Sequential(nn.SyncBatchNorm(3)))
-    with pytest.raises(ValueError, match='not initialised yet'):
-        MultiPoseReadout(nn.LazyLinear(1))
+    for lazy in (nn.LazyLinear(1), nn.LazyBatchNorm1d(affine=False)):
+        with pytest.raises(ValueError, match='not initialised yet'):
+            MultiPoseReadout(nn.Sequential(lazy))
+
+
+def test_threads_are_documented():
+    assert 'must not be called by several threads' in MultiPoseReadout.__doc__
 
 
 @pytest.mark.parametrize('batch', [None, 3, Data(pos=torch.zeros(2, 3))])

@@ -64,6 +64,42 @@ def parse_target(name: str, value: Any, out_channels: int) -> Tensor:
     return out
 
 
+def parse_scale(mean: Any, std: Any) -> tuple[float | None, float | None]:
+    # Statistics of the contributions of atoms, or none.
+    if mean is None and std is None:
+        return None, None
+    try:
+        mean, std = float(mean), float(std)
+        valid = math.isfinite(mean) and math.isfinite(std)
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise ValueError(
+            f"'mean' and 'std' must both be finite numbers, or both be left "
+            f'out (got mean={mean!r} and std={std!r}); without a shift give '
+            f"'mean=0.0', without a scale 'std=1.0'"
+        )
+    return mean, std
+
+
+def parse_atomref(atomref: Any, num_elements: int) -> Tensor | None:
+    # The contribution of a single atom of each element.
+    if atomref is None:
+        return None
+    sizes = [(num_elements,), (num_elements, 1)]
+    if not isinstance(atomref, Tensor) or atomref.size() not in sizes:
+        got = type(atomref).__name__
+        if isinstance(atomref, Tensor):
+            got = f'shape {list(atomref.size())}'
+        raise ValueError(
+            f"'atomref' must be a tensor of shape [{num_elements}] or "
+            f'[{num_elements}, 1], with a value for each atomic number (got '
+            f'{got})'
+        )
+    # A copy, so that models never share a buffer with their caller:
+    return atomref.detach().clone().view(num_elements, 1)
+
+
 def check_batch(
     batch: Any, name: str, num_elements: int, cutoff: float, is_ligand: bool
 ) -> int:
@@ -82,19 +118,11 @@ def check_batch(
     edge_index = _get(
         batch,
         'edge_index',
-        f"apply 'pyg_multipose.transforms.RadiusGraph({cutoff})'",
+        f"apply 'pyg_multipose.transforms.RadiusGraph({cutoff})' to the "
+        f'graphs or pose sets before they are batched, for example as '
+        f"'transform' of their dataset",
     )
-    if z.dim() != 1 or z.dtype not in (torch.int64, torch.int32):
-        raise ValueError(
-            f"'z' must hold int64 of shape [num_nodes] (got {z.dtype} of "
-            f'shape {list(z.size())})'
-        )
-    if pos.size() != (z.size(0), 3) or not pos.is_floating_point():
-        raise ValueError(
-            f"'pos' must hold floating point numbers of shape "
-            f"[{z.size(0)}, 3], one row for each entry of 'z' (got "
-            f'{pos.dtype} of shape {list(pos.size())})'
-        )
+    check_atoms(z, pos, num_elements)
     if (
         edge_index.dim() != 2
         or edge_index.size(0) != 2
@@ -117,16 +145,6 @@ def check_batch(
                 f'{mask.dtype} of shape {list(mask.size())})'
             )
 
-    # Looking at values waits for the device and breaks a compiled graph:
-    if not torch.compiler.is_compiling() and z.numel() > 0:
-        low, high = int(z.min()), int(z.max())
-        if low < 0 or high >= num_elements:
-            raise ValueError(
-                f"'z' must lie in [0, {num_elements}) (got "
-                f'{low if low < 0 else high}); check the atomic numbers or '
-                f"raise 'num_elements'"
-            )
-
     num_graphs = getattr(batch, 'num_graphs', None)
     if num_graphs is not None:
         return num_graphs
@@ -136,6 +154,30 @@ def check_batch(
             "be empty); use 'torch_geometric.data.Batch' or set 'num_graphs'"
         )
     return 1
+
+
+def check_atoms(z: Tensor, pos: Tensor, num_elements: int) -> None:
+    # Raises where these are not atomic numbers and positions of some atoms.
+    if z.dim() != 1 or z.dtype not in (torch.int64, torch.int32):
+        raise ValueError(
+            f"'z' must hold int64 of shape [num_nodes] (got {z.dtype} of "
+            f'shape {list(z.size())})'
+        )
+    if pos.size() != (z.size(0), 3) or not pos.is_floating_point():
+        raise ValueError(
+            f"'pos' must hold floating point numbers of shape "
+            f"[{z.size(0)}, 3], one row for each entry of 'z' (got "
+            f'{pos.dtype} of shape {list(pos.size())})'
+        )
+    # Looking at values waits for the device and breaks a compiled graph:
+    if not torch.compiler.is_compiling() and z.numel() > 0:
+        low, high = int(z.min()), int(z.max())
+        if low < 0 or high >= num_elements:
+            raise ValueError(
+                f"'z' must lie in [0, {num_elements}) (got "
+                f'{low if low < 0 else high}); check the atomic numbers or, '
+                f"where the model has it, raise 'num_elements'"
+            )
 
 
 def _get(batch: Any, key: str, hint: str) -> Tensor:

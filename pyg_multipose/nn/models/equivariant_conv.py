@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from e3nn import o3
 from torch import Tensor
-from torch.nn import Linear, Module, Sequential, SiLU
+from torch.nn import Linear, Sequential, SiLU
 from torch_geometric.utils import scatter
 
 from pyg_multipose.nn.models.gate import Gate
+from pyg_multipose.nn.models.interaction import EdgeTensors, InteractionLayer
 
 
-class EquivariantConv(Module):
+class EquivariantConv(InteractionLayer):
     r"""An equivariant convolution over neighbors.
 
     It follows the `"Tensor Field Networks" <https://arxiv.org/abs/1802.08219>`_
@@ -38,7 +39,7 @@ class EquivariantConv(Module):
     The gate is :class:`~pyg_multipose.nn.models.gate.Gate`.
 
     The convolution is the composition of four pieces that may be called on
-    their own: :meth:`edge_weights` (a function of geometry and parameters
+    their own: :meth:`edge_filters` (a function of geometry and parameters
     only), :meth:`source` (atom by atom), :meth:`aggregate` (linear in its
     source features, a sum over edges) and :meth:`update` (atom by atom).
     The radial network has no bias, so an edge with a zero basis sends exactly
@@ -146,18 +147,20 @@ class EquivariantConv(Module):
         for lin in [self.lin_source, self.lin_message, self.lin_self]:
             torch.nn.init.normal_(lin.weight)
 
-    def edge_weights(self, radial: Tensor) -> Tensor:
-        r"""Returns the weight of every path of every edge.
+    def edge_filters(self, geometry: EdgeTensors) -> EdgeTensors:
+        r"""Returns the spherical harmonics and the weight of every path.
 
         Args:
-            radial: Radial basis of every edge, zero from the cutoff on,
-                :math:`(E, N_{\mathrm{radial}})`.
+            geometry: Spherical harmonics of every edge
+                :math:`(E, \mathrm{irreps\_edge})`, and a radial basis, zero
+                from the cutoff on, :math:`(E, N_{\mathrm{radial}})`.
 
         Returns:
-            Weights :math:`(E, W)`: a function of distances and parameters
-            only.
+            The harmonics as they are, and weights :math:`(E, W)`: a function
+            of distances and parameters only.
         """
-        return self.radial_mlp(radial).to(radial.dtype)
+        harmonics, radial = geometry
+        return harmonics, self.radial_mlp(radial).to(radial.dtype)
 
     def source(self, x: Tensor) -> Tensor:
         r"""Returns what an atom sends, before any edge is known.
@@ -175,9 +178,9 @@ class EquivariantConv(Module):
         self,
         source: Tensor,
         edge_index: Tensor,
-        harmonics: Tensor,
-        weights: Tensor,
+        filters: EdgeTensors,
         dim_size: int,
+        rows: Tensor | None = None,
     ) -> Tensor:
         r"""Sums the messages of edges at their targets.
 
@@ -187,15 +190,19 @@ class EquivariantConv(Module):
         Args:
             source: Output of :meth:`source`.
             edge_index: Rows of :obj:`source` and targets :math:`(2, E)`.
-            harmonics: Spherical harmonics of every edge
-                :math:`(E, \mathrm{irreps\_edge})`.
-            weights: Output of :meth:`edge_weights`.
+            filters: Output of :meth:`edge_filters`.
             dim_size: The number of target atoms.
+            rows: The row of :obj:`filters` that every edge uses :math:`(E)`;
+                :obj:`None`: one row for each edge, in their order.
+                (default: :obj:`None`)
 
         Returns:
             Sums, divided by the root of :obj:`num_neighbors`, one row for
             each target.
         """
+        if rows is not None:
+            filters = tuple(item.index_select(0, rows) for item in filters)
+        harmonics, weights = filters
         with _no_autocast(source):
             message = self.tensor_product(
                 source.index_select(0, edge_index[0]), harmonics, weights
@@ -216,19 +223,6 @@ class EquivariantConv(Module):
         with _no_autocast(x):
             out = self.lin_message(aggregated) + self.lin_self(x)
             return self.gate(out * math.sqrt(0.5))
-
-    def forward(
-        self, x: Tensor, edge_index: Tensor, harmonics: Tensor, radial: Tensor
-    ) -> Tensor:
-        r"""Returns :meth:`update` of the :meth:`aggregate` of all edges."""
-        aggregated = self.aggregate(
-            self.source(x),
-            edge_index,
-            harmonics,
-            self.edge_weights(radial),
-            dim_size=x.size(0),
-        )
-        return self.update(x, aggregated)
 
     def _hide_constants(self) -> None:
         # Only parameters belong to the state dict, not the constants of e3nn,

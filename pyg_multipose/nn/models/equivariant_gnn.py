@@ -1,13 +1,12 @@
 r"""An E(3)-equivariant graph neural network."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from e3nn import o3
 from torch import Tensor
-from torch.nn import Embedding, Linear, Module, ModuleList, Sequential, SiLU
-from torch_geometric.utils import scatter
+from torch.nn import Embedding, Linear, ModuleList, Sequential, SiLU
 
 from pyg_multipose.nn.models._checks import (
     check_batch,
@@ -17,7 +16,10 @@ from pyg_multipose.nn.models._checks import (
     parse_irreps,
     parse_target,
 )
+from pyg_multipose.nn.models.edges import edge_vectors
 from pyg_multipose.nn.models.equivariant_conv import EquivariantConv
+from pyg_multipose.nn.models.interaction import InteractionModel
+from pyg_multipose.nn.models.pooling import pool_atoms
 from pyg_multipose.nn.models.radial_basis import (
     RADIAL_BASES,
     PolynomialEnvelope,
@@ -27,7 +29,7 @@ from pyg_multipose.nn.models.radial_basis import (
 _COINCIDENT = 1e-6
 
 
-class EquivariantGNN(Module):
+class EquivariantGNN(InteractionModel):
     r"""An E(3)-equivariant graph neural network with invariant predictions.
 
     It follows the `"Tensor Field Networks"
@@ -205,6 +207,11 @@ class EquivariantGNN(Module):
                 torch.nn.init.xavier_uniform_(lin.weight)
                 torch.nn.init.zeros_(lin.bias)
 
+    @property
+    def layers(self) -> Sequence[EquivariantConv]:
+        r"""The convolutions."""
+        return list(self.convs)  # type: ignore[arg-type]
+
     def embed(self, z: Tensor) -> Tensor:
         r"""Returns the initial features of atoms.
 
@@ -231,10 +238,7 @@ class EquivariantGNN(Module):
             envelope :math:`(E, N_{\mathrm{radial}})`.
         """
         dtype = self.embedding.weight.dtype
-        vec = pos.index_select(0, edge_index[0])
-        vec = vec - pos.index_select(0, edge_index[1])
-        vec = vec.to(torch.promote_types(vec.dtype, dtype))
-        vec = vec.to(torch.promote_types(vec.dtype, torch.float32))
+        vec = edge_vectors(pos, edge_index, dtype)
 
         # Everything is constant for coincident atoms, so that no gradient of
         # a root or of a quotient at zero is ever taken:
@@ -249,11 +253,12 @@ class EquivariantGNN(Module):
         radial = self.basis(dist) * self.envelope(dist).unsqueeze(-1)
         return self.harmonics(unit).to(dtype), radial.to(dtype)
 
-    def readout(self, x: Tensor) -> Tensor:
+    def readout(self, x: Tensor, z: Tensor | None = None) -> Tensor:
         r"""Returns the contribution of every atom to the prediction.
 
         Args:
             x: Scalars after the last layer.
+            z: Not needed. (default: :obj:`None`)
 
         Returns:
             Contributions :math:`(n, \mathrm{out\_channels})`, atom by atom,
@@ -280,30 +285,7 @@ class EquivariantGNN(Module):
         Returns:
             Predictions :math:`(P, \mathrm{out\_channels})`.
         """
-        # Hundreds of terms are too many for a sum in half precision:
-        dtype = torch.promote_types(contribution.dtype, torch.float32)
-        contribution = contribution.to(dtype)
-        if is_ligand is not None:
-            contribution = torch.where(
-                is_ligand.unsqueeze(-1),
-                contribution,
-                torch.zeros_like(contribution),
-            )
-        out = scatter(contribution, index, dim=0, dim_size=dim_size)
-        if self.pool == 'mean':
-            count = torch.ones_like(contribution[:, :1])
-            if is_ligand is not None:
-                count = is_ligand.unsqueeze(-1).to(dtype)
-            count = scatter(count, index, dim=0, dim_size=dim_size)
-            if not torch.compiler.is_compiling() and bool((count < 1).any()):
-                empty = (count[:, 0] < 1).nonzero().view(-1).tolist()
-                what = 'atoms' if is_ligand is None else 'ligand atoms'
-                raise ValueError(
-                    f'\'pool="mean"\' needs {what} in every graph (got none '
-                    f'in graphs {empty}); leave these graphs out or use '
-                    f'\'pool="sum"\''
-                )
-            out = out / count
+        out = pool_atoms(contribution, index, dim_size, self.pool, is_ligand)
         return self.mean + self.std * out
 
     def node_features(self, batch: Any) -> Tensor:
@@ -320,7 +302,9 @@ class EquivariantGNN(Module):
             :obj:`0e` of the embedding).
         """
         self._check(batch)
-        x = self._convolve(batch, list(self.convs)[:-1])
+        x = self.interact(
+            batch.z, batch.pos, batch.edge_index, self.num_layers - 1
+        )
         return torch.cat(
             [
                 x.new_zeros(x.size(0), end)
@@ -334,7 +318,7 @@ class EquivariantGNN(Module):
     def forward(self, batch: Any) -> Tensor:
         r"""Returns the prediction of every graph."""
         num_graphs = self._check(batch)
-        x = self._convolve(batch, self.convs)
+        x = self.interact(batch.z, batch.pos, batch.edge_index)
         index = getattr(batch, 'batch', None)
         if index is None:
             index = batch.edge_index.new_zeros(batch.z.size(0))
@@ -345,13 +329,6 @@ class EquivariantGNN(Module):
             batch.is_ligand if self.atoms == 'ligand' else None,
         )
         return out.squeeze(-1) if self.out_channels == 1 else out
-
-    def _convolve(self, batch: Any, convs: Iterable[Module]) -> Tensor:
-        x = self.embed(batch.z)
-        harmonics, radial = self.edge_geometry(batch.pos, batch.edge_index)
-        for conv in convs:
-            x = conv(x, batch.edge_index, harmonics, radial)
-        return x
 
     def _check(self, batch: Any) -> int:
         return check_batch(

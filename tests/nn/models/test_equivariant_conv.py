@@ -23,7 +23,7 @@ def make(irreps_in='4x0e+2x1o', irreps_out='4x0e+2x1o+1x1e'):
 def test_equivariant_conv():
     conv, x, edge_index, harmonics, radial = make()
     assert str(conv) == 'EquivariantConv(4x0e+2x1o -> 4x0e+2x1o+1x1e)'
-    out = conv(x, edge_index, harmonics, radial)
+    out = conv(x, edge_index, (harmonics, radial))
     assert out.size() == (6, conv.irreps_out.dim)
 
     before = conv.lin_source.weight.detach().clone()
@@ -31,44 +31,15 @@ def test_equivariant_conv():
     assert not torch.equal(before, conv.lin_source.weight)
 
 
-def test_pieces():
-    conv, x, edge_index, harmonics, radial = make()
-    source = conv.source(x)
-    weights = conv.edge_weights(radial)
-
-    def aggregate(source, edges=slice(None), dim_size=6):
-        return conv.aggregate(
-            source,
-            edge_index[:, edges],
-            harmonics[edges],
-            weights[edges],
-            dim_size,
-        )
-
-    total = aggregate(source)
-    expected = conv(x, edge_index, harmonics, radial)
-    assert torch.equal(conv.update(x, total), expected)
-
-    # Linear in the source features:
-    other = torch.randn_like(source)
-    out = aggregate(2.0 * source - 3.0 * other)
-    assert torch.allclose(out, 2.0 * total - 3.0 * aggregate(other))
-
-    # A sum over edges:
-    out = aggregate(source, slice(0, 7)) + aggregate(source, slice(7, None))
-    assert torch.allclose(out, total)
-
-    # Sources and targets may be rows of different tables:
-    assert torch.allclose(aggregate(source, dim_size=9)[:6], total)
-    assert torch.equal(aggregate(source, dim_size=9)[6:], 0 * total[:3])
-
-    # Atom by atom:
-    assert torch.allclose(conv.source(x[2:3]), source[2:3])
-    out = conv.update(x[2:3], total[2:3])
-    assert torch.allclose(out, expected[2:3])
+def test_filters():
+    conv, _, _, harmonics, radial = make()
+    filters = conv.edge_filters((harmonics, radial))
+    assert filters[0] is harmonics
+    assert filters[1].size() == (20, conv.tensor_product.weight_numel)
 
     # Nothing is sent where the basis is zero:
-    assert torch.equal(conv.edge_weights(0.0 * radial), 0.0 * weights)
+    _, weights = conv.edge_filters((harmonics, 0.0 * radial))
+    assert torch.equal(weights, 0.0 * filters[1])
 
 
 @pytest.mark.parametrize(
@@ -84,7 +55,7 @@ def test_pieces():
 def test_reachable_irreps(irreps_in, irreps_out, expected):
     conv, x, edge_index, harmonics, radial = make(irreps_in, irreps_out)
     assert conv.irreps_out == o3.Irreps(expected)
-    out = conv(x, edge_index, harmonics, radial)
+    out = conv(x, edge_index, (harmonics, radial))
     assert out.size(1) == conv.irreps_out.dim
     assert bool((out != 0.0).any(dim=0).all())
     if expected == '4x0e':  # No harmonic turns an axial vector into it.

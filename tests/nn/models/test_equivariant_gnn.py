@@ -131,24 +131,6 @@ def test_chirality(float64):
     assert_close(out[:, 4:8], -x[:, 4:8])
 
 
-def test_pieces():
-    model = make_model()
-    batch = Batch.from_data_list([make_data(5, seed=1), make_data(7, seed=2)])
-    x = model.embed(batch.z)
-    harmonics, radial = model.edge_geometry(batch.pos, batch.edge_index)
-    for conv in model.convs:
-        aggregated = conv.aggregate(
-            conv.source(x),
-            batch.edge_index,
-            harmonics,
-            conv.edge_weights(radial),
-            batch.num_nodes,
-        )
-        x = conv.update(x, aggregated)
-    out = model.pool_atoms(model.readout(x), batch.batch, batch.num_graphs)
-    assert torch.equal(out.squeeze(-1), model(batch))
-
-
 @pytest.mark.parametrize('pool', ['sum', 'mean'])
 def test_batch(pool):
     model = make_model(pool=pool)
@@ -250,9 +232,8 @@ def test_ligand(pool):
     everything = make_model(pool=pool)
     data.pos.requires_grad_()
     out = model(data)
-    contribution = everything.readout(
-        everything._convolve(data, everything.convs)
-    )[data.is_ligand]
+    x = everything.interact(data.z, data.pos, data.edge_index)
+    contribution = everything.readout(x)[data.is_ligand]
     expected = contribution.sum() if pool == 'sum' else contribution.mean()
     assert_close(out, expected.view(1), tol=1e-14)
     # Atoms of the receptor still take part:

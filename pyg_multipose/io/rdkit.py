@@ -1,0 +1,10 @@
+"""RDKit, or an error that says how to get it."""
+
+try:
+    from rdkit import Chem, RDLogger, rdBase
+except ImportError as error:
+    raise ImportError(
+        "Reading poses needs RDKit: pip install 'pyg_multipose[io]'"
+    ) from error
+
+__all__ = ['Chem', 'RDLogger', 'rdBase']

@@ -1,0 +1,143 @@
+"""Scores of poses: what each is called, its unit, and which way is good."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pyg_multipose.data.checks import check_keys
+from pyg_multipose.data.levels import level_by_name
+
+_NUMBER = re.compile(r'[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?', re.ASCII)
+_LARGEST = 3.4e38  # of float32, which sets hold
+_NOT_A_NUMBER = re.compile(r'[+-]?(nan|inf|infinity)', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Score:
+    r"""A number that a docking program gives a pose.
+
+    Args:
+        name: The name of its data item, e.g., :obj:`"CNNscore"`.
+        unit: The unit, e.g., :obj:`"kcal/mol"`.
+        higher_is_better: Which way is good.
+        range: Bounds that a value should be within; one that is not is kept
+            and flagged. (default: :obj:`(-inf, inf)`)
+    """
+
+    name: str
+    unit: str
+    higher_is_better: bool
+    range: tuple[float, float] = (-math.inf, math.inf)
+
+    @property
+    def key(self) -> str:
+        r"""The name as a key of a pose set: letters, digits, underscores."""
+        key = re.sub(r'\W+', '_', self.name, flags=re.ASCII).strip('_')
+        return key if key[:1].isalpha() else f'score_{key}'
+
+
+#: Energies of empirical scoring functions. Failed poses have thousands.
+_ENERGY = (-40.0, 40.0)
+
+#: The scores that readers recognise by their names.
+KNOWN = {
+    score.name: score
+    for score in (
+        # AutoDock Vina (from the remark of a PDBQT), smina, gnina.
+        Score('vina_affinity', 'kcal/mol', False, _ENERGY),
+        Score('vina_score', 'kcal/mol', False, _ENERGY),
+        Score('minimizedAffinity', 'kcal/mol', False, _ENERGY),
+        Score('CNNscore', 'probability', True, (0.0, 1.0)),
+        Score('CNNaffinity', 'pK', True, (-3.0, 16.0)),
+        Score('CNN_VS', 'probability x pK', True, (-3.0, 16.0)),
+        # DiffDock, from the name of the file: a logit, not calibrated.
+        Score('confidence', 'logit', True, (-20.0, 20.0)),
+        # Glide.
+        Score('docking_score', 'kcal/mol', False, _ENERGY),
+        Score('r_i_docking_score', 'kcal/mol', False, _ENERGY),
+        Score('r_i_glide_gscore', 'kcal/mol', False, _ENERGY),
+        Score('r_i_glide_emodel', 'kcal/mol', False, (-500.0, 500.0)),
+        # OpenEye.
+        Score('Chemgauss4', 'arbitrary', False, (-100.0, 100.0)),
+        Score('FRED Chemgauss4 score', 'arbitrary', False, (-100.0, 100.0)),
+        Score('HYBRID Chemgauss4 score', 'arbitrary', False, (-100.0, 100.0)),
+        Score('POSIT::Probability', 'probability', True, (0.0, 1.0)),
+        # DOCK 6, from the comments of a MOL2 file.
+        Score('Grid_Score', 'kcal/mol', False, (-500.0, 500.0)),
+        Score('Continuous_Score', 'kcal/mol', False, (-500.0, 500.0)),
+        # GOLD.
+        Score('Gold.PLP.Fitness', 'arbitrary', True, (-500.0, 500.0)),
+        Score('Gold.Goldscore.Fitness', 'arbitrary', True, (-500.0, 500.0)),
+        Score('Gold.Chemscore.Fitness', 'kJ/mol', True, (-500.0, 500.0)),
+        Score('Gold.ASP.Fitness', 'arbitrary', True, (-500.0, 500.0)),
+    )
+}
+
+
+def chosen(scores: Iterable[str | Score]) -> dict[str, Score]:
+    r"""The scores that a caller asks for, by their names.
+
+    Args:
+        scores: Names of known scores, and scores of your own.
+
+    Raises:
+        ValueError: If a name is not known, or makes no key of a pose set.
+    """
+    out: dict[str, Score] = {}
+    keys: dict[str, str] = {}
+    for score in scores:
+        if isinstance(score, str):
+            if score not in KNOWN:
+                raise ValueError(
+                    f"The score '{score}' is not known, so its unit and "
+                    f'direction are not either. Pass Score({score!r}, '
+                    f'unit=..., higher_is_better=...), or one of '
+                    f'{sorted(KNOWN)}'
+                )
+            score = KNOWN[score]
+        check_keys([score.key], f"score '{score.name}'")
+        if level_by_name(score.key) is not None:
+            raise ValueError(
+                f"score '{score.name}': the key '{score.key}' is taken by "
+                f'a level of a pose set; it cannot be a score'
+            )
+        if keys.setdefault(score.key, score.name) != score.name:
+            raise ValueError(
+                f"The scores '{keys[score.key]}' and '{score.name}' would "
+                f"both be the key '{score.key}'; choose one of them"
+            )
+        out[score.name] = score
+    return out
+
+
+def value_of(texts: Sequence[str]) -> tuple[float, str]:
+    r"""Reads a score; what is no finite number is missing, never zero.
+
+    Args:
+        texts: The values of all data items with the name of the score; one,
+            if the file is right.
+
+    Returns:
+        The value (NaN if missing), and why it is missing (or an empty text).
+    """
+    found = set()
+    for text in (text.strip() for text in texts):
+        if not text:
+            return math.nan, 'empty'
+        if _NOT_A_NUMBER.fullmatch(text):
+            return math.nan, f"'{text}' is not finite"
+        if not _NUMBER.fullmatch(text):
+            shown = text if len(text) <= 30 else f'{text[:30]}...'
+            return math.nan, f'{shown!r} is not a number'
+        found.add(float(text))
+    if not found:
+        return math.nan, 'no such data item'
+    if len(found) > 1:
+        return math.nan, f'given several times: {sorted(found)}'
+    (value,) = found
+    if abs(value) > _LARGEST:
+        return math.nan, f'{value} is not finite in single precision'
+    return value, ''

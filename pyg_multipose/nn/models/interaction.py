@@ -1,0 +1,237 @@
+r"""The pieces that a model of interacting atoms is made of."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.nn import Module
+
+#: Tensors whose rows belong to edges.
+EdgeTensors = tuple[Tensor, ...]
+
+
+class InteractionLayer(Module):
+    r"""One round of messages, in pieces that may be called on their own.
+
+    A message is linear in what its source sends, and messages are summed:
+
+    .. math::
+        \mathbf{x}^{\prime}_i = \mathrm{update} \Bigl( \mathbf{x}_i,
+        \sum_{e = (j, i)} \mathbf{m} \bigl( \mathrm{source}(\mathbf{x}_j);
+        \mathrm{filters}_e \bigr) \Bigr)
+
+    Whoever composes the pieces otherwise than :meth:`forward` (some edges
+    only, other sources, filters from before) thus gets parts of the same
+    sums.
+    """
+
+    def edge_filters(self, geometry: EdgeTensors) -> EdgeTensors:
+        r"""Returns what the layer multiplies messages by.
+
+        Args:
+            geometry: Rows of :meth:`InteractionModel.edge_geometry`.
+
+        Returns:
+            Tensors with a row for each row of :obj:`geometry`: a function of
+            that row and of parameters only.
+        """
+        raise NotImplementedError
+
+    def source(self, x: Tensor) -> Tensor:
+        r"""Returns what an atom sends, before any edge is known.
+
+        Args:
+            x: Features of atoms :math:`(n, F)`.
+
+        Returns:
+            Source features :math:`(n, S)`, atom by atom.
+        """
+        raise NotImplementedError
+
+    def aggregate(
+        self,
+        source: Tensor,
+        edge_index: Tensor,
+        filters: EdgeTensors,
+        dim_size: int,
+        rows: Tensor | None = None,
+    ) -> Tensor:
+        r"""Sums the messages of edges at their targets.
+
+        Linear in :obj:`source`; the sum over two sets of edges is the sum of
+        the two results.
+
+        Args:
+            source: Output of :meth:`source`.
+            edge_index: Rows of :obj:`source` and targets :math:`(2, E)`.
+            filters: Output of :meth:`edge_filters`.
+            dim_size: The number of targets :math:`n`.
+            rows: The row of :obj:`filters` that every edge uses :math:`(E)`;
+                :obj:`None`: one row for each edge, in their order.
+                (default: :obj:`None`)
+
+        Returns:
+            Sums :math:`(n, A)`.
+        """
+        raise NotImplementedError
+
+    def update(self, x: Tensor, aggregated: Tensor) -> Tensor:
+        r"""Returns the new features of atoms.
+
+        Args:
+            x: Features :math:`(n, F)`.
+            aggregated: Output of :meth:`aggregate` for the same atoms.
+
+        Returns:
+            Features :math:`(n, F^{\prime})`, atom by atom.
+        """
+        raise NotImplementedError
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        geometry: EdgeTensors,
+        rows: Tensor | None = None,
+    ) -> Tensor:
+        r"""Returns :meth:`update` of the :meth:`aggregate` of all edges."""
+        aggregated = self.aggregate(
+            self.source(x),
+            edge_index,
+            self.edge_filters(geometry),
+            dim_size=x.size(0),
+            rows=rows,
+        )
+        return self.update(x, aggregated)
+
+
+class InteractionModel(Module):
+    r"""A model of atoms in layers, in pieces that may be called on their own.
+
+    Atoms know each other through the sums of messages of its layers only, and
+    its prediction is pooled over atoms.
+    :meth:`interact` composes the first pieces, and a prediction is
+    :obj:`pool_atoms(readout(interact(z, pos, edge_index), z), index, P)`.
+    """
+
+    @property
+    def layers(self) -> Sequence[InteractionLayer]:
+        r"""The layers, the first one first."""
+        raise NotImplementedError
+
+    def embed(self, z: Tensor) -> Tensor:
+        r"""Returns the initial features of atoms.
+
+        Args:
+            z: Atomic numbers :math:`(n)`.
+
+        Returns:
+            Features :math:`(n, F)`, atom by atom.
+        """
+        raise NotImplementedError
+
+    def distinct_edges(
+        self, edge_index: Tensor, num_nodes: int
+    ) -> tuple[Tensor, Tensor | None]:
+        r"""Finds the edges that may differ in their geometry.
+
+        Args:
+            edge_index: Sources and targets :math:`(2, E)`.
+            num_nodes: The number of atoms.
+
+        Returns:
+            Edges :math:`(2, R)` for :meth:`edge_geometry`, and the one of
+            them that has the geometry of every edge :math:`(E)`:
+            :obj:`rows` of :meth:`InteractionLayer.aggregate`. Here all edges
+            as they are and :obj:`None`.
+        """
+        return edge_index, None
+
+    def edge_geometry(self, pos: Tensor, edge_index: Tensor) -> EdgeTensors:
+        r"""Returns everything that the layers know about edges.
+
+        Args:
+            pos: Positions in Angstrom :math:`(n, 3)`.
+            edge_index: Sources and targets :math:`(2, R)`.
+
+        Returns:
+            Tensors with a row for each edge.
+        """
+        raise NotImplementedError
+
+    def readout(self, x: Tensor, z: Tensor | None = None) -> Tensor:
+        r"""Returns the contribution of every atom to the prediction.
+
+        Args:
+            x: Features after the last layer :math:`(n, F)`.
+            z: Atomic numbers of the same atoms :math:`(n)`, for models whose
+                contributions know the element. (default: :obj:`None`)
+
+        Returns:
+            Contributions :math:`(n, \mathrm{out\_channels})`, atom by atom.
+        """
+        raise NotImplementedError
+
+    def pool_atoms(
+        self,
+        contribution: Tensor,
+        index: Tensor,
+        dim_size: int,
+        is_ligand: Tensor | None = None,
+    ) -> Tensor:
+        r"""Pools the contributions of atoms.
+
+        Args:
+            contribution: Output of :meth:`readout`.
+            index: The graph of every atom :math:`(n)`.
+            dim_size: The number of graphs :math:`P`.
+            is_ligand: The atoms that contribute :math:`(n)`; :obj:`None`:
+                all. (default: :obj:`None`)
+
+        Returns:
+            Predictions :math:`(P, \mathrm{out\_channels})`.
+        """
+        raise NotImplementedError
+
+    def interact(
+        self,
+        z: Tensor,
+        pos: Tensor,
+        edge_index: Tensor,
+        num_layers: int | None = None,
+    ) -> Tensor:
+        r"""Returns the features of atoms after some layers.
+
+        Args:
+            z: Atomic numbers :math:`(n)`.
+            pos: Positions in Angstrom :math:`(n, 3)`.
+            edge_index: Sources and targets :math:`(2, E)`.
+            num_layers: How many layers; :obj:`None`: all.
+                (default: :obj:`None`)
+        """
+        edges, rows = self.distinct_edges(edge_index, z.size(0))
+        geometry = self.edge_geometry(pos, edges)
+        return self.propagate(z, edge_index, geometry, rows, num_layers)
+
+    def propagate(
+        self,
+        z: Tensor,
+        edge_index: Tensor,
+        geometry: EdgeTensors,
+        rows: Tensor | None = None,
+        num_layers: int | None = None,
+    ) -> Tensor:
+        r"""As :meth:`interact`, where the geometry is known already.
+
+        Args:
+            z: Atomic numbers :math:`(n)`.
+            edge_index: Sources and targets :math:`(2, E)`.
+            geometry: Output of :meth:`edge_geometry`.
+            rows: The row of :obj:`geometry` of every edge :math:`(E)`.
+                (default: :obj:`None`)
+            num_layers: How many layers; :obj:`None`: all.
+                (default: :obj:`None`)
+        """
+        x = self.embed(z)
+        for layer in list(self.layers)[:num_layers]:
+            x = layer(x, edge_index, geometry, rows)
+        return x

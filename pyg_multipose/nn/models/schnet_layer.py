@@ -1,0 +1,128 @@
+r"""One interaction of SchNet in separate pieces."""
+
+import torch
+from torch import Tensor
+from torch.nn import Linear, Module, Sequential
+from torch_geometric.nn.models.schnet import ShiftedSoftplus
+
+from pyg_multipose.nn.models.interaction import EdgeTensors, InteractionLayer
+from pyg_multipose.nn.models.message_sum import message_sum
+
+
+class SchNetLayer(InteractionLayer):
+    r"""A continuous-filter convolution and what follows it.
+
+    It follows the `"SchNet: A Continuous-filter Convolutional Neural Network
+    for Modeling Quantum Interactions" <https://arxiv.org/abs/1706.08566>`_
+    paper:
+
+    .. math::
+        \mathbf{A}_i &= \sum_{j \in \mathcal{N}(i)} (\mathbf{W}_1
+        \mathbf{x}_j) \odot \mathbf{w}_{ij}, \qquad
+        \mathbf{w}_{ij} = u(d_{ij}) \, \mathrm{MLP}(\mathbf{b}_{ij})
+
+        \mathbf{x}^{\prime}_i &= \mathbf{x}_i + \mathbf{W}_3 \,
+        \mathrm{ssp} (\mathbf{W}_2 \mathbf{A}_i + \mathbf{c}_2) + \mathbf{c}_3
+
+    with a radial basis :math:`\mathbf{b}_{ij}`, the cosine cutoff
+    :math:`u` and the softplus :math:`\mathrm{ssp}(x) = \ln(1 + e^x) -
+    \ln 2`.
+    Parameters have the names that they have in PyG, where the filter network
+    has two.
+
+    Args:
+        hidden_channels: Number of features :math:`F`.
+        num_gaussians: Number of radial basis functions :math:`G`.
+        num_filters: Number of channels of messages :math:`S`.
+    """
+
+    def __init__(
+        self, hidden_channels: int, num_gaussians: int, num_filters: int
+    ):
+        super().__init__()
+        self.mlp = Sequential(
+            Linear(num_gaussians, num_filters),
+            ShiftedSoftplus(),
+            Linear(num_filters, num_filters),
+        )
+        self.conv = _Conv(hidden_channels, num_filters, self.mlp)
+        self.act = ShiftedSoftplus()
+        self.lin = Linear(hidden_channels, hidden_channels)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        r"""Resets all learnable parameters of the module."""
+        for lin in [*self.mlp, self.conv.lin1, self.conv.lin2, self.lin]:
+            if isinstance(lin, Linear):
+                torch.nn.init.xavier_uniform_(lin.weight)
+                if lin.bias is not None:
+                    torch.nn.init.zeros_(lin.bias)
+
+    def edge_filters(self, geometry: EdgeTensors) -> EdgeTensors:
+        r"""Returns the filter of every edge.
+
+        Args:
+            geometry: A radial basis :math:`(R, G)` and the cosine cutoff
+                :math:`(R, 1)`.
+
+        Returns:
+            Filters :math:`(R, S)`, zero from the cutoff on.
+        """
+        gaussians, cutoff = geometry
+        return (self.mlp(gaussians) * cutoff,)
+
+    def source(self, x: Tensor) -> Tensor:
+        r"""Returns what an atom sends, before any edge is known.
+
+        Args:
+            x: Features :math:`(n, F)`.
+
+        Returns:
+            Source features :math:`(n, S)`, atom by atom.
+        """
+        return self.conv.lin1(x)
+
+    def aggregate(
+        self,
+        source: Tensor,
+        edge_index: Tensor,
+        filters: EdgeTensors,
+        dim_size: int,
+        rows: Tensor | None = None,
+    ) -> Tensor:
+        r"""Sums the messages of edges at their targets.
+
+        Args:
+            source: Output of :meth:`source`.
+            edge_index: Rows of :obj:`source` and targets :math:`(2, E)`.
+            filters: Output of :meth:`edge_filters`.
+            dim_size: The number of target atoms.
+            rows: The row of :obj:`filters` that every edge uses :math:`(E)`;
+                :obj:`None`: one row for each edge, in their order.
+                (default: :obj:`None`)
+
+        Returns:
+            Sums :math:`(n, S)`, one row for each target.
+        """
+        return message_sum(source, edge_index, filters[0], dim_size, rows)
+
+    def update(self, x: Tensor, aggregated: Tensor) -> Tensor:
+        r"""Returns the new features of atoms.
+
+        Args:
+            x: Features :math:`(n, F)`.
+            aggregated: Output of :meth:`aggregate` for the same atoms.
+
+        Returns:
+            Features :math:`(n, F)`, atom by atom.
+        """
+        return x + self.lin(self.act(self.conv.lin2(aggregated)))
+
+
+class _Conv(Module):
+    # What PyG calls a convolution holds these parameters.
+    def __init__(self, hidden_channels: int, num_filters: int, nn: Module):
+        super().__init__()
+        self.lin1 = Linear(hidden_channels, num_filters, bias=False)
+        self.lin2 = Linear(num_filters, hidden_channels)
+        self.nn = nn

@@ -1,0 +1,190 @@
+"""Small inputs, each modelled on trouble that people had in public.
+
+The key ``source`` of each ``expected.json`` names the report.
+"""
+
+import json
+import math
+import shutil
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+Chem = pytest.importorskip('rdkit.Chem')
+
+from pyg_multipose.io import read_poses  # noqa: E402
+
+CASES = Path(__file__).with_name('cases')
+NUMBERS = '01 04 05 08 10 12 15 17 19 21 23 25 27 28'.split()
+BOND_TYPES = {
+    1: Chem.BondType.SINGLE,
+    2: Chem.BondType.DOUBLE,
+    3: Chem.BondType.TRIPLE,
+    4: Chem.BondType.AROMATIC,
+}
+
+
+@pytest.fixture(params=NUMBERS)
+def case(request, tmp_path, monkeypatch):
+    (folder,) = CASES.glob(f'{request.param}-*')
+    shutil.copytree(folder, tmp_path / 'case')
+    monkeypatch.chdir(tmp_path / 'case')
+    return json.loads(Path('expected.json').read_text())
+
+
+def test_case(case):
+    poses = load(case)
+    check(case['expect'], poses)
+    any_of = case['expect'].get('any_of')
+    if any_of:
+        meta = case['expect']['score_meta']
+        assert any(holds(one, poses, meta) for one in any_of)
+    template = case['read'].get('second_call', {}).get('template')
+    assert (template is None) == ('with_template' not in case['expect'])
+    if template is not None:
+        again = load(case, template)
+        meta = case['expect']['score_meta']
+        check(case['expect']['with_template'], again, meta)
+        assert not again.report.dropped
+
+
+def load(case, template=None):
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='No poses were read')
+        poses = read_poses(
+            case['read']['poses'],
+            group_by=case['read']['group_by'],
+            template=template,
+        )
+    poses.report.check()
+    return poses
+
+
+def holds(expect, poses, score_meta):
+    try:
+        check(expect, poses, score_meta)
+    except AssertionError:
+        return False
+    return True
+
+
+def check(expect, poses, score_meta=None):
+    report = poses.report
+    if 'n_sets' in expect:
+        assert len(poses) == expect['n_sets']
+    for file, count in expect.get('n_records_in', {}).items():
+        assert report.seen[file] == count
+    if 'n_records' in expect and 'any_of' not in expect:
+        assert report.num_seen == expect['n_records']
+    # What is expected as dropped, and nothing else.
+    for row in expect.get('dropped', []):
+        assert find(report.dropped, row, 'reason_any'), row
+    for row in expect.get('dropped_any', []):
+        assert find(report.dropped, row, 'reason_any'), row
+    dropped = expect.get('dropped', [])
+    if 'score_meta' in expect and 'dropped_any' not in expect:
+        if all('record_any' not in row for row in dropped):
+            assert len(report.dropped) == len(dropped)
+    for row in expect.get('flags', []):
+        assert find(report.flagged, row, 'any'), row
+    for of_set in expect.get('sets', []):
+        check_set(of_set, poses, score_meta or expect['score_meta'])
+    for name, best in expect.get('best', {}).items():
+        pose_set = poses[poses.names.index(name)]
+        assert pose_set.confidence.max().item() == pytest.approx(best)
+
+
+def find(rows, expected, words):
+    files = [expected['file']] if 'file' in expected else expected['file_any']
+    for row in rows:
+        text = f'{row.reason} {row.detail}'.lower()
+        numbers = expected.get('record_any', [expected.get('record')])
+        if (
+            row.file in files
+            and (row.record in numbers or numbers == [None])
+            and any(word.lower() in text for word in expected[words])
+        ):
+            return row
+    return None
+
+
+def check_set(expect, poses, score_meta):
+    files = [pose['file'] for pose in expect['poses']]
+    records = [pose['record'] for pose in expect['poses']]
+    expected = set(zip(files, records, strict=True))
+    (index,) = (
+        i for i, records in enumerate(poses.records) if expected & set(records)
+    )
+    assert set(poses.records[index]) == expected
+    pose_set = poses[index]
+    if 'ligand_id' in expect:
+        assert poses.names[index] == pose_set.name == expect['ligand_id']
+    assert pose_set.num_poses == expect['n_poses']
+
+    mol = molecule(pose_set.pose(0))
+    assert mol.GetNumAtoms() == expect['n_heavy_atoms']
+    assert mol.GetNumBonds() == expect['n_heavy_bonds']
+    assert Chem.GetFormalCharge(mol) == expect['formal_charge']
+    assert not any(a.GetNumRadicalElectrons() for a in mol.GetAtoms())
+    flat = Chem.MolFromSmiles(poses.smiles[index])
+    Chem.RemoveStereochemistry(flat)
+    assert Chem.MolToSmiles(mol) == expect['smiles'] == Chem.MolToSmiles(flat)
+    if 'ring_size' in expect:
+        sizes = [len(ring) for ring in mol.GetRingInfo().AtomRings()]
+        assert expect['ring_size'] in sizes
+    if 'symbols' in expect:
+        got = [atom.GetSymbol() for atom in mol.GetAtoms()]
+        assert got == expect['symbols']
+    if 'n_double_CO' in expect:
+        double = mol.GetSubstructMatches(Chem.MolFromSmarts('C=O'))
+        assert len(double) == expect['n_double_CO']
+
+    for want in expect['poses']:
+        place = poses.records[index].index((want['file'], want['record']))
+        pose = pose_set.pose(place)
+        assert pose.z.equal(pose_set.pose(0).z) and pose.z.min() > 0
+        got = pose.pos.mean(dim=0)
+        torch.testing.assert_close(
+            got, torch.tensor(want['centroid']), atol=0.01, rtol=0
+        )
+        for name, score in want['scores'].items():
+            value = pose_set[name][place].item()
+            if score is None:
+                assert math.isnan(value)
+            else:
+                assert value == pytest.approx(score, rel=1e-6)
+            known = poses.scores[name]
+            assert known.unit == score_meta[name]['unit']
+            assert (
+                known.higher_is_better == score_meta[name]['higher_is_better']
+            )
+        for atom in want.get('unique_atoms', []):
+            pattern = Chem.MolFromSmarts(atom['smarts'])
+            ((row,),) = mol.GetSubstructMatches(pattern)
+            torch.testing.assert_close(
+                pose.pos[row], torch.tensor(atom['xyz']), atol=1e-3, rtol=0
+            )
+
+
+def molecule(pose):
+    """The molecule from the tensors alone."""
+    mol = Chem.RWMol()
+    columns = (pose.z, pose.formal_charge, pose.num_hydrogens, pose.aromatic)
+    for z, charge, hydrogens, aromatic in zip(
+        *(column.tolist() for column in columns), strict=True
+    ):
+        atom = Chem.Atom(z)
+        atom.SetFormalCharge(charge)
+        atom.SetNoImplicit(True)
+        atom.SetNumExplicitHs(hydrogens)
+        atom.SetIsAromatic(bool(aromatic))
+        mol.AddAtom(atom)
+    for (i, j), kind in zip(
+        pose.bond_index.T.tolist(), pose.bond_type.tolist(), strict=True
+    ):
+        if i < j:
+            mol.AddBond(i, j, BOND_TYPES[kind])
+    Chem.SanitizeMol(mol)
+    return mol.GetMol()
