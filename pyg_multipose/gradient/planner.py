@@ -132,18 +132,19 @@ class Planner:
         if max_nodes is not None:
             sizes = chunk_nodes(layout, split(layout, max_nodes, device))
         # One chunk's graph is needed anyhow while it is evaluated.
-        room = min(budget, self.limits.most_bytes(evaluation))
-        room -= per_node * max(sizes)
+        limit = min(budget, self.limits.most_bytes(evaluation))
+        room = limit - per_node * max(sizes)
         keep, held = 0, 0.0
         for size in reversed(sizes):
             if held + per_node * size > room:
                 break
             held += per_node * size
             keep += 1
-        if keep == len(sizes) - 1:
-            keep, held = len(sizes), per_node * sum(sizes)
+        total = per_node * sum(sizes)
+        if keep == len(sizes) - 1 and total <= limit:
+            keep, held = len(sizes), total
 
-        kept = held / (per_node * sum(sizes))
+        kept = held / total
         share = self.share
         why = f'{share:.0%} of the poses mattered lately'
         if self.backward_poses is not None:

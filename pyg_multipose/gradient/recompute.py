@@ -196,9 +196,8 @@ class SecondPass:
                 f'{first[row].tolist()} and is now {again[row].tolist()}. '
                 f'Either the model or the batch changed between forward and '
                 f'backward; or the model draws from a random generator that '
-                f"is not torch's; or it reads buffers that it updates (as "
-                f'spectral_norm in training). Call backward before any '
-                f"change, or use gradient='full'"
+                f"is not torch's; or it keeps a state that is no buffer. Call "
+                f"backward before any change, or use gradient='full'"
             )
 
 

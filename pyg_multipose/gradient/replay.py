@@ -183,7 +183,10 @@ class Replay:
         return self._buffers.constant()
 
     def _random_state(self) -> RandomState:
-        return torch.get_rng_state(), *get_device_states(self._somewhere)
+        cpu = torch.get_rng_state()
+        if self._somewhere.is_cpu:  # where asking takes longer than the state
+            return cpu, [], []
+        return cpu, *get_device_states(self._somewhere)
 
     def _set_random_state(self, state: RandomState) -> None:
         cpu, numbers, others = state

@@ -211,8 +211,11 @@ def without_exchangeable_stereo(mol: Chem.Mol) -> Chem.Mol:
     for atom in mol.GetAtoms():
         if atom.GetChiralTag() == Chem.ChiralType.CHI_UNSPECIFIED:
             continue
-        ends = [n.GetAtomicNum() for n in atom.GetNeighbors()
-                if n.GetDegree() == 1 and n.GetAtomicNum() in (8, 16, 34)]
+        ends = [
+            n.GetAtomicNum()
+            for n in atom.GetNeighbors()
+            if n.GetDegree() == 1 and n.GetAtomicNum() in (8, 16, 34)
+        ]
         if atom.GetAtomicNum() in (15, 16, 33, 34) and len(ends) > len(
             set(ends)
         ):

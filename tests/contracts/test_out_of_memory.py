@@ -330,6 +330,26 @@ def test_auto_holds_less_of_a_model_that_draws(kit):
     assert kit.relative_error(*out, 'auto') <= 1e-10
 
 
+@pytest.mark.filterwarnings('ignore:BatchNorm1d takes its statistics')
+@pytest.mark.parametrize('limit', [1000, 60, 52])
+def test_auto_holds_less_of_a_model_that_couples(kit, limit):
+    """Chunks end where sets end, which the plan did not cut."""
+    model = takes(kit, limit, held=True, norm=nn.BatchNorm1d(8))
+    batch = kit.make_batch()
+    readout = kit.MultiPoseReadout(
+        model, 'mean', memory_budget=10**9, max_nodes_per_chunk=100
+    )
+    batch.pos.requires_grad_()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        out = readout(batch)
+    assert readout.last_plan.num_chunks == 3
+    restarts = [w for w in caught if RESTART in str(w.message)]
+    assert bool(restarts) == (limit < 90)
+    assert readout.last_plan.mode == ('recompute' if restarts else 'full')
+    out.sum().backward()
+
+
 def test_full_cannot_hold_less(kit):
     model, batch = takes(kit, 60, held=True), kit.make_batch()
     readout = kit.MultiPoseReadout(model, 'mean', gradient='full')

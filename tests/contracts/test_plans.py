@@ -184,6 +184,14 @@ def test_says_in_words_and_bytes_what_is_held(share, budget, mode, words):
     share=1.0,
     return_poses=False,
 )
+@example(
+    sizes=[[16] * 10 + [30] * 10],
+    width=32,
+    max_nodes=30,
+    budget=30_000,
+    share=1.0,
+    return_poses=True,
+)
 def test_never_above_the_budget(
     sizes, width, max_nodes, budget, share, return_poses
 ):

@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -114,7 +116,15 @@ def test_random_numbers_of_an_accelerator(monkeypatch):
             device.set_state(state)
 
     monkeypatch.setattr(module, 'set_device_states', restore)
+
+    def fork(devices):
+        assert [d.type for d in devices] == ['meta']
+        return nullcontext()
+
+    monkeypatch.setattr(module.torch.random, 'fork_rng', fork)
     record = Replay(nn.Linear(1, 1), CPU)
+    record._somewhere = torch.empty(0, device='meta')
+    record._start = record._random_state()
     first = []
     with record.first_pass(again=True):
         for chunk in range(3):

@@ -1,0 +1,141 @@
+"""``python -m benchmarks``: measures, reports, and refreshes the docs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from benchmarks.docs import DOCS, write_docs
+from benchmarks.memory import memory_figure
+from benchmarks.plots import draw
+from benchmarks.report import Report, read
+from benchmarks.settings import Settings
+from benchmarks.table import bar_table, header, mattered, summary
+from benchmarks.tasks import PARTS, Task, tasks
+from benchmarks.timing import Figure, time_case
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    r"""Runs the command.
+
+    Args:
+        argv: Its arguments. (default: :obj:`None`, those of the process)
+    """
+    args = _arguments(argv)
+    name = f'{args.device}-quick.json' if args.quick else f'{args.device}.json'
+    path = args.out or Path('results') / 'benchmarks' / name
+    if args.write_docs:
+        if not path.exists():
+            raise SystemExit(
+                f'{path} does not exist: run `python -m benchmarks` first, '
+                f'or name a report with --out'
+            )
+        for written in write_docs(read(path), args.docs):
+            print(written)
+        return
+    if args.device == 'cuda' and not torch.cuda.is_available():
+        raise SystemExit(
+            f'--device cuda: torch {torch.__version__} finds no GPU. Run '
+            f'without --device, or install a CUDA build of torch '
+            f"(`make bench-gpu TORCH='torch==... --index-url ...'`)"
+        )
+    torch.set_num_threads(1)
+    fewest = args.repeats or (1 if args.quick else 3)
+    settings = Settings(args.device, args.quick, fewest)
+    report = Report(path, settings)
+    if report.moved:
+        print(
+            f'{path} is of another machine, version or setting; it is now '
+            f'{report.moved}'
+        )
+    print(header(report.data), flush=True)
+    measure(report, settings, args.only)
+    print(bar_table(report.data))
+    print(mattered(report.data))
+    print(f'bars: {summary(report.data)}')
+    for written in (path, *draw(report.data, path.parent)):
+        print(written)
+
+
+def measure(report: Report, settings: Settings, only: str | None) -> None:
+    r"""Measures everything, and writes it figure by figure.
+
+    Args:
+        report: Where figures go.
+        settings: The settings.
+        only: One of :obj:`PARTS`, or :obj:`None` for all.
+    """
+    todo = tasks(settings, only)
+    total = sum(task.seconds(settings) for task in todo)
+    bar = '{desc} {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} left'
+    with tqdm(total=total, bar_format=bar) as progress:
+        for task in todo:
+            progress.set_description_str(f'{task.kind}, {task.case}')
+            report.add(_figures(task, settings, progress))
+
+
+def _figures(task: Task, settings: Settings, progress: tqdm) -> list[Figure]:
+    share = task.seconds(settings) / len(task.ways)
+    if task.kind == 'memory':
+        figure = memory_figure(task.case, task.ways[0].name, settings)
+        progress.update(share)
+        return [figure]
+    return time_case(
+        task.case,
+        task.ways,
+        settings,
+        task.once,
+        lambda way: progress.update(share) and None,
+    )
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog='python -m benchmarks',
+        description='Step time and memory of every gradient mode beside its '
+        'rivals.',
+    )
+    parser.add_argument('--device', choices=['cpu', 'cuda'], default='cpu')
+    parser.add_argument(
+        '--only',
+        choices=PARTS,
+        help='the bars, the grid of times, or the memory that plots show',
+    )
+    parser.add_argument(
+        '--quick',
+        action='store_true',
+        help='narrow models and few poses, to see that everything works',
+    )
+    parser.add_argument(
+        '--repeats', type=_positive, help='the fewest rounds (3)'
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help='the report (results/benchmarks/DEVICE.json)',
+    )
+    parser.add_argument(
+        '--write-docs',
+        action='store_true',
+        help='refresh the tables and pictures of docs/ from the report, '
+        'without measuring',
+    )
+    parser.add_argument(
+        '--docs', type=Path, default=DOCS, help='the folder for --write-docs'
+    )
+    return parser.parse_args(argv)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'{text} is not at least 1')
+    return value
+
+
+if __name__ == '__main__':
+    main()
