@@ -8,7 +8,7 @@ it in everything that it does say.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -73,6 +73,11 @@ def matched(
             template in several ways that differ in hydrogens.
     """
     maps = _maps(record, template)
+    if not maps and _maps(replace(record, tells='none'), template):
+        raise Rejected(
+            'another protonation state than its template',
+            f'its hydrogens are not those of {template.smiles}',
+        )
     if not maps:
         raise Rejected(
             'another molecule than its template',
@@ -210,6 +215,5 @@ def _difference(record: Skeleton, template: Molecule) -> str:
     if sorted(record.atomic_numbers) != sorted(a[0] for a in template.atoms):
         return f'its elements are not those of {template.smiles}'
     return (
-        f'its graph, bond orders or hydrogens are not those of '
-        f'{template.smiles}'
+        f'its graph, bond orders or charges are not those of {template.smiles}'
     )

@@ -128,8 +128,15 @@ def parse_mol2(lines: Sequence[str], template: Molecule | None) -> Ligand:
             'so that charges are not known, and MOL2 does not state them; a '
             'template could',
         )
-    # Also types of atoms are guesses there, aromatic nitrogen above all.
-    unsure = {a.GetIdx() for a in mol.GetAtoms() if a.GetAtomicNum() != 6}
+    # RDKit's charges make up for the hydrogens. Where a ring has one, an
+    # aromatic nitrogen cannot be told from another.
+    unsure = {
+        end.GetIdx()
+        for bond in mol.GetBonds()
+        if bond.GetBondType() == Chem.BondType.AROMATIC
+        for end in (bond.GetBeginAtom(), bond.GetEndAtom())
+        if end.GetAtomicNum() != 6
+    }
     return repaired(mol, template, unsure | charged)
 
 

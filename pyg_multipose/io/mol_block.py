@@ -20,6 +20,7 @@ from pyg_multipose.io.report import Rejected
 
 # The coordinates decide what is 3-D, so the header is always this one.
 _HEADER = '\n  pyg_multi         3D\n\n'
+_BOND = re.compile(r'[ \d]{8}\d')
 _V30 = re.compile(r'M\s+V30 ')
 
 
@@ -101,16 +102,16 @@ def _check_v2000(lines: Sequence[str]) -> list[list[float]]:
             'mol block cannot be parsed', f'counts line {lines[0]!r}'
         )
     check_count(num_atoms, num_bonds)
-    rows = lines[1 : num_atoms + 1]
-    # The last line is 'M  END'.
-    if len(lines) < num_atoms + num_bonds + 2:
+    end = num_atoms + num_bonds + 1
+    # Before 'M  END' there are atoms, bonds and properties.
+    if len(lines) <= end or any(map(_BOND.match, lines[end:])):
         raise Rejected(
             'incomplete mol block',
             f'{num_atoms} atoms and {num_bonds} bonds expected, '
             f'got {len(lines) - 2} lines',
         )
     pos = []
-    for number, line in enumerate(rows, start=1):
+    for number, line in enumerate(lines[1 : num_atoms + 1], start=1):
         check_symbol(line[31:34].strip(), number)
         fields = (line[:10], line[10:20], line[20:30])
         pos.append([coordinate(field, number) for field in fields])

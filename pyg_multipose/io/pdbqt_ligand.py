@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -26,7 +27,7 @@ TOLERANCES = (0.45, 0.3, 0.15)
 #: A bond that is longer than the radii of its ends and this, in Angstrom,
 #: shows that an index map is not that of the model. The bond at which a
 #: macrocycle was cut is not kept exactly.
-LONGEST = 1.0
+LONGEST = 0.7
 HYDROGEN_BOND = 1.4  # Angstrom, from a hydrogen to its parent, at most
 
 _smiles = lru_cache(maxsize=64)(from_smiles)
@@ -148,14 +149,14 @@ def _by_graph(model: Model, template: Molecule) -> Ligand:
                 f'the nearest atom is {distance.max():.1f} Angstrom away',
             )
         parents = nearest.tolist()
+    # Where a PDBQT has no polar hydrogens, the ligand has none.
+    record = replace(skeleton_of(heavy, [], pos, parents), tells='polar')
     radii = _radii(heavy)
     problem: Rejected | None = None
     for tolerance in TOLERANCES:
         bonds = sorted({*_neighbours(pos, radii, tolerance), *glued})
         try:
-            mol, found = matched(
-                skeleton_of(heavy, bonds, pos, parents), template
-            )
+            mol, found = matched(replace(record, bonds=bonds), template)
         except Rejected as error:
             problem = problem or error
             continue

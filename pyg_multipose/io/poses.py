@@ -123,6 +123,15 @@ def read_poses(
     names = reader.met if wanted is None else wanted
     read = [reader.scores[name] for name in names]
     _flag_missing(compounds, read, report)
+    if compounds and not read and reader.items:
+        report.flag(
+            '',
+            None,
+            '',
+            'no known scores',
+            f'pass scores=[Score(...)] to read one of the data items '
+            f'{sorted(reader.items)}',
+        )
     _flag_sets(compounds, templates, report)
     report.summary = (
         f'{len(compounds)} sets of {report.num_kept} poses, scores: '

@@ -28,6 +28,8 @@ _RECORDS = {
     'mol2': mol2_records,
     'pdbqt': pdbqt_records,
 }
+#: Names of data items that advice is given from.
+MAX_ITEMS = 50
 #: Glide's mark of the record that holds the receptor.
 _GLIDE_RECEPTOR = 'b_glide_receptor'
 _BACKBONE = Chem.MolFromSmarts('NCC(=O)NCC(=O)NCC(=O)')
@@ -61,6 +63,8 @@ class Reader:
     sets: dict[str, list[Pose]] = field(default_factory=dict)
     #: Names of scores in the order in which they were met.
     met: dict[str, None] = field(default_factory=dict)
+    #: Names of all data items, for advice.
+    items: set[str] = field(default_factory=set)
     _mol_blocks: MolBlocks = field(default_factory=MolBlocks)
     #: Molecules by content: most records of a set hold the same one.
     _molecules: dict[tuple, Molecule] = field(default_factory=dict)
@@ -83,20 +87,13 @@ class Reader:
                 advance(lines.position - done)
                 done = lines.position
         except OSError as error:
-            self.report.drop(
-                source.file, None, '', 'unreadable file', str(error)
-            )
+            lines.cut = f'unreadable: {error}'
+        advance(lines.position - done)
         self.report.seen[source.file] += seen
         self._settle(entries)
         if not seen:
-            empty = not source.path.is_file() or not source.path.stat().st_size
-            self.report.drop(
-                source.file,
-                None,
-                '',
-                'no records',
-                lines.cut or ('the file is empty' if empty else 'blank lines'),
-            )
+            why = lines.cut or ('blank' if lines.position else 'empty')
+            self.report.drop(source.file, None, '', 'no records', why)
         elif lines.cut:
             self.report.flag(source.file, None, '', 'cut file', lines.cut)
         for note in lines.notes:
@@ -114,6 +111,8 @@ class Reader:
                     "DiffDock's copy of a pose",
                     'another file of this rank has the confidence',
                 )
+            if len(self.items) < MAX_ITEMS:
+                self.items.update(record.items)
             has_score = any(name in record.items for name in self.scores)
             if source.has_output and not has_score:
                 raise Rejected(
@@ -127,6 +126,10 @@ class Reader:
             name = self.grouping.id_of(record, source)
             ligand = self._ligand(record, source, name)
             pose = self._pose(record, ligand)
+            if '.' in ligand.molecule.smiles:
+                record.notes.append(
+                    ('several molecules in a record', ligand.molecule.smiles)
+                )
         except Rejected as error:
             self.report.drop(
                 record.file,
@@ -149,9 +152,13 @@ class Reader:
 
         Without a value, they are missing.
         """
-        if source.diffdock is not None:
-            text = source.diffdock.confidence
-            record.items[CONFIDENCE] = [] if text is None else [text]
+        name = source.diffdock
+        if name is not None and name.confidence is not None:
+            # It is of one pose, which is what DiffDock writes.
+            first = record.number == 1
+            record.items[CONFIDENCE] = [name.confidence] if first else []
+        elif name is not None and not has_score:
+            record.items[CONFIDENCE] = []
         elif source.format == 'pdbqt' and not has_score:
             record.items[VINA_SCORE] = []
 
@@ -210,11 +217,14 @@ class Reader:
         usual = num_scored and 2 * num_scored >= len(entries)
         for entry in entries:
             pose = entry.pose
-            first = usual and not entry.has_score and pose.record == 1
+            unusual = usual and not entry.has_score
+            first = unusual and pose.record == 1
             why = ''
-            if first and names[entry.name] == 1:
+            if self.templates.get(entry.name) is not None:
+                pass  # it is known to be a ligand
+            elif first and names[entry.name] == 1:
                 why = 'no score, as first of a file that has them'
-            elif usual and not entry.has_score and _is_peptide(pose):
+            elif unusual and _is_peptide(pose):
                 why = 'no score, and a peptide: a protein?'
             if why:
                 self.report.drop(

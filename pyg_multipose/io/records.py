@@ -71,7 +71,8 @@ def clean_lines(record: Record, raw: Iterable[bytes]) -> list[str]:
             record.problem = ('binary', 'NUL bytes within a line')
         text, is_utf8 = decoded(line)
         all_utf8 &= is_utf8
-        lines.append(text)
+        # Where files were joined, a mark is in the middle.
+        lines.append(text.removeprefix('\ufeff'))
     if not all_utf8:
         record.notes.append(('not UTF-8', 'read as Windows-1252'))
     return lines

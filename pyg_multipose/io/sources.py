@@ -106,14 +106,14 @@ def _walk(path: Path, report: Report) -> Iterator[tuple[Path, str]]:
         yield path, path.resolve().parent.name
         return
     root = path.resolve()
-    found = False
     for at, folders, names in os.walk(path):
         folders.sort(key=_natural)
         here = Path(at)
+        if not folders and not names:
+            report.drop(here.as_posix(), None, '', 'empty folder')
         relative = here.relative_to(path).as_posix()
         for name in sorted(names, key=_natural):
             file = here / name
-            found = True
             try:
                 mode = file.stat().st_mode
             except OSError as error:
@@ -129,8 +129,6 @@ def _walk(path: Path, report: Report) -> Iterator[tuple[Path, str]]:
                 yield file, root.name if relative == '.' else relative
                 continue
             report.drop(file.as_posix(), None, '', reason, 'not read')
-    if not found:
-        report.drop(path.as_posix(), None, '', 'empty folder')
 
 
 def _source(file: Path, folder: str, report: Report) -> Source | None:

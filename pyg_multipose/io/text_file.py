@@ -6,6 +6,7 @@ import re
 import stat
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -67,39 +68,42 @@ class TextFile:
                 self.notes.append('NUL bytes at the ends of lines removed')
 
     def _lines(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        pending = b''
-        for chunk in chunks:
-            data = pending + chunk
+        pending = held = b''
+        for chunk in chain(chunks, [b'']):
+            data = held + chunk
             # What a CR at the end is depends on what follows it.
-            held = min(2, len(data) - len(data.rstrip(b'\r')))
-            *lines, rest = _LINE_END.split(data[: len(data) - held])
-            yield from lines
-            pending = rest[: MAX_LINE + 1] + data[len(data) - held :]
-        *lines, rest = _LINE_END.split(pending)
-        yield from lines
-        self.ended = not rest
-        if rest:
-            yield rest
+            size = len(data)
+            if chunk:
+                size -= min(2, size - len(data.rstrip(b'\r')))
+            first, *others = _LINE_END.split(data[:size])
+            held = data[size:]
+            if len(pending) <= MAX_LINE:  # the rest would only take memory
+                pending += first
+            if others:
+                yield pending
+                *lines, pending = others
+                yield from lines
+        self.ended = not pending
+        if pending:
+            yield pending
 
     def _content(self, file: BinaryIO) -> Iterator[bytes]:
         data = self._read(file)
         is_gzip = data.startswith(_GZIP)
-        if not is_gzip and data and self._path.suffix == '.gz':
-            self.notes.append('not gzip in spite of its name')
-        if is_gzip and self._path.suffix != '.gz':
-            self.notes.append('gzip in spite of its name')
-        chunks = self._members(file, data) if is_gzip else self._plain(
-            file, data
-        )  # fmt: skip
+        if data and is_gzip != (self._path.suffix.lower() == '.gz'):
+            kind = 'gzip' if is_gzip else 'not gzip'
+            self.notes.append(f'{kind} in spite of its name')
+        read = self._members if is_gzip else self._plain
         first = True
-        for chunk in chunks:
+        for chunk in read(file, data):
             if first:
                 mark = next((m for m in _MARKS if chunk.startswith(m)), b'')
                 if _MARKS.get(mark):
                     self.cut = f'{_MARKS[mark]}, expected text in UTF-8'
                     return
                 chunk, first = chunk[len(mark) :], False
-            yield chunk
+            if chunk:
+                yield chunk
 
     def _plain(self, file: BinaryIO, data: bytes) -> Iterator[bytes]:
         while data:

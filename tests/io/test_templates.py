@@ -100,7 +100,7 @@ def test_template_may_leave_stereochemistry_open(make):
 def test_written_hydrogens_have_to_be_those_of_the_template(make):
     # An ammonium whose charge is lost is not the amine of the template.
     mol = uncharged(make.embedded('CC[NH3+]', hydrogens=True))
-    with pytest.raises(Rejected, match='another molecule than its template'):
+    with pytest.raises(Rejected, match='another protonation state than its'):
         ligand_of(mol, from_smiles('CCN'))
     ligand = ligand_of(mol, from_smiles('CC[NH3+]'))
     assert ligand.molecule.smiles == 'CC[NH3+]'

@@ -162,3 +162,12 @@ def test_decoded():
     assert decoded('µ'.encode('cp1252')) == ('µ', False)
     text, is_utf8 = decoded(bytes(range(1, 256)))
     assert len(text) == 255 and not is_utf8
+
+
+def test_line_ends_before_damage(tmp_path):
+    """What is saved byte by byte is put together as ever."""
+    text = b''.join(b'%d\r\n' % number for number in range(5000))
+    content = bytearray(gzip.compress(text))
+    content[-6] ^= 1
+    got, file = lines_of(tmp_path / 'a.gz', bytes(content))
+    assert file.cut and got == text.split(b'\r\n')[:-1]

@@ -1,0 +1,102 @@
+"""Real files, spoiled at random: no input stops a reading or is lost."""
+
+import gzip
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip('rdkit')
+
+from pyg_multipose.io import read_poses  # noqa: E402
+
+CASES = Path(__file__).with_name('cases')
+FILES = sorted(
+    path
+    for suffix in ('sdf', 'pdbqt', 'mol2')
+    for path in CASES.rglob(f'*.{suffix}')
+    if 'cplx' not in path.parent.name
+)
+#: What spoils a file in a way that matters to its format.
+PIECES = [
+    b'\n', b'\r', b'\r\n', b'\0', b'$$$$\n', b'M  END\n', b'> <a>\n', b'nan',
+    b'-', b' ', b'*', b'999', b'ENDMDL\n', b'MODEL 2\n', b'BRANCH 1 2\n',
+    b'ROOT\n', b'REMARK SMILES CC\n', b'REMARK SMILES IDX 1 1 2 2\n',
+    b'@<TRIPOS>MOLECULE\n', b'@<TRIPOS>BOND\n', b'# a: b\n', b'V3000',
+    b'M  CHG  1   1   1\n', b'M  ISO  1   1   2\n', b'M  V30 BEGIN ATOM\n',
+    b'M  SAL   1  1   1\n', b'\xff\xfe', b'\xc3\x28', '\u2212'.encode(),
+]  # fmt: skip
+
+
+@st.composite
+def spoiled(draw):
+    """A file and its content with a few changes."""
+    path = draw(st.sampled_from(FILES))
+    content = path.read_bytes()
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(content)))
+        length = draw(st.sampled_from([0, 1, 2, 10, 100, 1000]))
+        kind = draw(st.sampled_from(['put', 'replace', 'cut', 'repeat']))
+        piece = draw(st.sampled_from(PIECES) | st.binary(max_size=4))
+        after = content[at + length :]
+        middle = {
+            'put': piece + content[at : at + length],
+            'replace': piece,
+            'cut': b'',
+            'repeat': content[at : at + length] * 2,
+        }[kind]
+        content = content[:at] + middle + after
+    return path, content
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp('spoiled')
+
+
+def read(folder, name, content):
+    (folder / name).write_bytes(content)
+    good = CASES / '01-sdf-no-blank-before-delimiter' / 'docked.sdf'
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        poses = read_poses(
+            [folder / name, good], template={'CPD-17': 'C[N+](C)(C)C'}
+        )
+    poses.report.check()
+    for row in poses.report.rows:
+        assert row.reason != 'unexpected error', row
+    # The other file is read as ever.
+    records = {pair for of_set in poses.records for pair in of_set}
+    assert {(str(good), n) for n in (1, 2, 3)} <= records
+    for pose_set in poses:
+        assert pose_set.pos.isfinite().all() and pose_set.z.min() > 0
+        for pose in pose_set.to_poses():
+            assert pose.z.equal(pose_set.pose(0).z)
+    return poses
+
+
+@given(spoiled())
+@settings(deadline=None, max_examples=150)
+def test_spoiled_files(folder, made):
+    path, content = made
+    read(folder, f'a{path.suffix}', content)
+
+
+@given(spoiled(), st.data())
+@settings(deadline=None, max_examples=50)
+def test_spoiled_gzip(folder, made, data):
+    path, content = made
+    packed = bytearray(gzip.compress(content))
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(2, len(packed) - 1))
+        packed[at] = data.draw(st.integers(0, 255))
+    size = data.draw(st.integers(2, len(packed)))
+    read(folder, f'a{path.suffix}.gz', bytes(packed[:size]))
+
+
+@given(st.binary(max_size=400), st.sampled_from(['sdf', 'pdbqt', 'mol2']))
+@settings(deadline=None, max_examples=50)
+def test_any_bytes(folder, content, suffix):
+    read(folder, f'b.{suffix}', content)
