@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import weakref
 from collections import defaultdict
 from types import SimpleNamespace
 
@@ -116,6 +118,72 @@ def make_model(name, seed=0):
     return SimpleNamespace(name=name, module=model.double(), inputs=inputs)
 
 
+class Memory:
+    """A device that holds so many atoms: of the chunk, and of graphs."""
+
+    def __init__(self, limit):
+        self.limit = limit
+        self.tokens = weakref.WeakSet()
+        self.most = 0
+
+    def take(self, nodes):
+        held = sum(token.nodes for token in self.tokens)
+        if held + nodes > self.limit:
+            raise torch.OutOfMemoryError(f'{held} held, {nodes} wanted')
+        self.most = max(self.most, held + nodes)
+
+
+class Token:
+    """What takes memory."""
+
+    def __init__(self, nodes):
+        self.nodes = nodes
+
+
+class Hold(torch.autograd.Function):
+    """Holds a token until its backward, as a graph does."""
+
+    @staticmethod
+    def forward(ctx, x, memory, nodes):
+        if x.requires_grad:
+            ctx.token = Token(nodes)
+            memory.tokens.add(ctx.token)
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        ctx.token = None
+        return grad, None, None
+
+
+class Takes(nn.Module):
+    """A model on a device with little memory."""
+
+    def __init__(self, model, limit, held=False):
+        super().__init__()
+        self.model = model
+        self.memory = [Memory(limit)]
+        self.held = held
+
+    def forward(self, batch):
+        self.memory[0].take(batch.num_nodes)
+        out = self.model(batch)
+        if self.held:
+            out = Hold.apply(out, self.memory[0], batch.num_nodes)
+        return out
+
+    def __deepcopy__(self, memo):
+        memory = self.memory[0]
+        new = Takes(copy.deepcopy(self.model, memo), memory.limit, self.held)
+        return new.train(self.training)
+
+
+def takes(limit, held=False, **kwargs):
+    """A small model on such a device."""
+    torch.manual_seed(0)
+    return Takes(TinyGNN(**kwargs).double(), limit, held)
+
+
 def plain(model, batch, inputs=None):
     """Predictions by plain autograd on one PyG Batch of all complexes."""
     poses = [
@@ -185,6 +253,7 @@ def kit():
     return SimpleNamespace(
         CUTOFF=CUTOFF,
         GAT=GAT,
+        Takes=Takes,
         MultiPoseReadout=MultiPoseReadout,
         TinyGNN=TinyGNN,
         atoms=atoms,
@@ -197,6 +266,7 @@ def kit():
         plain=plain,
         pose_index=pose_index,
         relative_error=relative_error,
+        takes=takes,
     )
 
 

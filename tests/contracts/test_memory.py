@@ -51,7 +51,9 @@ def test_full_and_store_grow(kit):
     assert held(kit, 'store', 64) >= 64 * size
 
 
-@pytest.mark.parametrize('mode', ['stream', 'recompute', 'full'])
+@pytest.mark.parametrize(
+    'mode', ['full', 'store', 'stream', 'recompute', 'auto']
+)
 def test_inference_holds_only_predictions(kit, mode):
     import torch
 

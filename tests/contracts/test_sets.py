@@ -115,7 +115,7 @@ def test_nothing_left_after_masking(kit, mode):
             readout(batch)
 
 
-@pytest.mark.parametrize('mode', ['store', 'stream', 'recompute'])
+@pytest.mark.parametrize('mode', MODES)
 def test_nonfinite_upstream_gradient_arrives(kit, mode):
     model = kit.make_model('tiny').module
     readout = kit.MultiPoseReadout(model, gradient=mode)

@@ -1,18 +1,19 @@
 r"""An equivariant graph convolution in separate pieces."""
 
 import math
-import re
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from e3nn import o3
 from torch import Tensor
 from torch.nn import Linear, Sequential, SiLU
-from torch_geometric.utils import scatter
 
 from pyg_multipose.nn.models.gate import Gate
 from pyg_multipose.nn.models.interaction import EdgeTensors, InteractionLayer
+from pyg_multipose.nn.models.tensor_product import (
+    TensorProduct,
+    hide_constants,
+)
 
 
 class EquivariantConv(InteractionLayer):
@@ -116,13 +117,8 @@ class EquivariantConv(InteractionLayer):
             for i, j, k, mode, has_weight in instructions
         ]
 
-        self.tensor_product = o3.TensorProduct(
-            irreps_source,
-            self.irreps_edge,
-            irreps_slots,
-            instructions,
-            internal_weights=False,
-            shared_weights=False,
+        self.tensor_product = TensorProduct(
+            irreps_source, self.irreps_edge, irreps_slots, instructions
         )
         self.radial_mlp = Sequential(
             Linear(num_radial, radial_channels, bias=False),
@@ -135,7 +131,7 @@ class EquivariantConv(InteractionLayer):
         self.lin_message = o3.Linear(irreps_slots.simplify(), irreps_gate)
         self.lin_self = o3.Linear(self.irreps_in, irreps_gate)
 
-        self._hide_constants()
+        hide_constants(self)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -200,14 +196,11 @@ class EquivariantConv(InteractionLayer):
             Sums, divided by the root of :obj:`num_neighbors`, one row for
             each target.
         """
-        if rows is not None:
-            filters = tuple(item.index_select(0, rows) for item in filters)
         harmonics, weights = filters
         with _no_autocast(source):
-            message = self.tensor_product(
-                source.index_select(0, edge_index[0]), harmonics, weights
+            out = self.tensor_product(
+                source, edge_index, harmonics, weights, dim_size, rows
             )
-        out = scatter(message, edge_index[1], dim=0, dim_size=dim_size)
         return out / math.sqrt(self.num_neighbors)
 
     def update(self, x: Tensor, aggregated: Tensor) -> Tensor:
@@ -224,29 +217,10 @@ class EquivariantConv(InteractionLayer):
             out = self.lin_message(aggregated) + self.lin_self(x)
             return self.gate(out * math.sqrt(0.5))
 
-    def _hide_constants(self) -> None:
-        # Only parameters belong to the state dict, not the constants of e3nn,
-        # so that it does not depend on how the product is computed:
-        for module in self.modules():
-            if not isinstance(module, torch.jit.ScriptModule):
-                for name, buffer in list(module.named_buffers(recurse=False)):
-                    module.register_buffer(name, buffer, persistent=False)
-
     def __setstate__(self, state: Any) -> None:
         super().__setstate__(state)
         # Copies of generated code forget which buffers are not persistent:
-        self._hide_constants()
-
-    def _apply(self, fn: Callable, recurse: bool = True) -> 'EquivariantConv':
-        # e3nn rounds its constants to the type that they are built in, so
-        # `.double()` would leave equivariance at 1e-8 without a fresh copy:
-        super()._apply(fn, recurse)
-        for name, buffer in self.tensor_product.named_buffers():
-            match = re.search(r'_w3j_(\d+)_(\d+)_(\d+)$', name)
-            if match is not None and buffer.is_floating_point():
-                l1, l2, l3 = (int(group) for group in match.groups())
-                buffer.copy_(o3.wigner_3j(l1, l2, l3, dtype=torch.float64))
-        return self
+        hide_constants(self)
 
     def __repr__(self) -> str:
         return (
