@@ -16,7 +16,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 STAMPS := $(VENV)/.stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs tutorials scatter-test clean distclean
+.PHONY: help demo test lint docs tutorials scatter-test bench bench-gpu clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s%s\n", $$1, $$2}' Makefile
@@ -45,6 +45,12 @@ tutorials: $(STAMPS)/tutorials ## execute the notebooks; the results in build/tu
 scatter-test: $(STAMPS)/base ## run the combination and parity tests with torch-scatter (compiles it once)
 	.ci/scatter-env $(VENV) $(SCATTER_VENV) '$(SCATTER)'
 	$(SCATTER_VENV)/bin/python -m pytest tests/nn/combination tests/contracts
+
+bench: $(STAMPS)/base ## time and memory beside every rival, about 45 minutes on an idle core
+	$(RUN) -m benchmarks
+
+bench-gpu: $(STAMPS)/base ## the same on a GPU
+	$(RUN) -m benchmarks --device cuda
 
 clean: ## remove what was built, and caches
 	rm -rf build dist docs/_build docs/tutorials results

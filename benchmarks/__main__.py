@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from benchmarks.settings import Settings
 from benchmarks.table import bar_table, header, mattered, summary
 from benchmarks.tasks import PARTS, Task, tasks
 from benchmarks.timing import Figure, time_case
+from benchmarks.ways import Way
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -72,25 +74,27 @@ def measure(report: Report, settings: Settings, only: str | None) -> None:
     todo = tasks(settings, only)
     total = sum(task.seconds(settings) for task in todo)
     bar = '{desc} {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} left'
-    with tqdm(total=total, bar_format=bar) as progress:
+    slow = 0.1 if sys.stderr.isatty() else 30.0
+    with tqdm(total=total, bar_format=bar, mininterval=slow) as progress:
         for task in todo:
-            progress.set_description_str(f'{task.kind}, {task.case}')
+            progress.set_description_str(
+                f'{task.kind}, {task.case}', refresh=False
+            )
             report.add(_figures(task, settings, progress))
 
 
 def _figures(task: Task, settings: Settings, progress: tqdm) -> list[Figure]:
     share = task.seconds(settings) / len(task.ways)
-    if task.kind == 'memory':
-        figure = memory_figure(task.case, task.ways[0].name, settings)
-        progress.update(share)
-        return [figure]
-    return time_case(
-        task.case,
-        task.ways,
-        settings,
-        task.once,
-        lambda way: progress.update(share) and None,
-    )
+
+    def advance(way: Way) -> None:
+        progress.update(min(share, progress.total - progress.n))
+
+    if task.kind == 'time':
+        return time_case(task.case, task.ways, settings, task.once, advance)
+    (way,) = task.ways
+    figure = memory_figure(task.case, way.name, settings)
+    advance(way)
+    return [figure]
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

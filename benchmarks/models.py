@@ -28,10 +28,10 @@ def build(
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         plain, ours = (_schnet if name == 'schnet' else _e3nn)(loss, settings)
-    head = ours.lin2 if name == 'schnet' else ours.head[-1]
     if loss.sharp:
+        head = 'lin2.weight' if name == 'schnet' else 'head.2.weight'
         with torch.no_grad():
-            head.weight.mul_(SHARP)
+            ours.get_parameter(head).mul_(SHARP)
     reference.load(plain, ours)
     return plain.to(settings.device), ours.to(settings.device)
 

@@ -10,6 +10,7 @@ import matplotlib
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from benchmarks.cases import MODELS
+from benchmarks.settings import Settings
 from benchmarks.table import TITLES
 from benchmarks.tasks import SHOWN
 from benchmarks.timing import Figure
@@ -20,7 +21,8 @@ from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 
 #: The colours of Okabe and Ito, which everybody can tell apart; ways of ours
-#: are solid lines, those of others dashed.
+#: are solid lines, those of others dashed, and with hollow marks the receptor
+#: is shared.
 COLOURS = dict(
     zip(
         SHOWN,
@@ -33,7 +35,7 @@ COLOURS = dict(
             '#009e73',
             '#0072b2',
             '#d55e00',
-            '#f0e442',
+            '#d55e00',
         ),
         strict=True,
     )
@@ -67,6 +69,8 @@ def draw(report: dict[str, Any], folder: Path) -> list[Path]:
         key=lambda data: int(data.partition('-')[2]),
         default='',
     )
+    s = Settings(**{k: report['settings'][k] for k in ('device', 'quick')})
+    counts = (1, s.few, s.many, s.most)
     paths = []
     for name, (kind, key, label) in PICTURES.items():
         figures = [
@@ -74,6 +78,7 @@ def draw(report: dict[str, Any], folder: Path) -> list[Path]:
             for figure in report['figures']
             if figure['kind'] == kind
             and figure['case']['loss'] == 'max1000'
+            and figure['case']['poses'] in counts
             and figure['way'] in SHOWN
             and key in figure
         ]
@@ -141,6 +146,7 @@ def _panel(
             color=COLOURS[way],
             ls='-' if WAYS[way].ours else '--',
             marker='o' if WAYS[way].ours else 's',
+            mfc='white' if WAYS[way].share else None,
             ms=3.5,
             lw=1.4,
             label=way,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -41,7 +41,7 @@ def pose_sets(case: Case, settings: Settings) -> list[PoseSet]:
             f"Unknown data '{case.data}'; choose among 'pocket', 'chain', "
             f"'ligand' and 'generated-A'"
         )
-    found = [*_docked(case)][: case.sets]
+    found = [*itertools.islice(_docked(case), case.sets)]
     if len(found) < case.sets:
         raise ValueError(
             f'The dataset has {len(found)} sets of {case.per_set} poses, '
@@ -51,16 +51,19 @@ def pose_sets(case: Case, settings: Settings) -> list[PoseSet]:
 
 
 def _docked(case: Case) -> Iterator[PoseSet]:
-    receptor = 'chain' if case.data == 'chain' else 'pocket'
-    items = _dataset(receptor)
-    if case.per_set > max(item.num_poses for item in items):
+    dataset = MproMoonshot(
+        'train', receptor='chain' if case.data == 'chain' else 'pocket'
+    )
+    if case.per_set > max(dataset.num_poses):
         # The poses of many compounds as if they were those of one.
-        ligands = [pose for item in items for pose in _ligands(item)]
-        while len(ligands) >= case.per_set:
-            mine, ligands = ligands[: case.per_set], ligands[case.per_set :]
-            yield _joined(case, items[0], mine)
+        ligands: list[Data] = []
+        for item in dataset:
+            ligands += _ligands(item)
+            while len(ligands) >= case.per_set:
+                yield _joined(case, item, ligands[: case.per_set])
+                del ligands[: case.per_set]
         return
-    for item in items:
+    for item in dataset:
         if item.num_poses < case.per_set:
             continue
         chosen = item.select(range(case.per_set))
@@ -71,17 +74,13 @@ def _docked(case: Case) -> Iterator[PoseSet]:
 
 def _joined(case: Case, item: PoseSet, ligands: list[Data]) -> PoseSet:
     attributes = ['vina_score']
-    if case.data == 'ligand':
+    receptor = item.receptor
+    if case.data == 'ligand' or receptor is None:
         return PoseSet.from_poses(ligands, item.y, pose_attrs=attributes)
-    receptor = Data(z=item.receptor.z, pos=item.receptor.pos)
+    receptor = Data(z=receptor.z, pos=receptor.pos)
     return PoseSet.from_complex(
         receptor, ligands, item.y, pose_attrs=attributes
     )
-
-
-@functools.cache
-def _dataset(receptor: str) -> list[PoseSet]:
-    return list(MproMoonshot('train', receptor=receptor))
 
 
 def _ligands(item: PoseSet) -> list[Data]:

@@ -20,9 +20,19 @@ from pyg_multipose.data import PoseSet
 from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.transforms import RadiusGraph
 
-#: Steps after which `auto` knows how many poses matter, and the atoms that
-#: such a step looks at, at least.
-WARM_STEPS, WARM_ATOMS = 8, 8192
+#: The atoms that a step looks at, at least, which warms a way up.
+WARM_ATOMS = 4096
+
+
+def warm_steps(way: Way, settings: Settings) -> int:
+    r"""Steps before anything is measured.
+
+    Args:
+        way: The way; `auto` has to learn how many poses matter.
+        settings: How quickly.
+    """
+    learns = way.mode == 'auto' and way.train
+    return settings.warm_steps if learns else 1
 
 
 class Unavailable(Exception):
@@ -190,7 +200,6 @@ class Runner:
         r"""Runs until nothing is new: lazy set-up, and what `auto` learns."""
         sets = self.problem.few_sets()
         items = self.prepare(sets)
-        learns = self.way.mode == 'auto' and self.way.train
-        for _ in range(WARM_STEPS if learns else 1):
+        for _ in range(warm_steps(self.way, self.problem.settings)):
             self.run(self.collate(items))
             self.clear()

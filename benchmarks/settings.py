@@ -7,7 +7,7 @@ from typing import Any
 
 #: Atoms over which a time is taken, poses and repeats together: small steps
 #: are repeated often, large ones seldom.
-ATOMS = 15_000
+ATOMS = 4_000
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,17 @@ class Settings:
     @property
     def most(self) -> int:
         r"""The large end of memory bars."""
-        return 8 if self.quick else 512
+        return 4 if self.quick else 512
 
     @property
     def atoms(self) -> tuple[int, int, int]:
         r"""Atoms of a generated pose: small, like a pocket, and large."""
         return (20, 30, 40) if self.quick else (50, 300, 3000)
+
+    @property
+    def warm_steps(self) -> int:
+        r"""Steps after which `auto` knows how many poses matter."""
+        return 3 if self.quick else 8
 
     @property
     def schnet(self) -> dict[str, Any]:

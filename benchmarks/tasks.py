@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benchmarks.bars import bars
+from benchmarks.bars import SEED, bars
 from benchmarks.cases import MODELS, Case, batch, one_set
 from benchmarks.losses import LOSSES
+from benchmarks.problem import WARM_ATOMS, warm_steps
 from benchmarks.settings import Settings
 from benchmarks.ways import MODES, PLAIN, RIVALS, SHARED, WAYS, Way
 
 PARTS = ('bars', 'grid', 'memory')
-#: Seconds that plain autograd takes for an atom, forward and backward, on one
-#: core of a server of 2023: only for the estimate of the time left.
-SECONDS_PER_ATOM = {'schnet': 2e-4, 'e3nn': 3.5e-4}
+#: For the estimate of the time left: seconds that plain autograd takes for an
+#: atom, forward and backward, on one core of a server of 2023; ...
+SECONDS_PER_ATOM = {'schnet': 1.7e-4, 'e3nn': 2.3e-4}
+#: ... how much more it is among the many neighbours of generated atoms; ...
+GENERATED = 1.6
+#: ... how much longer a way takes, if it is not as long; ...
+COST = {
+    'plain, batched': 1.5,
+    'checkpoint per pose': 1.35,
+    'checkpoint per chunk': 1.6,
+    'gradient caching': 1.35,
+    'recompute': 1.35,
+}
+#: ... and what is left of it where the model is ours, one pose of a set
+#: matters, the receptor is shared, or nothing goes backward.
+OURS, SHARP, SHARING, FORWARD = 0.8, 0.45, 0.2, 0.35
 #: Atoms of a pose of the bundled dataset, about.
 ATOMS = {'pocket': 515, 'chain': 2360, 'ligand': 28}
 SHARED_AUTO = 'auto, shared'
@@ -24,7 +38,7 @@ SHOWN = (
     'plain, batched',
     'checkpoint per pose',
     'gradient caching',
-    'seed (MTENN)',
+    SEED,
     'stream',
     'recompute',
     'auto',
@@ -56,11 +70,29 @@ class Task:
         """
         kind, _, size = self.case.data.partition('-')
         atoms = self.case.poses * int(size or ATOMS.get(kind, 0))
-        step = atoms * SECONDS_PER_ATOM[self.case.model]
+        few = min(atoms, WARM_ATOMS)
+        rounds: float = 1 if self.once else settings.repeats_of(atoms)
         if self.kind == 'memory':
-            return 2 + 3 * step
-        rounds = 1 if self.once else settings.repeats_of(atoms)
-        return 2 + len(self.ways) * step * (rounds + 1)
+            rounds = 2.5  # forward once more, and freed memory costs time
+        work = sum(
+            _cost(way, self.case)
+            * (atoms * rounds + few * warm_steps(way, settings))
+            for way in self.ways
+        )
+        if size:
+            work *= GENERATED
+        return 1 + work * SECONDS_PER_ATOM[self.case.model]
+
+
+def _cost(way: Way, case: Case) -> float:
+    if way.share:
+        return SHARING
+    if not way.train:
+        return FORWARD
+    skips = way.mode in ('stream', 'recompute', 'auto')
+    if skips and LOSSES[case.loss].sharp:
+        return SHARP
+    return COST.get(way.name, 1.0) * (OURS if way.ours else 1.0)
 
 
 def tasks(settings: Settings, only: str | None = None) -> list[Task]:
@@ -112,35 +144,39 @@ def _grid(s: Settings) -> Iterable[tuple[Case, list[str], bool]]:
     every += ['plain, inference', 'auto, inference']
     shared = [way.name for way in SHARED] + ['auto, shared, inference']
     vector = [PLAIN, 'checkpoint per pose', 'full', 'recompute', 'auto']
-    serial = [PLAIN, 'checkpoint per pose', 'seed (MTENN)']
+    serial = [PLAIN, 'checkpoint per pose', SEED]
     serial += ['stream', 'recompute', 'auto']
+    two_pass = [*serial, 'gradient caching']
     for m in MODELS:
         for loss in LOSSES:
-            for n in (1, s.few, s.many):
-                yield batch(small, m, loss, n, s), every, False
-        yield batch(small, m, 'max1000', s.most, s), every, True
+            yield batch(small, m, loss, s.few, s), every, False
+        yield batch(small, m, 'max1000', 1, s), every, False
+        yield batch(small, m, 'max1000', s.many, s), every, True
+        yield batch(small, m, 'max1000', s.most, s), serial, True
         for n in (1, s.few):
-            for loss in ('mean', 'max1000'):
-                yield batch('pocket', m, loss, n, s), every + shared, False
+            yield batch('pocket', m, 'max1000', n, s), every + shared, False
         yield batch('pocket', m, 'attention', s.few, s), vector, False
-        shown = list(SHOWN)
-        yield batch('pocket', m, 'max1000', s.many, s), shown, False
+        yield batch('pocket', m, 'max1000', s.many, s), two_pass, False
         # Without the rivals, which would hold 36 GB here.
         most = batch('pocket', m, 'max1000', s.most, s)
         yield most, ['auto', SHARED_AUTO], True
-        for n in (1, s.few, s.many):
-            case = batch(middle, m, 'max1000', n, s)
-            yield case, serial, n == s.many
-        for n in (1, s.few):
-            yield batch(large, m, 'max1000', n, s), serial, True
+        yield batch(middle, m, 'max1000', s.few, s), serial, False
+        yield batch(large, m, 'max1000', 1, s), serial, True
+        yield batch(large, m, 'max1000', s.few, s), serial, True
 
 
 def _memory(s: Settings) -> Iterable[tuple[Case, list[str]]]:
     small = f'generated-{s.atoms[0]}'
-    flat = ['stream', 'recompute', 'auto', SHARED_AUTO]
-    shown = [way for way in SHOWN if way != SHARED_AUTO]
+    flat = ['stream', 'recompute', SHARED_AUTO]
+    some = [PLAIN, SEED, 'auto', *flat]
+    every = [PLAIN, *flat] if s.quick else list(SHOWN)
     for m in MODELS:
-        for n in (1, s.few, s.many, s.most):
-            yield one_set(small, m, 'max1000', n), shown
-            ways = flat if n == s.most else list(SHOWN)
-            yield one_set('pocket', m, 'max1000', n), ways
+        for n in (1, s.most) if s.quick else (1, s.few, s.many, s.most):
+            ways = every if n != s.most or s.quick else some
+            yield one_set(small, m, 'max1000', n), ways[:-1]
+        for n in (1, s.few):
+            yield one_set('pocket', m, 'max1000', n), every
+        if not s.quick:
+            yield one_set('pocket', m, 'max1000', s.many), some
+        # The others would hold 36 GB here.
+        yield one_set('pocket', m, 'max1000', s.most), flat[:2]
