@@ -55,7 +55,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             f'{report.moved}'
         )
     print(header(report.data), flush=True)
-    measure(report, settings, args.only)
+    try:
+        measure(report, settings, args.only)
+    except KeyboardInterrupt:
+        raise SystemExit(f'Stopped; what was measured is in {path}') from None
     print(bar_table(report.data))
     print(mattered(report.data))
     print(f'bars: {summary(report.data)}')

@@ -32,8 +32,8 @@ def write_docs(report: dict[str, Any], folder: Path = DOCS) -> list[Path]:
     count = mattered(report)
     if count:
         parts += ['Where one pose of a set is meant to matter:', count]
-    path = folder / TABLE
-    path.write_text('\n\n'.join(parts) + '\n')
     images = folder / 'images'
     images.mkdir(parents=True, exist_ok=True)
+    path = folder / TABLE
+    path.write_text('\n\n'.join(parts) + '\n')
     return [path, *draw(report, images)]

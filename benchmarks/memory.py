@@ -76,10 +76,11 @@ def measure(case: Case, way: str, settings: Settings) -> dict[str, int]:
         way: The name of the way.
         settings: The settings.
     """
+    # First of all: holes that are left behind would be filled later on.
+    _give_back_from(2**16)
     runner = Runner(WAYS[way], Problem(case, settings))
     runner.warm_up()
     batch = runner.collate(runner.prepare())
-    _give_back_from(2**16)
     before = _start(settings.device)
     runner.run(batch)
     peak = _peak(settings.device) - before

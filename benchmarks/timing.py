@@ -67,9 +67,10 @@ def time_case(
                 progress(runners[name].way)
     for name, runner in runners.items():
         seconds = figures[name]['seconds']
-        figures[name]['median'] = statistics.median(seconds)
+        median = statistics.median(seconds)
+        figures[name]['median'] = median
         if settings.device == 'cuda':
-            figures[name]['poses_per_second'] = case.poses / min(seconds)
+            figures[name]['poses_per_second'] = case.poses / median
             figures[name]['kernel_share'] = kernel_share(runner)
     if PLAIN in runners:
         for name in runners:

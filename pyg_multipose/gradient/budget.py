@@ -23,20 +23,21 @@ def kind_of(evaluation: Evaluation) -> Kind:
         evaluation.model.training,
         evaluation.replay.autocast_dtype,
         tuple(evaluation.differentiable_keys),
+        evaluation.receptors is not None,
         # Edges weigh more than atoms: dense graphs are another kind.
         round(math.log2(1 + evaluation.edges_per_node)),
     )
 
 
 def gradient_bytes(evaluation: Evaluation) -> int:
-    r"""Bytes of one gradient of the parameters for each set.
+    r"""Bytes of one gradient of parameters and states for each set.
 
     Args:
         evaluation: A call.
     """
     size = sum(
         tensor.numel() * max(tensor.element_size(), 4)
-        for tensor in evaluation.slots.tensors
+        for tensor in (*evaluation.slots.tensors, *evaluation.states)
         if tensor.requires_grad
     )
     return size * evaluation.layout.num_sets
@@ -82,7 +83,7 @@ def _measured(evaluation: Evaluation, poses: Poses) -> float:
             graph = evaluation.predict(poses)
     finally:
         evaluation.counts.forward -= len(poses)
-    nodes = int(evaluation.layout.nodes_per_pose[poses].sum())
+    nodes = int(evaluation.pose_nodes[poses].sum())
     total = sum(sizes.values())
     del graph
     return total / nodes

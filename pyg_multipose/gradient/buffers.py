@@ -52,12 +52,12 @@ class Buffers:
         r"""Looks for changes after a chunk.
 
         Args:
-            chunk: Number of the chunk.
+            chunk: Number of the chunk; -1 for what came before all.
             keep: Whether the next chunk will be entered again.
         """
         # A value may change behind autograd's version counters (as batch
         # norms do); what does so in the first chunk is compared by value.
-        every, self._watched = not self._watched, True
+        every, self._watched = not self._watched, chunk >= 0
         copies = _Copies()
         for place, now in enumerate(self._now()):
             known = place in self._changed
@@ -69,7 +69,7 @@ class Buffers:
             if _equal(now, self._history[place][-1][1]):
                 continue
             self._changed.add(place)
-            if keep and place not in self._unread:
+            if chunk < 0 or (keep and place not in self._unread):
                 self._history[place].append((chunk + 1, copies.of(now)))
 
     def settle(self) -> None:
@@ -107,14 +107,21 @@ class Buffers:
             for place in self._changed
         )
 
-    def rewind(self) -> None:
-        r"""Puts all of them back as they were on entry."""
+    def rewind(self, to_first_chunk: bool = False) -> None:
+        r"""Puts all of them back as they were on entry.
+
+        Args:
+            to_first_chunk: Whether what came before all chunks stays.
+                (default: :obj:`False`)
+        """
         with torch.no_grad():
             for place, buffer in enumerate(self._objects):
                 if not self._history[place]:
                     continue
-                entry = self._history[place][0]
-                self._history[place] = [entry]
+                past = self._history[place]
+                stay = [entry for entry in past[1:] if entry[0] == 0]
+                past = [past[0], *(stay if to_first_chunk else [])]
+                self._history[place], entry = past, past[-1]
                 if buffer is not None and not _equal(buffer, entry[1]):
                     buffer.copy_(entry[1])  # type: ignore[arg-type]
         self._put(enumerate(self._objects))

@@ -12,6 +12,8 @@ from pyg_multipose.data.layout import Poses
 #: cache; a GPU wants enough work to hide the launch of its kernels.
 NODES_ON_CPU = 512
 NODES_ON_GPU = 32768
+#: Ligand atoms, where the receptor is not evaluated with every pose.
+LIGAND_NODES_ON_CPU = 256
 
 
 def split(
@@ -20,6 +22,8 @@ def split(
     device: torch.device,
     within_sets: bool = False,
     poses: Poses | None = None,
+    size: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> list[np.ndarray]:
     r"""Cuts poses into chunks of at most :obj:`max_nodes` atoms.
 
@@ -33,32 +37,27 @@ def split(
         within_sets: Whether chunks end where sets end.
             (default: :obj:`False`)
         poses: Numbers of the poses. (default: :obj:`None`, all)
+        size: Atoms that each pose counts for, :obj:`[num_poses]`.
+            (default: :obj:`None`, those of its complex)
+        groups: Poses of two groups never share a chunk, :obj:`[num_poses]`.
+            (default: :obj:`None`, one group)
     """
     if max_nodes is None:
         max_nodes = NODES_ON_CPU if device.type == 'cpu' else NODES_ON_GPU
     every = np.arange(layout.num_poses)
     chosen = every if poses is None else np.asarray(poses, dtype=np.int64)
-    size = layout.nodes_per_pose[chosen]
-    sets = layout.set_of_pose[chosen]
+    size = (layout.nodes_per_pose if size is None else size)[chosen]
+    parts = np.zeros_like(chosen) if groups is None else groups[chosen]
+    if within_sets:
+        parts = layout.set_of_pose[chosen]
     chunks: list[np.ndarray] = []
     start, total = 0, 0
     for end in range(len(chosen)):
-        ends_set = within_sets and end > start and sets[end] != sets[end - 1]
-        if end > start and (total + size[end] > max_nodes or ends_set):
+        ends = end > start and parts[end] != parts[end - 1]
+        if end > start and (total + size[end] > max_nodes or ends):
             chunks.append(chosen[start:end])
             start, total = end, 0
         total += int(size[end])
     if len(chosen):
         chunks.append(chosen[start:])
     return chunks
-
-
-def chunk_nodes(layout: Layout, chunks: list[np.ndarray]) -> list[int]:
-    r"""Atoms of each chunk.
-
-    Args:
-        layout: Where the poses lie.
-        chunks: The poses of each chunk.
-    """
-    size = layout.nodes_per_pose
-    return [int(size[poses].sum()) for poses in chunks]

@@ -20,5 +20,6 @@ class Counts:
     poses: int = 0
     forward: int = 0
     backward: int = 0
+    encoded: int = 0
     mattered: int | None = None
     most_nodes: int | None = None

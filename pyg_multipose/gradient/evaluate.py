@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.gradient.evaluation import Evaluation, joined
+from pyg_multipose.gradient.finite import screen
 from pyg_multipose.gradient.gate import Gate
 from pyg_multipose.gradient.recompute import Recompute
 
@@ -36,6 +37,7 @@ def evaluate(
     Returns:
         Predictions of shape :obj:`[num_poses]` or :obj:`[num_poses, F]`.
     """
+    evaluation.encode()
     count = len(evaluation.chunks)
     start = 0 if keep is None else max(count - keep, 0)
     # Graphs that are held come last, so that autograd goes through them
@@ -46,7 +48,7 @@ def evaluate(
         if rest:
             again = [Recompute.apply(evaluation, rest, *evaluation.tensors)]
         held = [evaluation.recorded(number) for number in kept]
-        evaluation.screen(joined([p.detach() for p in again + held]))
+        screen(evaluation, joined([p.detach() for p in again + held]))
         held = [
             _without_masked(evaluation, number, piece)
             for number, piece in zip(kept, held, strict=True)
@@ -81,6 +83,7 @@ def predict(evaluation: Evaluation) -> Tensor:
     Args:
         evaluation: What to evaluate.
     """
+    evaluation.encode()
     # A leaf that nobody knows of would be lost here too.
     first = evaluation.probed if torch.is_grad_enabled() else None
     with evaluation.replay.first_pass(), torch.no_grad():
@@ -92,7 +95,7 @@ def predict(evaluation: Evaluation) -> Tensor:
                 for number in range(len(evaluation.chunks))
             ]
         )
-        evaluation.screen(out)
+        screen(evaluation, out)
     return out
 
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Data
 
-from pyg_multipose.data import Layout
+from pyg_multipose.data import Layout, PoseSet
 from pyg_multipose.data.layout import Poses
 from pyg_multipose.gradient.checks import check_model, input_names
-from pyg_multipose.gradient.chunks import split
+from pyg_multipose.gradient.chunks import LIGAND_NODES_ON_CPU, split
+from pyg_multipose.gradient.closure import check_closure
 from pyg_multipose.gradient.counts import Counts
 from pyg_multipose.gradient.replay import Replay
-from pyg_multipose.gradient.slots import Slots, aliases, foreign_leaf
+from pyg_multipose.gradient.sharing import shared_receptors
+from pyg_multipose.gradient.slots import Slots, aliases
 
 
 class Evaluation:
@@ -40,6 +41,11 @@ class Evaluation:
             (default: :obj:`False`)
         nonfinite: :obj:`"raise"` on predictions that are not finite, or
             :obj:`"mask"` them. (default: :obj:`"raise"`)
+        share_receptor: Whether each distinct receptor is encoded once by
+            :obj:`model.encode_receptor`, and poses are evaluated by
+            :obj:`model.forward_poses`; their atoms are then those of the
+            ligand. :obj:`"auto"`: where the model can and it saves something.
+            (default: :obj:`False`)
 
     Raises:
         ValueError: If the model cannot be evaluated in chunks, with the
@@ -54,6 +60,7 @@ class Evaluation:
         max_nodes: int | None = None,
         within_sets: bool = False,
         nonfinite: str = 'raise',
+        share_receptor: bool | str = False,
     ) -> None:
         check_model(model)
         self.model = model
@@ -70,6 +77,18 @@ class Evaluation:
         ]
         self.slots = Slots(model)
         self.replay = Replay(model, self.layout.device)
+        #: The receptors that are encoded once, or :obj:`None`; and why.
+        self.receptors, self.receptor_plan = shared_receptors(
+            model, share_receptor, self.layout, self.tables, pose_set
+        )
+        #: Atoms that a pose counts for, :obj:`[num_poses]`.
+        self.pose_nodes = self.layout.nodes_per_pose
+        if self.receptors is not None:
+            shared = self.receptors.of_pose >= 0
+            self.pose_nodes = np.where(
+                shared, self.layout.pose_size, self.pose_nodes
+            )
+        self._levels = pose_set['levels']
         self.cut(max_nodes, within_sets)
         self.counts = Counts(self.layout.num_poses)
         self.nonfinite = nonfinite
@@ -81,8 +100,14 @@ class Evaluation:
 
     @property
     def tensors(self) -> list[Tensor]:
-        r"""All that the prediction may depend on: parameters, then tables."""
-        return [*self.slots.tensors, *(self.tables[key] for key in self.keys)]
+        r"""Parameters, tensors of encoded receptors, then tables."""
+        tables = (self.tables[key] for key in self.keys)
+        return [*self.slots.tensors, *self.states, *tables]
+
+    @property
+    def states(self) -> list[Tensor]:
+        r"""The tensors of encoded receptors."""
+        return [] if self.receptors is None else self.receptors.tensors
 
     @property
     def differentiable_keys(self) -> list[str]:
@@ -109,39 +134,92 @@ class Evaluation:
             max_nodes: As above.
             within_sets: As above. (default: :obj:`False`)
         """
-        self.chunks = split(
-            self.layout, max_nodes, self.layout.device, within_sets
+        self.chunks = self.split(max_nodes, within_sets)
+
+    def split(
+        self,
+        max_nodes: int | None,
+        within_sets: bool = False,
+        poses: Poses | None = None,
+    ) -> list[np.ndarray]:
+        r"""Cuts poses into chunks.
+
+        Args:
+            max_nodes: As above.
+            within_sets: As above. (default: :obj:`False`)
+            poses: Numbers of the poses. (default: :obj:`None`, all)
+        """
+        groups = None
+        if self.receptors is not None:
+            groups = self.receptors.of_pose
+            if max_nodes is None and self.layout.device.type == 'cpu':
+                max_nodes = LIGAND_NODES_ON_CPU
+        return split(
+            self.layout,
+            max_nodes,
+            self.layout.device,
+            within_sets,
+            poses,
+            self.pose_nodes,
+            groups,
         )
+
+    def nodes_of(self, chunks: Sequence[Poses]) -> list[int]:
+        r"""Atoms of each chunk.
+
+        Args:
+            chunks: The poses of each chunk.
+        """
+        return [int(self.pose_nodes[poses].sum()) for poses in chunks]
+
+    def encode(self) -> None:
+        r"""Encodes each distinct receptor once, by plain autograd."""
+        if self.receptors is None or self.receptors.encoded:
+            return
+        with self.replay.before_chunks():
+            self.receptors.encode(self.model)
+        self.counts.encoded += len(self.receptors.sets)
 
     # Model calls #############################################################
 
     def predict(
-        self, poses: Poses, tables: dict[str, Any] | None = None
+        self, poses: Poses, states: Sequence[Tensor] | None = None
     ) -> Tensor:
         r"""Predictions of some poses, differentiable by plain autograd.
 
         Args:
             poses: Numbers of the poses.
-            tables: Other values of the batch. (default: :obj:`None`)
+            states: What to use for :attr:`states`. (default: :obj:`None`)
 
         Returns:
             Predictions of shape :obj:`[len(poses)]` or
             :obj:`[len(poses), F]`.
         """
-        graphs = self.layout.compose(
-            self.tables if tables is None else tables, poses
-        )
-        return self.call(graphs, poses)
+        return self.call(self._compose(self.tables, poses), poses, states)
 
-    def call(self, graphs: Batch, poses: Poses) -> Tensor:
+    def call(
+        self,
+        graphs: Data,
+        poses: Poses,
+        states: Sequence[Tensor] | None = None,
+    ) -> Tensor:
         r"""Calls the model and checks what it returns.
 
         Args:
-            graphs: The poses as graphs.
-            poses: Their numbers, for messages.
+            graphs: The poses as graphs, or as a set that shares a receptor.
+            poses: Their numbers.
+            states: What to use for :attr:`states`. (default: :obj:`None`)
         """
         self.counts.forward += len(poses)
-        if self.inputs is None:
+        index = self._receptor(poses)
+        if self.receptors is not None and index is not None:
+            out = self.model.forward_poses(  # type: ignore[operator]
+                graphs,
+                self.receptors.state(
+                    index, self.states if states is None else states
+                ),
+            )
+        elif self.inputs is None:
             out = self.model(graphs)
         else:
             out = self.model(*[_attribute(graphs, k) for k in self.inputs])
@@ -186,77 +264,16 @@ class Evaluation:
         """
         tensors = self.slots.tensors
         leaves = aliases(tensors, [t.requires_grad for t in tensors])
+        states = aliases(self.states, [t.requires_grad for t in self.states])
         poses = self.chunks[number]
         with self.replay.recorded(number), self.on(leaves):
             graphs, inputs = self.graphs(
                 poses, self.tables, self.differentiable_keys
             )
-            out = self.call(graphs, poses)
-        self.check_closure(out, [*leaves, *inputs.values()])
+            out = self.call(graphs, poses, states)
+        check_closure(self.model, out, [*leaves, *states, *inputs.values()])
         self.differentiable = out.requires_grad
         return out.detach()
-
-    def screen(self, predictions: Tensor) -> None:
-        r"""Finds predictions that are not finite: raises, or masks them.
-
-        Args:
-            predictions: Those of all poses, in order.
-        """
-        self.finite = finite_rows(predictions)
-        if self.finite.all():
-            return
-        bad = (~self.finite).nonzero()[0]
-        name = self.layout.pose_name
-        if self.nonfinite == 'raise':
-            self.refuse(predictions, np.arange(self.layout.num_poses))
-        left = np.bincount(
-            self.layout.set_of_pose[self.finite],
-            minlength=self.layout.num_sets,
-        )
-        if (left == 0).any():
-            self.refuse_empty(int((left == 0).nonzero()[0][0]))
-        for poses in self.chunks:
-            mixed = self.finite[poses].any() and not self.finite[poses].all()
-            if mixed and self.replay.whole_chunks:
-                raise ValueError(
-                    f'{name(bad[0])} cannot be left out: the model draws '
-                    f'random numbers or couples the poses of a chunk. Use '
-                    f'max_nodes_per_chunk=1 for one pose at a time'
-                )
-        warnings.warn(
-            f'Left out {len(bad)} poses whose prediction is not finite: '
-            f'{", ".join(name(pose) for pose in bad[:5])}'
-            f'{", ..." if len(bad) > 5 else ""}',
-            stacklevel=2,
-        )
-
-    def refuse(self, predictions: Tensor, poses: Poses) -> None:
-        r"""Raises if a prediction is not finite.
-
-        Args:
-            predictions: Some predictions.
-            poses: The numbers of their poses.
-        """
-        bad = (~finite_rows(predictions)).nonzero()[0]
-        if len(bad):
-            raise ValueError(
-                f'The prediction of {self.layout.pose_name(poses[bad[0]])} is '
-                f'{predictions[int(bad[0])].tolist()}, expected a finite '
-                f'number ({len(bad)} of {len(poses)} poses looked at are '
-                f'not). Look at the pose, or leave such poses out by '
-                f"nonfinite='mask'"
-            )
-
-    def refuse_empty(self, index: int) -> NoReturn:
-        r"""Raises, since a set has nothing to combine.
-
-        Args:
-            index: Number of the set.
-        """
-        raise ValueError(
-            f'No pose of {self.layout.set_name(index)} has a finite '
-            f'prediction, so there is nothing to combine'
-        )
 
     def count_backward(self, gradient: Tensor | None) -> None:
         r"""Counts a backward pass of some poses, as a hook of autograd.
@@ -270,7 +287,7 @@ class Evaluation:
 
     def seal(self) -> None:
         r"""Takes a fingerprint of everything, at the end of the first pass."""
-        self._fingerprint = self._norms(self.tensors)
+        self._fingerprint = self._norms(self._outer(self.tensors))
 
     def unchanged(self, tensors: Sequence[Tensor]) -> bool:
         r"""Whether everything is as it was when sealed.
@@ -281,8 +298,13 @@ class Evaluation:
             tensors: What :attr:`tensors` was then, saved by autograd.
         """
         assert self._fingerprint is not None
-        now = torch.nan_to_num(self._norms(tensors))
+        now = torch.nan_to_num(self._norms(self._outer(tensors)))
         return torch.equal(now, torch.nan_to_num(self._fingerprint))
+
+    def _outer(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """All but the states, which nobody outside can reach."""
+        first = len(self.slots.tensors)
+        return [*tensors[:first], *tensors[first + len(self.states) :]]
 
     def _norms(self, tensors: Sequence[Tensor]) -> Tensor:
         floats = [
@@ -294,32 +316,6 @@ class Evaluation:
             return torch.zeros(1)
         norms = torch._foreach_norm(floats)
         return torch.stack([norm.double() for norm in norms])
-
-    def check_closure(self, output: Tensor, leaves: Sequence[Tensor]) -> None:
-        r"""Refuses gradients that would be lost.
-
-        Args:
-            output: A prediction with its graph.
-            leaves: What it may depend on.
-        """
-        leaf = foreign_leaf(output, leaves)
-        if leaf is None:
-            return
-        for name, parameter in self.model.named_parameters():
-            if leaf.data_ptr() == parameter.data_ptr():
-                raise ValueError(
-                    f"The single-pose model reaches its parameter '{name}' "
-                    f'by a reference or a cache that it keeps, past the '
-                    f'module that holds it, so a second pass would lose its '
-                    f"gradient; only gradient='full' sees it. Read it from "
-                    f'the module in every call'
-                )
-        raise ValueError(
-            f'The single-pose model uses a tensor of shape '
-            f'{list(leaf.shape)} that requires grad and is neither one of '
-            f"its parameters nor part of the batch; only gradient='full' "
-            f'sees it. Register it as a parameter or put it into the pose set'
-        )
 
     @contextmanager
     def on(self, parameters: Sequence[Tensor]) -> Iterator[None]:
@@ -333,7 +329,7 @@ class Evaluation:
 
     def graphs(
         self, poses: Poses, tables: dict[str, Any], keys: Sequence[str]
-    ) -> tuple[Batch, dict[str, Tensor]]:
+    ) -> tuple[Data, dict[str, Tensor]]:
         r"""Composes poses cut off from the batch, with leaves of their own.
 
         A leaf of the whole batch would cost its size for every chunk.
@@ -344,23 +340,38 @@ class Evaluation:
             keys: Those that need a gradient.
         """
         with torch.no_grad():
-            graphs = self.layout.compose(tables, poses)
+            graphs = self._compose(tables, poses)
         leaves = {key: graphs[key].requires_grad_() for key in keys}
         for key, leaf in leaves.items():
             graphs[key] = leaf.clone()  # which a model may change in place
         return graphs, leaves
 
+    def rows(self, key: str, poses: Poses) -> Tensor:
+        r"""The rows of a table that :meth:`graphs` of poses are made of.
 
-def finite_rows(predictions: Tensor) -> np.ndarray:
-    r"""Which poses have a finite prediction.
+        Args:
+            key: The key of the table.
+            poses: Numbers of the poses.
+        """
+        return self.layout.rows(key, poses, self._receptor(poses))
 
-    Args:
-        predictions: One row per pose.
-    """
-    finite = predictions.detach().isfinite()
-    if finite.dim() > 1:
-        finite = finite.all(dim=1)
-    return finite.cpu().numpy()
+    def _receptor(self, poses: Poses) -> int | None:
+        """The set whose encoded receptor a chunk shares."""
+        if self.receptors is None:
+            return None
+        index = int(self.receptors.of_pose[poses[0]])
+        return None if index < 0 else index
+
+    def _compose(self, tables: dict[str, Any], poses: Poses) -> Data:
+        index = self._receptor(poses)
+        if index is None:
+            return self.layout.compose(tables, poses)
+        out = PoseSet()
+        for key, value in self.layout.select(tables, poses, index).items():
+            out[key] = value
+        levels = self._levels
+        out['levels'] = levels if isinstance(levels, str) else levels[0]
+        return out
 
 
 def joined(predictions: list[Tensor]) -> Tensor:
@@ -378,7 +389,7 @@ def joined(predictions: list[Tensor]) -> Tensor:
     return predictions[0] if len(predictions) == 1 else torch.cat(predictions)
 
 
-def _attribute(graphs: Batch, name: str) -> Any:
+def _attribute(graphs: Data, name: str) -> Any:
     value = getattr(graphs, name, None)
     if value is None:
         raise ValueError(

@@ -14,7 +14,7 @@ from pyg_multipose.gradient.budget import (
     gradient_bytes,
     kind_of,
 )
-from pyg_multipose.gradient.chunks import NODES_ON_CPU, chunk_nodes, split
+from pyg_multipose.gradient.chunks import LIGAND_NODES_ON_CPU, NODES_ON_CPU
 from pyg_multipose.gradient.counts import Counts
 from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.plan import Plan
@@ -108,7 +108,8 @@ class Planner:
         """
         layout = evaluation.layout
         device = layout.device
-        sizes = chunk_nodes(layout, evaluation.chunks)
+        evaluation.encode()
+        sizes = evaluation.nodes_of(evaluation.chunks)
         if len(sizes) == 1 and self.budget is None:
             return Choice('full', 'all poses fit into one chunk')
         per_node = self._measured(evaluation)
@@ -118,10 +119,13 @@ class Planner:
         whole = self.limits.whole(evaluation)
         if free_chunks and not whole and device.type == 'cpu':
             max_nodes = min(int(CACHE / per_node), MOST_NODES)
-            max_nodes = min(max(max_nodes, NODES_ON_CPU), fits or MOST_NODES)
+            least = NODES_ON_CPU
+            if evaluation.receptors is not None:
+                least = LIGAND_NODES_ON_CPU // 2
+            max_nodes = min(max(max_nodes, least), fits or MOST_NODES)
         most = max(max(sizes), max_nodes or 0)
         if self.budget is not None and per_node * most > budget:
-            pose = int(layout.nodes_per_pose.max())
+            pose = int(evaluation.pose_nodes.max())
             max_nodes = max(int(budget / per_node), pose)
             if pose * per_node > budget:
                 raise ValueError(
@@ -130,7 +134,7 @@ class Planner:
                     f'{math.ceil(pose * per_node)} bytes'
                 )
         if max_nodes is not None:
-            sizes = chunk_nodes(layout, split(layout, max_nodes, device))
+            sizes = evaluation.nodes_of(evaluation.split(max_nodes))
         # One chunk's graph is needed anyhow while it is evaluated.
         limit = min(budget, self.limits.most_bytes(evaluation))
         room = limit - per_node * max(sizes)

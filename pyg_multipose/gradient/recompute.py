@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.gradient.accumulator import Accumulator
-from pyg_multipose.gradient.chunks import split
+from pyg_multipose.gradient.closure import check_closure
 from pyg_multipose.gradient.evaluation import Evaluation, joined
 from pyg_multipose.gradient.restart import WHOLE, smaller
 from pyg_multipose.gradient.slots import aliases
@@ -72,11 +72,14 @@ class SecondPass:
         ]
         self.start = int(self.chunks[0][1][0])  # the first pose
         self.running = self.chunks[0][1]
-        size = evaluation.layout.nodes_per_pose
-        self.largest = max(int(size[poses].sum()) for _, poses in self.chunks)
+        self.largest = max(
+            evaluation.nodes_of([poses for _, poses in self.chunks])
+        )
         count = len(evaluation.slots.tensors)
         needed = ctx.needs_input_grad[2:]
         self.parameters = aliases(tensors[:count], needed[:count])
+        start, count = count, count + len(evaluation.states)
+        self.states = aliases(tensors[start:count], needed[start:count])
         inputs = dict(zip(evaluation.keys, tensors[count:], strict=True))
         self.tables = {**evaluation.tables, **inputs}
         self.wanted = [
@@ -128,20 +131,20 @@ class SecondPass:
             )
 
     def _regrouped(self, matter: np.ndarray, most_nodes: int) -> Chunks:
-        layout = self.evaluation.layout
         poses = matter.nonzero()[0] + self.start
-        chunks = split(layout, most_nodes, layout.device, poses=poses)
+        chunks = self.evaluation.split(most_nodes, poses=poses)
         return [(None, poses) for poses in chunks]
 
     def _run(self, grad: Tensor, chunks: Chunks) -> list[Tensor | None]:
         evaluation = self.evaluation
-        sums = Accumulator(self.parameters)
+        shared = [*self.parameters, *self.states]
+        sums = Accumulator(shared)
         input_sums = {
             key: torch.zeros_like(self.tables[key], requires_grad=False)
             for key in self.wanted
         }
         any_backward = False
-        for leaf in self.parameters:
+        for leaf in shared:
             leaf.grad = None  # of a chunk that ran out of memory
         with evaluation.replay.second_pass(), evaluation.on(self.parameters):
             for number, poses in chunks:
@@ -150,10 +153,10 @@ class SecondPass:
                 graphs, leaves = evaluation.graphs(
                     poses, self.tables, self.wanted
                 )
-                again = evaluation.call(graphs, poses)
+                again = evaluation.call(graphs, poses, self.states)
                 rows = torch.from_numpy(poses - self.start).to(grad.device)
-                evaluation.check_closure(
-                    again, [*self.parameters, *leaves.values()]
+                check_closure(
+                    evaluation.model, again, [*shared, *leaves.values()]
                 )
                 self._compare(
                     again.detach(), self.first[rows], poses, number is None
@@ -166,7 +169,7 @@ class SecondPass:
                 sums.collect()
                 for key, leaf in leaves.items():
                     if leaf.grad is not None:
-                        where = evaluation.layout.rows(key, poses)
+                        where = evaluation.rows(key, poses)
                         input_sums[key].index_add_(0, where, leaf.grad)
         return [
             *sums.totals(any_backward),

@@ -110,6 +110,16 @@ class Replay:
         self._buffers.settle()
 
     @contextmanager
+    def before_chunks(self) -> Iterator[None]:
+        r"""Around what comes before all chunks and is never replayed."""
+        try:
+            yield
+        except BaseException:
+            self.rewind()
+            raise
+        self._buffers.watch(-1, True)
+
+    @contextmanager
     def recorded(self, chunk: int) -> Iterator[None]:
         r"""Around a chunk of the first pass.
 
@@ -134,11 +144,13 @@ class Replay:
 
         What it tells about the model stays known.
         """
+        before = self._random_state()
         try:
             with self.recorded(0):
                 yield
         finally:
-            self.rewind()
+            self._set_random_state(before)
+            self._buffers.rewind(to_first_chunk=True)
 
     @contextmanager
     def second_pass(self) -> Iterator[None]:

@@ -197,7 +197,7 @@ def smaller(
     Returns:
         The most atoms of a chunk, halved until the chunk is cut.
     """
-    size = evaluation.layout.nodes_per_pose
+    size = evaluation.pose_nodes
     nodes = int(size[poses].sum())
     name = evaluation.layout.pose_name(int(poses[0]))
     if len(poses) == 1:

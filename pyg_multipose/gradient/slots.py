@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 
 
@@ -78,25 +77,3 @@ def aliases(tensors: Sequence[Tensor], needed: Sequence[bool]) -> list[Tensor]:
         tensor.detach().requires_grad_() if need else tensor.detach()
         for tensor, need in zip(tensors, needed, strict=True)
     ]
-
-
-def foreign_leaf(output: Tensor, leaves: Sequence[Tensor]) -> Tensor | None:
-    r"""A leaf that an output depends on, but which is none of those given.
-
-    Args:
-        output: What the model returned, with its graph.
-        leaves: The leaves it may depend on.
-    """
-    known = {id(leaf) for leaf in leaves}
-    seen = set()
-    stack = [output.grad_fn]
-    while stack:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        variable = getattr(node, 'variable', None)
-        if isinstance(variable, torch.Tensor) and id(variable) not in known:
-            return variable
-        stack.extend(child for child, _ in node.next_functions)
-    return None

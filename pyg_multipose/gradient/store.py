@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pyg_multipose.gradient.closure import check_closure
 from pyg_multipose.gradient.evaluation import Evaluation, joined
+from pyg_multipose.gradient.finite import screen
 from pyg_multipose.gradient.gate import Gate
 from pyg_multipose.gradient.recompute import (
     refuse_double_backward,
@@ -87,14 +89,14 @@ class Store(torch.autograd.Function):
                         f'the model returned {out.size(1)} predictions for '
                         f"each. Use gradient='recompute' or 'full'"
                     )
-                evaluation.check_closure(out, leaves)
+                check_closure(evaluation.model, out, leaves)
                 predictions.append(out.detach())
                 for row, _ in enumerate(poses):
                     last = row + 1 == len(poses)
                     grads, scale = _gradients(out[row], wanted, last, scale)
                     _add(stored, grads)
                 evaluation.counts.backward += len(poses)
-            evaluation.screen(joined(predictions))
+            screen(evaluation, joined(predictions))
         ctx.needed = needed
         ctx.used = [any(g is not None for g in grads) for grads in stored]
         stacked = [

@@ -8,7 +8,14 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.gradient.accumulator import Accumulator
-from pyg_multipose.gradient.evaluation import Evaluation, finite_rows, joined
+from pyg_multipose.gradient.closure import check_closure
+from pyg_multipose.gradient.evaluation import Evaluation, joined
+from pyg_multipose.gradient.finite import (
+    finite_rows,
+    refuse,
+    refuse_empty,
+    screen,
+)
 from pyg_multipose.gradient.gate import epsilon
 from pyg_multipose.gradient.recompute import (
     refuse_double_backward,
@@ -57,8 +64,13 @@ def stream(
             'and in fp16 small ones would be lost. Use bfloat16 or '
             "gradient='recompute'"
         )
+    evaluation.encode()
     return Stream.apply(
-        evaluation, combination, tolerance, *evaluation.slots.tensors
+        evaluation,
+        combination,
+        tolerance,
+        *evaluation.slots.tensors,
+        *evaluation.states,
     )
 
 
@@ -83,6 +95,8 @@ class Stream(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         needed = [p.requires_grad for p in parameters]
         leaves = aliases(parameters, needed)
+        count = len(evaluation.slots.tensors)
+        states = leaves[count:]
         predictions: list[Tensor] = []
         combined: list[Tensor] = []
         sums: list[list[Tensor | None]] = []
@@ -90,7 +104,7 @@ class Stream(torch.autograd.Function):
         counts, mattered = evaluation.counts, 0
         differentiable = False
         chunks = iter(enumerate(evaluation.chunks))
-        with replay.first_pass(), evaluation.on(leaves):
+        with replay.first_pass(), evaluation.on(leaves[:count]):
             for index in range(layout.num_sets):
                 one = _OneSet(combination, leaves, tolerance)
                 left = int(layout.set_size[index])
@@ -98,23 +112,23 @@ class Stream(torch.autograd.Function):
                     number, poses = next(chunks)
                     left -= len(poses)
                     with replay.recorded(number):
-                        out = evaluation.predict(poses)
+                        out = evaluation.predict(poses, states)
                     _check_scalar(out)
-                    evaluation.check_closure(out, leaves)
+                    check_closure(evaluation.model, out, leaves)
                     differentiable |= out.requires_grad
                     predictions.append(out.detach().clone())
                     finite = finite_rows(out)
                     if not finite.all():
                         if evaluation.nonfinite == 'raise':
-                            evaluation.refuse(out, poses)
+                            refuse(evaluation, out, poses)
                         if not finite.any():
                             continue
-                        out = evaluation.predict(poses[finite])
+                        out = evaluation.predict(poses[finite], states)
                     counts.backward += one.absorb(out)
                 mattered += one.mattered()
                 combined.append(one.value(evaluation, index))
                 sums.append(one.totals())
-            evaluation.screen(joined(predictions))
+            screen(evaluation, joined(predictions))
         counts.mattered = mattered
         flat = [total for of_set in sums for total in of_set]
         ctx.has = [total is not None for total in flat]
@@ -181,7 +195,7 @@ class _OneSet:
     def value(self, evaluation: Evaluation, index: int) -> Tensor:
         """The combined prediction."""
         if not self._weights:
-            evaluation.refuse_empty(index)
+            refuse_empty(evaluation, index)
         return self.running.value()
 
     def absorb(self, out: Tensor) -> int:

@@ -20,10 +20,10 @@ from pyg_multipose.gradient import (
     stream,
 )
 from pyg_multipose.gradient.checks import check_inputs, check_model
-from pyg_multipose.gradient.chunks import chunk_nodes
 from pyg_multipose.gradient.planner import Choice, Planner
 from pyg_multipose.gradient.restart import first_pass
 from pyg_multipose.gradient.sampling import draw
+from pyg_multipose.gradient.sharing import check_sharing
 from pyg_multipose.gradient.stream import VectorPredictionError
 from pyg_multipose.nn.combination import combination_resolver
 
@@ -168,7 +168,17 @@ class MultiPoseReadout(nn.Module):
                 f'forward, before the loss says which poses matter. Use '
                 f"gradient='recompute' or 'auto'"
             )
-        self._receptor = _receptor_plan(model, share_receptor)
+        _check_choice('share_receptor', share_receptor, (True, False, 'auto'))
+        check_sharing(model, share_receptor)
+        self._share_receptor = share_receptor
+        if gradient == 'store':
+            if share_receptor is True:
+                raise ValueError(
+                    "share_receptor=True does not go with gradient='store', "
+                    'which would store the gradient of what is shared for '
+                    "every pose. Use gradient='recompute' or 'auto'"
+                )
+            self._share_receptor = False
 
     def forward(
         self,
@@ -239,6 +249,7 @@ class MultiPoseReadout(nn.Module):
             self.inputs,
             self.max_nodes_per_chunk,
             nonfinite=self.nonfinite,
+            share_receptor=self._share_receptor,
         )
         limits = self._planner.limits
         most = limits.most_nodes(evaluation, self.max_nodes_per_chunk)
@@ -261,8 +272,8 @@ class MultiPoseReadout(nn.Module):
             choice.reason,
             layout.num_sets,
             len(evaluation.chunks),
-            max(chunk_nodes(layout, evaluation.chunks)),
-            self._receptor,
+            max(evaluation.nodes_of(evaluation.chunks)),
+            evaluation.receptor_plan,
             keep,
             choice.bytes,
             evaluation.counts,
@@ -360,23 +371,6 @@ class MultiPoseReadout(nn.Module):
             combined = self._combine(leaf, evaluation)
             (weights,) = torch.autograd.grad(combined.sum(), leaf)
         return weights
-
-
-def _receptor_plan(model: nn.Module, share_receptor: bool | str) -> str:
-    _check_choice('share_receptor', share_receptor, (True, False, 'auto'))
-    if share_receptor is not True:
-        return 'whole complexes, composed chunk by chunk'
-    methods = ('encode_receptor', 'forward_poses')
-    missing = [name for name in methods if not hasattr(model, name)]
-    raise ValueError(
-        'share_receptor=True is not possible: '
-        + (
-            f'{type(model).__name__} has no {" and no ".join(missing)}'
-            if missing
-            else 'this release evaluates whole complexes only'
-        )
-        + ". Use share_receptor='auto'"
-    )
 
 
 def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from pyg_multipose.gradient.slots import Slots, aliases, foreign_leaf
+from pyg_multipose.gradient.closure import foreign_leaf
+from pyg_multipose.gradient.slots import Slots, aliases
 
 
 class Twice(nn.Module):

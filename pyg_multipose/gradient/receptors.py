@@ -1,0 +1,102 @@
+"""The receptors of a batch, each encoded once for all of its poses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+from torch_geometric.data import Data
+
+from pyg_multipose.data import Layout, receptors
+
+
+class Receptors:
+    r"""The distinct receptors of a batch and what a model made of them.
+
+    A state is any nesting of tensors. They are ordinary autograd tensors, and
+    differentiable inputs of every chunk of poses.
+
+    Args:
+        layout: The layout of the batch.
+        tables: Its values by key.
+        pose_set: The batch, for the names of its receptors.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        tables: Mapping[str, Any],
+        pose_set: Data,
+    ) -> None:
+        # Equal receptors of two sets have gradients of their own.
+        own = any(
+            isinstance(table, Tensor)
+            and table.requires_grad
+            and layout.levels[key] != 'pose'
+            for key, table in tables.items()
+        )
+        groups = receptors.groups(layout, tables)
+        names = pose_set.get('receptor_name') or []
+        if names:
+            names = [names] if isinstance(names, str) else names
+            receptors.check_names(names, groups, layout)
+        if own:
+            groups = [
+                index if group >= 0 else -1
+                for index, group in enumerate(groups)
+            ]
+        #: The set whose receptor a pose has; -1 without one.
+        self.of_pose = np.asarray(groups)[layout.set_of_pose]
+        #: The sets that stand for the distinct receptors.
+        self.sets = sorted(set(groups) - {-1})
+        #: The tensors of all states, once encoded.
+        self.tensors: list[Tensor] = []
+        #: Whether :meth:`encode` ran.
+        self.encoded = False
+        self._layout, self._tables = layout, tables
+        self._states: dict[int, tuple[pytree.TreeSpec, list[Any]]] = {}
+
+    def encode(self, model: nn.Module) -> None:
+        r"""Calls :obj:`model.encode_receptor`, once for each receptor.
+
+        Args:
+            model: The single-pose model.
+        """
+        for index in self.sets:
+            graph = self._layout.compose_receptor(self._tables, index)
+            state = model.encode_receptor(graph)  # type: ignore[operator]
+            leaves, spec = pytree.tree_flatten(state)
+            # Tensors by their place among all, anything else as it is.
+            kept: list[Any] = []
+            for leaf in leaves:
+                if isinstance(leaf, Tensor):
+                    kept.append(_Place(len(self.tensors)))
+                    self.tensors.append(leaf)
+                else:
+                    kept.append(leaf)
+            self._states[index] = spec, kept
+        self.encoded = True
+
+    def state(self, index: int, tensors: Sequence[Tensor]) -> Any:
+        r"""The state of a receptor.
+
+        Args:
+            index: The set that stands for it.
+            tensors: What to use for :attr:`tensors`.
+        """
+        spec, kept = self._states[index]
+        leaves = [
+            tensors[leaf.number] if isinstance(leaf, _Place) else leaf
+            for leaf in kept
+        ]
+        return pytree.tree_unflatten(leaves, spec)
+
+
+class _Place:
+    """Where a tensor of a state is among all."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
