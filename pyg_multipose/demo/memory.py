@@ -41,7 +41,10 @@ def held_bytes(settings: Settings) -> dict[str, dict[int, int]]:
 
 
 def _held(readout: MultiPoseReadout, mode: str, pose_set: PoseSet) -> int:
-    readout = MultiPoseReadout(readout.model, readout.combination, mode)
+    # Whole complexes: the modes by themselves, without the other saving.
+    readout = MultiPoseReadout(
+        readout.model, readout.combination, mode, share_receptor=False
+    )
     with LiveBytes() as live:
         combined = readout(pose_set)
     assert combined.requires_grad

@@ -79,16 +79,15 @@ class Evaluation:
         self.replay = Replay(model, self.layout.device)
         #: The receptors that are encoded once, or :obj:`None`; and why.
         self.receptors, self.receptor_plan = shared_receptors(
-            model, share_receptor, self.layout, self.tables, pose_set
+            model,
+            share_receptor,
+            self.layout,
+            self.tables,
+            pose_set,
+            self.inputs,
         )
         #: Atoms that a pose counts for, :obj:`[num_poses]`.
-        self.pose_nodes = self.layout.nodes_per_pose
-        if self.receptors is not None:
-            shared = self.receptors.of_pose >= 0
-            self.pose_nodes = np.where(
-                shared, self.layout.pose_size, self.pose_nodes
-            )
-        self._levels = pose_set['levels']
+        self.pose_nodes = (self.receptors or self.layout).nodes_per_pose
         self.cut(max_nodes, within_sets)
         self.counts = Counts(self.layout.num_poses)
         self.nonfinite = nonfinite
@@ -107,7 +106,7 @@ class Evaluation:
     @property
     def states(self) -> list[Tensor]:
         r"""The tensors of encoded receptors."""
-        return [] if self.receptors is None else self.receptors.tensors
+        return self.receptors.tensors if self.receptors else []
 
     @property
     def differentiable_keys(self) -> list[str]:
@@ -369,8 +368,7 @@ class Evaluation:
         out = PoseSet()
         for key, value in self.layout.select(tables, poses, index).items():
             out[key] = value
-        levels = self._levels
-        out['levels'] = levels if isinstance(levels, str) else levels[0]
+        out['levels'] = str(self.layout.levels)
         return out
 
 

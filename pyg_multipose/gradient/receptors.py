@@ -59,6 +59,12 @@ class Receptors:
         self._layout, self._tables = layout, tables
         self._states: dict[int, tuple[pytree.TreeSpec, list[Any]]] = {}
 
+    @property
+    def nodes_per_pose(self) -> np.ndarray:
+        r"""Atoms that are evaluated with every pose, :obj:`[num_poses]`."""
+        whole = self._layout.nodes_per_pose
+        return np.where(self.of_pose < 0, whole, self._layout.pose_size)
+
     def encode(self, model: nn.Module) -> None:
         r"""Calls :obj:`model.encode_receptor`, once for each receptor.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -15,32 +15,50 @@ from pyg_multipose.gradient.receptors import Receptors
 METHODS = ('encode_receptor', 'forward_poses')
 
 
-def obstacle(model: nn.Module) -> str:
+def obstacle(
+    model: nn.Module,
+    pose_set: Data | None = None,
+    inputs: Sequence[str] | None = None,
+) -> str:
     r"""Why a model cannot share a receptor; empty if it can.
 
     Besides :obj:`encode_receptor(receptor)` and :obj:`forward_poses(poses,
-    state)`, a model may have :obj:`sharing_obstacle()`, which returns a
-    reason why it cannot as it is now (in training mode with dropout, say),
-    or an empty string.
+    state)`, a model may have :obj:`sharing_obstacle(pose_set)`, which returns
+    a reason why it cannot now (in training mode with dropout, say), or an
+    empty string.
 
     Args:
         model: The single-pose model.
+        pose_set: The batch. (default: :obj:`None`, not known yet)
+        inputs: The attributes that the model is called with, if it is.
+            (default: :obj:`None`)
     """
     missing = [name for name in METHODS if not hasattr(model, name)]
     if missing:
         return f'{type(model).__name__} has no {" and no ".join(missing)}'
+    if inputs is not None:
+        return (
+            "the model is called with attributes ('inputs'), not with a batch"
+        )
     tell = getattr(model, 'sharing_obstacle', None)
-    return '' if tell is None else tell()
+    return '' if tell is None or pose_set is None else tell(pose_set)
 
 
-def check_sharing(model: nn.Module, asked: bool | str) -> None:
+def check_sharing(
+    model: nn.Module,
+    asked: bool | str,
+    pose_set: Data | None = None,
+    inputs: Sequence[str] | None = None,
+) -> None:
     r"""Refuses :obj:`share_receptor=True` where it is not possible.
 
     Args:
         model: The single-pose model.
         asked: :obj:`True`, :obj:`False` or :obj:`"auto"`.
+        pose_set: The batch. (default: :obj:`None`, not known yet)
+        inputs: As above. (default: :obj:`None`)
     """
-    reason = obstacle(model) if asked is True else ''
+    reason = obstacle(model, pose_set, inputs) if asked is True else ''
     if reason:
         raise ValueError(
             f'share_receptor=True is not possible: {reason}. Use '
@@ -54,6 +72,7 @@ def shared_receptors(
     layout: Layout,
     tables: Mapping[str, Any],
     pose_set: Data,
+    inputs: Sequence[str] | None = None,
 ) -> tuple[Receptors | None, str]:
     r"""The receptors of a batch that are encoded once, and why or why not.
 
@@ -64,8 +83,10 @@ def shared_receptors(
         layout: The layout of the batch.
         tables: Its values by key.
         pose_set: The batch.
+        inputs: As above. (default: :obj:`None`)
     """
-    why_not = obstacle(model) if asked else 'asked for'
+    check_sharing(model, asked, pose_set, inputs)
+    why_not = obstacle(model, pose_set, inputs) if asked else 'asked for'
     if not why_not:
         receptors = Receptors(layout, tables, pose_set)
         count, poses = len(receptors.sets), int((receptors.of_pose >= 0).sum())
@@ -77,6 +98,4 @@ def shared_receptors(
             return receptors, (
                 f'{count} encoded, each once for all of its poses'
             )
-    elif asked is True:
-        check_sharing(model, asked)
     return None, f'whole complexes, composed chunk by chunk: {why_not}'

@@ -169,7 +169,7 @@ class MultiPoseReadout(nn.Module):
                 f"gradient='recompute' or 'auto'"
             )
         _check_choice('share_receptor', share_receptor, (True, False, 'auto'))
-        check_sharing(model, share_receptor)
+        check_sharing(model, share_receptor, inputs=self.inputs)
         self._share_receptor = share_receptor
         if gradient == 'store':
             if share_receptor is True:

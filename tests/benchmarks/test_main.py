@@ -24,7 +24,15 @@ def quick(tmp_path_factory):
             'builtins.print', lambda *texts, **_: lines.extend(texts)
         )
         main(['--quick', '--out', str(path)])
-        main(['--write-docs', '--out', str(path), '--docs', str(folder)])
+        main(
+            [
+                '--write-docs',
+                '--out',
+                str(path),
+                '--docs',
+                str(folder / 'docs'),
+            ]
+        )
     return SimpleNamespace(
         folder=folder,
         report=json.loads(path.read_text()),
@@ -93,13 +101,23 @@ def test_output_has_every_bar_and_what_mattered(quick):
 
 
 def test_documents_say_that_it_was_a_quick_run(quick):
-    table = (quick.folder / 'benchmarks-table.md').read_text()
+    table = (quick.folder / 'docs' / 'benchmarks-table.md').read_text()
     assert table.startswith('---\norphan: true\n---\n\n<!-- table -->\n')
     assert 'quick run' in table and '| plain, pose by pose ' in table
     for name in ('bench-time', 'bench-memory'):
-        picture = (quick.folder / 'images' / f'{name}.svg').read_text()
+        path = quick.folder / 'docs' / 'images' / f'{name}.svg'
+        picture = path.read_text()
         assert '<svg' in picture and 'not a measurement' in picture
         assert 'checkpoint per pose' in picture or name == 'bench-memory'
+
+
+def test_an_interrupted_run_says_where_its_figures_are(monkeypatch, tmp_path):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('benchmarks.__main__.time_case', interrupted)
+    with pytest.raises(SystemExit, match='is in .*x.json'):
+        main(['--quick', '--out', str(tmp_path / 'x.json')])
 
 
 def test_a_gpu_that_is_not_there(monkeypatch, tmp_path):

@@ -305,10 +305,10 @@ def test_who_shares_and_why_not(kit, model):
     assert 'no receptor has several poses' in str(plan)
     forced = kit.MultiPoseReadout(model, share_receptor=True).plan(lone)
     assert '1 encoded' in str(forced)
-    model.sharing_obstacle = lambda: 'it is Monday'
+    model.sharing_obstacle = lambda poses: 'it is Monday'
     assert 'it is Monday' in str(kit.MultiPoseReadout(model).plan(batch))
     with pytest.raises(ValueError, match='it is Monday'):
-        kit.MultiPoseReadout(model, share_receptor=True)
+        kit.MultiPoseReadout(model, share_receptor=True)(batch)
 
 
 def test_one_name_for_two_receptors(kit, model):

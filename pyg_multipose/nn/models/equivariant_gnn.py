@@ -18,18 +18,18 @@ from pyg_multipose.nn.models._checks import (
 )
 from pyg_multipose.nn.models.edges import edge_vectors
 from pyg_multipose.nn.models.equivariant_conv import EquivariantConv
-from pyg_multipose.nn.models.interaction import InteractionModel
 from pyg_multipose.nn.models.pooling import pool_atoms
 from pyg_multipose.nn.models.radial_basis import (
     RADIAL_BASES,
     PolynomialEnvelope,
 )
+from pyg_multipose.nn.models.shared_receptor import SharedReceptor
 
 # Atoms closer than this (Angstrom) have no direction to each other:
 _COINCIDENT = 1e-6
 
 
-class EquivariantGNN(InteractionModel):
+class EquivariantGNN(SharedReceptor):
     r"""An E(3)-equivariant graph neural network with invariant predictions.
 
     It follows the `"Tensor Field Networks"

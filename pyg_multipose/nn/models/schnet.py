@@ -19,16 +19,16 @@ from pyg_multipose.nn.models._checks import (
     parse_scale,
 )
 from pyg_multipose.nn.models.edges import distinct_pairs, edge_vectors
-from pyg_multipose.nn.models.interaction import InteractionModel
 from pyg_multipose.nn.models.pooling import pool_atoms
 from pyg_multipose.nn.models.schnet_layer import SchNetLayer
+from pyg_multipose.nn.models.shared_receptor import SharedReceptor
 from pyg_multipose.nn.radius_interaction_graph import RadiusInteractionGraph
 
 #: Atomic numbers are smaller than this, as in PyG.
 _NUM_ELEMENTS = 100
 
 
-class SchNet(InteractionModel):
+class SchNet(SharedReceptor):
     r"""The continuous-filter convolutional network SchNet.
 
     It follows the `"SchNet: A Continuous-filter Convolutional Neural Network

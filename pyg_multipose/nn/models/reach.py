@@ -1,0 +1,164 @@
+r"""How far a ligand reaches into its receptor, layer by layer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Reach:
+    r"""Which atoms of a receptor differ between poses, after which layer.
+
+    A receptor atom of a pose is *reached* after :math:`l` layers if at most
+    :math:`l` edges lead to it from the ligand. Pairs of a pose and a reached
+    atom are sorted by that distance, so those of every layer come first in
+    those of the next one.
+    It holds integers only.
+
+    Args:
+        pose_size: Ligand atoms of every pose :math:`(B)`.
+        ligand_edges: Edges that touch a ligand :math:`(2, E)`, in rows of the
+            receptor and then of all ligands.
+        receptor_edges: Edges of the receptor, sorted by source.
+        size: Atoms of the receptor.
+        num_layers: Number of layers :math:`L`.
+        ligand_only: Whether only ligand atoms are read out, so that of layer
+            :math:`l` only atoms matter that are at most :math:`L - l` edges
+            away.
+    """
+
+    def __init__(
+        self,
+        pose_size: Tensor,
+        ligand_edges: Tensor,
+        receptor_edges: Tensor,
+        size: int,
+        num_layers: int,
+        ligand_only: bool,
+    ) -> None:
+        number = pose_size.numel()
+        self.ligand_edges = ligand_edges
+        self._size, self._receptor_edges = size, receptor_edges
+        #: The pose of every ligand atom.
+        self.pose = torch.arange(
+            number, device=pose_size.device
+        ).repeat_interleave(pose_size)
+        self._num_ligand = self.pose.numel()
+        source, target = ligand_edges
+        from_ligand, to_ligand = source >= size, target >= size
+        end = torch.where(from_ligand, source, target) - size
+        first = self.pose[end] * size  # of the pose's receptor
+        self._into = from_ligand & ~to_ligand
+        self._out_of = to_ligand & ~from_ligand
+        self._into_pair = (first + target)[self._into]
+        self._out_of_pair = (first + source)[self._out_of]
+
+        #: How far atoms count after each number of layers.
+        self._depth = [
+            min(layer, num_layers - layer) if ligand_only else layer
+            for layer in range(num_layers + 1)
+        ]
+        senders = [
+            self._depth[layer]
+            for layer in range(num_layers)
+            if self._depth[layer + 1]
+        ]
+        self._find(number, max(self._depth), max(senders, default=0))
+
+    def _find(self, number: int, most: int, most_senders: int) -> None:
+        source, target = self._receptor_edges
+        degree = torch.bincount(source, minlength=self._size)
+        start = degree.cumsum(0) - degree
+        place = source.new_full((number * self._size,), -1)
+        pairs, edges, senders = [], [], []
+        self._num_pairs, self._num_edges = [0], [0]
+        new = self._into_pair
+        for depth in range(most):
+            # Each newly reached atom once, in the order of the table.
+            mark = torch.zeros_like(place, dtype=torch.bool)
+            mark[new] = True
+            new = (mark & (place < 0)).nonzero().squeeze(1)
+            done = self._num_pairs[-1]
+            place[new] = torch.arange(
+                done, done + new.numel(), device=place.device
+            )
+            pairs.append(new)
+            self._num_pairs.append(done + new.numel())
+            if depth + 1 > most_senders:
+                break
+            atom = new % self._size
+            count = degree[atom]
+            sender = torch.arange(
+                new.numel(), device=place.device
+            ).repeat_interleave(count)
+            skip = count.cumsum(0) - count
+            edge = torch.arange(sender.numel(), device=place.device)
+            edge = edge + (start[atom] - skip)[sender]
+            edges.append(edge)
+            senders.append(sender + done)
+            self._num_edges.append(self._num_edges[-1] + edge.numel())
+            new = (new - atom)[sender] + target[edge]
+        empty = [source.new_empty(0)]
+        #: Pose times size of the receptor plus atom, of every reached atom.
+        self.pairs = torch.cat(pairs or empty)
+        self._edge = torch.cat(edges or empty)
+        self._sender = torch.cat(senders or empty)
+        self._atom = self.pairs % self._size if self._size else self.pairs
+        pose = self.pairs - self._atom
+        self._receiver = place[pose[self._sender] + target[self._edge]]
+        self._place = place
+
+    def atoms(self, layer: int) -> Tensor:
+        r"""The receptor atoms that differ, pair by pair.
+
+        Args:
+            layer: After how many layers.
+        """
+        return self._atom[: self._num_pairs[self._depth[layer]]]
+
+    def around_ligand(self, layer: int) -> tuple[Tensor, Tensor | None]:
+        r"""The edges that touch a ligand.
+
+        Args:
+            layer: Number of the layer, from 0.
+
+        Returns:
+            Edges :math:`(2, E^{\prime})` from rows of ligand atoms, reached
+            atoms and the receptor to rows of ligand atoms and reached atoms;
+            and which of the edges these are, :obj:`None`: all.
+        """
+        before = self._num_pairs[self._depth[layer]]
+        after = self._num_pairs[self._depth[layer + 1]]
+        source = self.ligand_edges[0] - self._size
+        target = self.ligand_edges[1] - self._size
+        place = self._place[self._out_of_pair]
+        alone = self._num_ligand + before + source[self._out_of] + self._size
+        reached = (place >= 0) & (place < before)
+        source[self._out_of] = torch.where(
+            reached, place + self._num_ligand, alone
+        )
+        if not after:
+            kept = (~self._into).nonzero().squeeze(1)
+            return torch.stack([source, target])[:, kept], kept
+        target[self._into] = self._place[self._into_pair] + self._num_ligand
+        return torch.stack([source, target]), None
+
+    def within_receptor(self, layer: int) -> tuple[Tensor, Tensor]:
+        r"""The edges of the receptor whose message differs.
+
+        Args:
+            layer: Number of the layer, from 0.
+
+        Returns:
+            Edges from reached atoms before the layer to those after it
+            :math:`(2, E^{\prime})`, and their numbers among the receptor's.
+        """
+        depth, after = self._depth[layer], self._depth[layer + 1]
+        count = self._num_edges[depth]
+        most = self._num_pairs[after]
+        edges = torch.stack([self._sender[:count], self._receiver[:count]])
+        numbers = self._edge[:count]
+        if after <= depth:
+            kept = (edges[1] >= 0) & (edges[1] < most)
+            return edges[:, kept], numbers[kept]
+        return edges, numbers

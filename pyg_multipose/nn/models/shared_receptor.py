@@ -1,0 +1,197 @@
+r"""A receptor that is computed once, and poses by what they change in it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from pyg_multipose.nn.models.interaction import EdgeTensors, InteractionModel
+from pyg_multipose.nn.models.reach import Reach
+
+
+class LayerState(NamedTuple):
+    r"""What a layer does with the receptor alone.
+
+    Args:
+        x: Features of its atoms before the layer.
+        source: What they send.
+        aggregated: The sums of messages that arrive.
+        filters: The filters of its edges.
+    """
+
+    x: Tensor
+    source: Tensor
+    aggregated: Tensor
+    filters: EdgeTensors
+
+
+class ReceptorState(NamedTuple):
+    r"""The receptor alone, layer by layer.
+
+    Args:
+        layers: The layers, the first one first.
+        contribution: What its atoms contribute to the prediction.
+        edge_index: Its edges, sorted by source.
+        rows: The row of the filters that each edge uses; :obj:`None`: its
+            own.
+    """
+
+    layers: list[LayerState]
+    contribution: Tensor
+    edge_index: Tensor
+    rows: Tensor | None
+
+
+class SharedReceptor(InteractionModel):
+    r"""A model of atoms in layers that computes a receptor once.
+
+    Messages are summed and linear in what their source sends, so a sum over
+    edges may be taken in parts. With :math:`\mathbf{s}^{(l)}_j` for what atom
+    :math:`j` sends in layer :math:`l`, and a superscript 0 for the receptor
+    alone, the sum at receptor atom :math:`i` of a pose is
+    (:eq:`eq-shared-receptor`)
+
+    .. math::
+        \mathbf{A}^{(l)}_i = \mathbf{A}^{0 (l)}_i + \sum_{j \in
+        \mathrm{ligand}} \mathbf{m}_{ij} \bigl( \mathbf{s}^{(l)}_j \bigr) +
+        \sum_{j \in \mathrm{reached}} \mathbf{m}_{ij} \bigl(
+        \mathbf{s}^{(l)}_j - \mathbf{s}^{0 (l)}_j \bigr)
+
+    where an atom is reached before layer :math:`l` if it is at most
+    :math:`l - 1` edges away from the ligand; all others are as in the
+    receptor alone.
+    """
+
+    #: The atoms that contribute, :obj:`"all"` or :obj:`"ligand"`.
+    atoms: str
+
+    def sharing_obstacle(self, poses: Data) -> str:
+        r"""Returns why poses cannot share their receptor; empty if they can.
+
+        Args:
+            poses: A pose set or a batch of them.
+        """
+        if 'edge_index' not in poses:
+            return 'the pose sets have no edge_index'
+        return ''
+
+    def encode_receptor(self, receptor: Data) -> ReceptorState:
+        r"""Evaluates the receptor alone.
+
+        Args:
+            receptor: It, as a graph.
+
+        Returns:
+            Tensors for :meth:`forward_poses`, differentiable.
+        """
+        edge_index = receptor.edge_index
+        edge_index = edge_index[:, edge_index[0].argsort(stable=True)]
+        size = receptor.z.size(0)
+        edges, rows = self.distinct_edges(edge_index, size)
+        geometry = self.edge_geometry(receptor.pos, edges)
+        x = self.embed(receptor.z)
+        states = []
+        for layer in self.layers:
+            source = layer.source(x)
+            filters = layer.edge_filters(geometry)
+            aggregated = layer.aggregate(
+                source, edge_index, filters, size, rows
+            )
+            states.append(LayerState(x, source, aggregated, filters))
+            x = layer.update(x, aggregated)
+        contribution = self.readout(x, receptor.z)
+        return ReceptorState(states, contribution, edge_index, rows)
+
+    def forward_poses(self, poses: Any, state: ReceptorState) -> Tensor:
+        r"""Evaluates poses by what they change.
+
+        Args:
+            poses: A pose set: the receptor, then the ligand of every pose.
+            state: What :meth:`encode_receptor` returned for the receptor.
+
+        Returns:
+            Predictions, one row for each pose.
+        """
+        size = state.contribution.size(0)
+        number = poses.pose_size.numel()
+        reach = Reach(
+            poses.pose_size,
+            poses.edge_index[:, state.edge_index.size(1) :],
+            state.edge_index,
+            size,
+            len(state.layers),
+            self.atoms == 'ligand',
+        )
+        edges, rows = self.distinct_edges(reach.ligand_edges, poses.z.size(0))
+        geometry = self.edge_geometry(poses.pos, edges)
+        num_ligand = poses.z.size(0) - size
+        x = self.embed(poses.z[size:])
+        for depth, (layer, alone) in enumerate(
+            zip(self.layers, state.layers, strict=True)
+        ):
+            before, after = reach.atoms(depth), reach.atoms(depth + 1)
+            source = layer.source(x)
+            to_ligand, kept = reach.around_ligand(depth)
+            aggregated = layer.aggregate(
+                torch.cat([source, alone.source]),
+                to_ligand,
+                layer.edge_filters(geometry),
+                num_ligand + after.numel(),
+                _chosen(rows, kept),
+            )
+            if after.numel():
+                # Equation (eq-shared-receptor):
+                change = alone.aggregated.index_select(0, after)
+                change = change + aggregated[num_ligand:]
+                if before.numel():
+                    sent = alone.source.index_select(0, before)
+                    within, edge = reach.within_receptor(depth)
+                    change = change + layer.aggregate(
+                        source[num_ligand:] - sent,
+                        within,
+                        alone.filters,
+                        after.numel(),
+                        edge if state.rows is None else state.rows[edge],
+                    )
+                aggregated = torch.cat([aggregated[:num_ligand], change])
+            first = alone.x.index_select(0, after[before.numel() :])
+            x = torch.cat([x[: num_ligand + after.numel()], first])
+            x = layer.update(x, aggregated)
+        return self._pooled(poses, state, reach, x, number)
+
+    def _pooled(
+        self,
+        poses: Any,
+        state: ReceptorState,
+        reach: Reach,
+        x: Tensor,
+        number: int,
+    ) -> Tensor:
+        size = state.contribution.size(0)
+        atoms = reach.atoms(len(state.layers))
+        z = torch.cat([poses.z[size:], poses.z[atoms]])
+        contribution = self.readout(x, z)
+        num_ligand = poses.z.size(0) - size
+        ligand, changed = contribution[:num_ligand], contribution[num_ligand:]
+        if self.atoms == 'ligand':
+            return self.pool_atoms(ligand, reach.pose, number)
+        receptors = state.contribution.repeat(number, 1)
+        receptors = receptors.index_copy(
+            0, reach.pairs, changed.to(receptors.dtype)
+        )
+        every = torch.arange(number, device=reach.pose.device)
+        return self.pool_atoms(
+            torch.cat([ligand, receptors]),
+            torch.cat([reach.pose, every.repeat_interleave(size)]),
+            number,
+        )
+
+
+def _chosen(rows: Tensor | None, kept: Tensor | None) -> Tensor | None:
+    """The filter rows of some edges."""
+    if kept is None:
+        return rows
+    return kept if rows is None else rows[kept]
