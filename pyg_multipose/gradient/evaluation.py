@@ -126,14 +126,14 @@ class Evaluation:
         r"""Whether anything asks for a gradient."""
         return any(tensor.requires_grad for tensor in self.tensors)
 
-    def cut(self, max_nodes: int | None, within_sets: bool = False) -> None:
+    def cut(self, max_nodes: int | None, *args: Any) -> None:
         r"""Cuts the poses into chunks, before anything runs.
 
         Args:
             max_nodes: As above.
-            within_sets: As above. (default: :obj:`False`)
+            args: As of :meth:`split`.
         """
-        self.chunks = self.split(max_nodes, within_sets)
+        self.chunks = self.split(max_nodes, *args)
 
     def split(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -128,7 +129,9 @@ class Stream(torch.autograd.Function):
                 mattered += one.mattered()
                 combined.append(one.value(evaluation, index))
                 sums.append(one.totals())
-            screen(evaluation, joined(predictions))
+            order = np.concatenate(evaluation.chunks)
+            of_poses = joined(predictions)[np.argsort(order)]
+            screen(evaluation, of_poses)
         counts.mattered = mattered
         flat = [total for of_set in sums for total in of_set]
         ctx.has = [total is not None for total in flat]
@@ -136,7 +139,7 @@ class Stream(torch.autograd.Function):
         ctx.save_for_backward(
             *parameters, *(total for total in flat if total is not None)
         )
-        of_sets, of_poses = torch.stack(combined), joined(predictions)
+        of_sets = torch.stack(combined)
         if not differentiable:
             ctx.mark_non_differentiable(of_sets, of_poses)
         return of_sets, of_poses

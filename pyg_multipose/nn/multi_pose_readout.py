@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +19,13 @@ from pyg_multipose.gradient import (
     stream,
 )
 from pyg_multipose.gradient.checks import check_inputs, check_model
+from pyg_multipose.gradient.order import in_order
 from pyg_multipose.gradient.planner import Choice, Planner
 from pyg_multipose.gradient.restart import first_pass
 from pyg_multipose.gradient.sampling import draw
 from pyg_multipose.gradient.sharing import check_sharing
 from pyg_multipose.gradient.stream import VectorPredictionError
+from pyg_multipose.nn._arguments import check_choice, check_count
 from pyg_multipose.nn.combination import combination_resolver
 
 _NONFINITE = ('raise', 'mask')
@@ -78,6 +79,11 @@ class MultiPoseReadout(nn.Module):
             :eq:`eq-sampling-variance`. Random numbers come from
             :attr:`generator`. Not for :obj:`gradient="stream"`, nor for
             double backward. (default: :obj:`None`, all that matter)
+        best_first: The key of a score of poses that is known beforehand,
+            such as :obj:`"vina_score"` (the lowest first) or
+            :obj:`"-CNNscore"` (the highest first). :obj:`"stream"` then goes
+            through the poses of a set in that order, and skips the backward
+            pass of more of them; no result changes. (default: :obj:`None`)
         share_receptor: Whether a receptor is evaluated once for all poses,
             by models that can. (default: :obj:`"auto"`)
         nonfinite: :obj:`"raise"` if a prediction is NaN or infinite, or
@@ -106,6 +112,7 @@ class MultiPoseReadout(nn.Module):
         memory_budget: int | None = None,
         tolerance: float | None = None,
         backward_poses: int | None = None,
+        best_first: str | None = None,
         share_receptor: bool | str = 'auto',
         nonfinite: str = 'raise',
     ) -> None:
@@ -115,11 +122,11 @@ class MultiPoseReadout(nn.Module):
                 f"'model' is a {type(model).__name__}, expected a "
                 f'torch.nn.Module'
             )
-        _check_choice('gradient', gradient, MODES)
-        _check_choice('nonfinite', nonfinite, _NONFINITE)
-        _check_count('max_nodes_per_chunk', max_nodes_per_chunk)
-        _check_count('memory_budget', memory_budget)
-        _check_count('backward_poses', backward_poses)
+        check_choice('gradient', gradient, MODES)
+        check_choice('nonfinite', nonfinite, _NONFINITE)
+        check_count('max_nodes_per_chunk', max_nodes_per_chunk)
+        check_count('memory_budget', memory_budget)
+        check_count('backward_poses', backward_poses)
         if tolerance is not None and not (
             isinstance(tolerance, (int, float)) and 0 <= tolerance < 1
         ):
@@ -145,6 +152,7 @@ class MultiPoseReadout(nn.Module):
         self.generator: torch.Generator | None = None
         if backward_poses is not None:
             self.generator = torch.Generator().manual_seed(0)
+        self.best_first = best_first
         self.share_receptor = share_receptor
         self.nonfinite = nonfinite
         #: The :class:`~pyg_multipose.gradient.Plan` of the last call, with
@@ -168,7 +176,7 @@ class MultiPoseReadout(nn.Module):
                 f'forward, before the loss says which poses matter. Use '
                 f"gradient='recompute' or 'auto'"
             )
-        _check_choice('share_receptor', share_receptor, (True, False, 'auto'))
+        check_choice('share_receptor', share_receptor, (True, False, 'auto'))
         check_sharing(model, share_receptor, inputs=self.inputs)
         self._share_receptor = share_receptor
         if gradient == 'store':
@@ -262,7 +270,12 @@ class MultiPoseReadout(nn.Module):
             and limits.whole(evaluation)
             and (self.memory_budget is not None or len(evaluation.chunks) > 1)
         )
-        evaluation.cut(choice.max_nodes or most, within_sets)
+        poses = None
+        if choice.mode == 'stream' and self.best_first is not None:
+            poses = in_order(
+                evaluation.layout, evaluation.tables, self.best_first
+            )
+        evaluation.cut(choice.max_nodes or most, within_sets, poses)
         layout = evaluation.layout
         keep = choice.keep
         if keep and choice.mode == 'full':  # however many chunks there are
@@ -371,17 +384,3 @@ class MultiPoseReadout(nn.Module):
             combined = self._combine(leaf, evaluation)
             (weights,) = torch.autograd.grad(combined.sum(), leaf)
         return weights
-
-
-def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    if not any(value is choice or value == choice for choice in choices):
-        raise ValueError(
-            f'Unknown {name}={value!r}; choose among {list(choices)}'
-        )
-
-
-def _check_count(name: str, value: Any) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f'{name}={value!r} is not a positive integer')
