@@ -10,6 +10,7 @@ ROOT = Path(pyg_multipose.__file__).parent
 FORBIDDEN = {
     'data': {'transforms', 'datasets', 'gradient', 'nn', 'demo'},
     'transforms': {'datasets', 'gradient', 'nn', 'demo'},
+    'io': {'datasets', 'gradient', 'nn', 'train', 'demo'},
     'gradient': {'transforms', 'datasets', 'nn', 'io', 'train', 'demo'},
     'nn/combination': {
         'data', 'transforms', 'datasets', 'gradient', 'nn.models', 'demo'

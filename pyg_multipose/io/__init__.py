@@ -1,6 +1,7 @@
 """From docking output to pose sets.
 
-Poses need RDKit (:obj:`pip install 'pyg_multipose[io]'`); each name is
+Poses need RDKit and receptors gemmi
+(:obj:`pip install 'pyg_multipose[io]'`); each name is
 imported when it is asked for.
 """
 
@@ -11,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyg_multipose.io.docked_poses import DockedPoses
+    from pyg_multipose.io.labels import Labels, read_labels
+    from pyg_multipose.io.labels_aggregate import Label
+    from pyg_multipose.io.labels_join import join_labels
+    from pyg_multipose.io.overlap import check_overlap
     from pyg_multipose.io.poses import read_poses
+    from pyg_multipose.io.receptor import Receptor, read_receptor
     from pyg_multipose.io.report import Report, Row
     from pyg_multipose.io.scores import KNOWN, Score
 
@@ -19,13 +25,34 @@ if TYPE_CHECKING:
 _MODULES = {
     'DockedPoses': 'docked_poses',
     'KNOWN': 'scores',
+    'Label': 'labels_aggregate',
+    'Labels': 'labels',
+    'Receptor': 'receptor',
     'Report': 'report',
     'Row': 'report',
     'Score': 'scores',
+    'check_overlap': 'overlap',
+    'join_labels': 'labels_join',
+    'read_labels': 'labels',
     'read_poses': 'poses',
+    'read_receptor': 'receptor',
 }
 
-__all__ = ['KNOWN', 'DockedPoses', 'Report', 'Row', 'Score', 'read_poses']
+__all__ = [
+    'KNOWN',
+    'DockedPoses',
+    'Label',
+    'Labels',
+    'Receptor',
+    'Report',
+    'Row',
+    'Score',
+    'check_overlap',
+    'join_labels',
+    'read_labels',
+    'read_poses',
+    'read_receptor',
+]
 
 
 def __getattr__(name: str) -> Any:
