@@ -8,14 +8,15 @@ import pyg_multipose
 ROOT = Path(pyg_multipose.__file__).parent
 #: What each room must not import.
 FORBIDDEN = {
-    'data': {'transforms', 'datasets', 'gradient', 'nn', 'demo'},
-    'transforms': {'datasets', 'gradient', 'nn', 'demo'},
+    'data': {'transforms', 'datasets', 'loader', 'gradient', 'nn', 'demo'},
+    'transforms': {'datasets', 'loader', 'gradient', 'nn', 'demo'},
+    'loader': {'transforms', 'datasets', 'gradient', 'nn', 'io', 'demo'},
     'io': {'datasets', 'gradient', 'nn', 'train', 'demo'},
     'gradient': {'transforms', 'datasets', 'nn', 'io', 'train', 'demo'},
     'nn/combination': {
         'data', 'transforms', 'datasets', 'gradient', 'nn.models', 'demo'
     },
-    'datasets': {'transforms', 'gradient', 'nn', 'demo'},
+    'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
     'nn': {'datasets', 'demo'},
 }  # fmt: skip
 

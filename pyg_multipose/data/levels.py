@@ -134,8 +134,15 @@ def _raise_mixed(
         )
         if mine - theirs
     ]
+    hint = ''
+    if any('is_ligand' in which for which in only):
+        hint = (
+            '. Sets made by from_complex have is_ligand; to batch conformers '
+            'with them, give the poses is_ligand too, all True, before '
+            'from_poses'
+        )
     raise ValueError(
         f'The sets of a batch need the same keys on the same levels, but '
         f"{' and '.join(only)}. (PyG's batching keeps only the keys of the "
-        f'first set)'
+        f'first set){hint}'
     )

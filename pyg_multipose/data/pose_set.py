@@ -22,6 +22,8 @@ from pyg_multipose.data.levels import (
     parse,
     without,
 )
+from pyg_multipose.data.rows import ligands
+from pyg_multipose.data.storage import PoseStorage
 from pyg_multipose.data.tables import joined
 
 
@@ -45,6 +47,10 @@ class PoseSet(Data):
 
     Build it with :meth:`from_poses` or :meth:`from_complex`.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.__dict__['_store'] = PoseStorage.of(self._store)
 
     @classmethod
     def from_poses(
@@ -159,6 +165,13 @@ class PoseSet(Data):
     def to_poses(self) -> list[Data]:
         r"""All poses as graphs of their own, as :meth:`pose` makes them."""
         return self._compose(list(range(self.num_poses)))
+
+    def ligands(self) -> list[Data]:
+        r"""The poses of the ligand alone, with the bonds and edges within it.
+
+        A set with neither a receptor nor :obj:`is_ligand` is all ligand.
+        """
+        return ligands(self)
 
     def select(
         self, index: int | slice | Sequence[int] | Sequence[bool] | Tensor
@@ -383,4 +396,4 @@ def _check_free(key: str) -> None:
 
 
 # PyG loads data sets with ``weights_only=True`` if it knows their classes.
-torch.serialization.add_safe_globals([PoseSet])
+torch.serialization.add_safe_globals([PoseSet, PoseStorage])

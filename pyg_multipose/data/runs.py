@@ -72,10 +72,13 @@ class Runs:
 
     def _merged(self) -> tuple[list[int], list[int]]:
         """Runs that follow one another count as one."""
-        ends = self.start + self.size
-        first = np.ones(len(self.start), dtype=bool)
-        first[1:] = self.start[1:] != ends[:-1]
-        starts = self.start[first]
+        some = self.size > 0
+        some[:1] |= not some.any()  # one at least, to know the table's dtype
+        start = self.start[some]
+        ends = start + self.size[some]
+        first = np.ones(len(start), dtype=bool)
+        first[1:] = start[1:] != ends[:-1]
+        starts = start[first]
         last = np.append(first[1:], True)
         return starts.tolist(), (ends[last] - starts).tolist()
 

@@ -18,14 +18,12 @@ class Buffers:
     nothing afterwards.
 
     Args:
-        model: The single-pose model.
+        modules: All modules of the single-pose model.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, modules: Iterable[nn.Module]) -> None:
         self._places = [
-            (module, name)
-            for module in model.modules()
-            for name in module._buffers
+            (module, name) for module in modules for name in module._buffers
         ]
         self._objects = self._now()
         self._marks = [_mark(buffer) for buffer in self._objects]

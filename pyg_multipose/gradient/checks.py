@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
+from typing import Any
 
 from torch import nn
 
@@ -29,33 +31,42 @@ def input_names(inputs: str | None) -> list[str] | None:
     return names
 
 
-def check_model(model: nn.Module) -> None:
+def check_model(
+    model: nn.Module, modules: Iterable[nn.Module] | None = None
+) -> None:
     r"""Refuses modules that cannot run in chunks and passes.
 
     Args:
         model: The single-pose model.
+        modules: All of its modules. (default: :obj:`None`, asked for)
     """
-    for name, module in model.named_modules():
-        kind = type(module).__name__
+    for module in model.modules() if modules is None else modules:
         if isinstance(module, nn.parallel.DistributedDataParallel):
             raise ValueError(
-                f"'{name or 'model'}' is a DistributedDataParallel, which "
-                f'counts on one forward per backward. Wrap the whole '
+                f"'{_name(model, module)}' is a DistributedDataParallel, "
+                f'which counts on one forward per backward. Wrap the whole '
                 f'MultiPoseReadout instead'
             )
         if isinstance(module, nn.SyncBatchNorm):
             raise ValueError(
-                f"'{name}' is a SyncBatchNorm, whose ranks would wait for "
-                f'each other in different chunks. Use a normalisation '
-                f'without batch statistics'
+                f"'{_name(model, module)}' is a SyncBatchNorm, whose ranks "
+                f'would wait for each other in different chunks. Use a '
+                f'normalisation without batch statistics'
             )
-        tensors = {**module._parameters, **module._buffers}
-        for key, tensor in tensors.items():
-            if nn.parameter.is_lazy(tensor):
-                raise ValueError(
-                    f"'{name}.{key}' ({kind}) is not initialised yet. Run "
-                    f'the single-pose model once on a batch first'
-                )
+        tables: list[dict[str, Any]] = [module._parameters, module._buffers]
+        for tensors in tables:
+            for key, tensor in tensors.items():
+                if nn.parameter.is_lazy(tensor):
+                    raise ValueError(
+                        f"'{_name(model, module)}.{key}' "
+                        f'({type(module).__name__}) is not initialised yet. '
+                        f'Run the single-pose model once on a batch first'
+                    )
+
+
+def _name(model: nn.Module, module: nn.Module) -> str:
+    names = (name for name, one in model.named_modules() if one is module)
+    return next(names) or 'model'
 
 
 def check_inputs(model: nn.Module, inputs: str | None) -> None:

@@ -11,6 +11,7 @@ class Counts:
         poses: Poses of the batch.
         forward: Poses evaluated, each pass counted.
         backward: Poses that got a backward pass.
+        encoded: Receptors encoded; not those that an earlier call had.
         mattered: Poses whose coefficient was not negligible, as far as it is
             known.
         most_nodes: The most atoms of a chunk of the second pass, if that ran

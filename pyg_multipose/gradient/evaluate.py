@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from pyg_multipose.gradient.evaluation import Evaluation, joined
+from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.finite import screen
-from pyg_multipose.gradient.gate import Gate
+from pyg_multipose.gradient.gate import Gate, negligible
+from pyg_multipose.gradient.predictions import joined
 from pyg_multipose.gradient.recompute import Recompute
 
 
@@ -57,7 +60,7 @@ def evaluate(
     if keep is None and draws is None:
         out = joined(pieces)
         if out.requires_grad:
-            out.register_hook(evaluation.count_backward)
+            out.register_hook(partial(_count, evaluation, tolerance))
         return out
     for piece in held:
         if piece.requires_grad:
@@ -75,6 +78,17 @@ def evaluate(
         poses,
         *pieces,
     )
+
+
+def _count(
+    evaluation: Evaluation, tolerance: float | None, gradient: Tensor | None
+) -> None:
+    """Counts a backward pass of all poses, for what it matters."""
+    evaluation.count_backward(gradient)
+    layout, counts = evaluation.layout, evaluation.counts
+    if gradient is not None and layout.num_poses > layout.num_sets:
+        drop = negligible(gradient, layout, tolerance)
+        counts.mattered = len(drop) - int(drop.sum())
 
 
 def predict(evaluation: Evaluation) -> Tensor:

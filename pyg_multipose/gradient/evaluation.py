@@ -17,6 +17,8 @@ from pyg_multipose.gradient.checks import check_model, input_names
 from pyg_multipose.gradient.chunks import LIGAND_NODES_ON_CPU, split
 from pyg_multipose.gradient.closure import check_closure
 from pyg_multipose.gradient.counts import Counts
+from pyg_multipose.gradient.predictions import checked
+from pyg_multipose.gradient.receptor_cache import ReceptorCache
 from pyg_multipose.gradient.replay import Replay
 from pyg_multipose.gradient.sharing import shared_receptors
 from pyg_multipose.gradient.slots import Slots, aliases
@@ -26,8 +28,7 @@ class Evaluation:
     r"""The frozen record of one call: what runs, on what, in which chunks.
 
     It is the only place that calls the model, and owns the checks on what
-    the model returns.
-    It holds references to the batch's tensors, no copies.
+    it returns. It holds references to the batch's tensors, no copies.
 
     Args:
         model: The single-pose model, called as :obj:`model(batch)` or with
@@ -44,8 +45,9 @@ class Evaluation:
         share_receptor: Whether each distinct receptor is encoded once by
             :obj:`model.encode_receptor`, and poses are evaluated by
             :obj:`model.forward_poses`; their atoms are then those of the
-            ligand. :obj:`"auto"`: where the model can and it saves something.
-            (default: :obj:`False`)
+            ligand. (default: :obj:`False`)
+        receptor_cache: Receptors encoded by earlier calls without gradient.
+            (default: :obj:`None`, none)
 
     Raises:
         ValueError: If the model cannot be evaluated in chunks, with the
@@ -61,8 +63,11 @@ class Evaluation:
         within_sets: bool = False,
         nonfinite: str = 'raise',
         share_receptor: bool | str = False,
+        receptor_cache: ReceptorCache | None = None,
     ) -> None:
-        check_model(model)
+        # Once: walking through a model takes time.
+        modules = list(model.modules())
+        check_model(model, modules)
         self.model = model
         self.inputs = input_names(inputs)
         self.layout = Layout(pose_set)
@@ -75,8 +80,8 @@ class Evaluation:
         self.keys = [
             key for key, value in self.tables.items() if torch.is_tensor(value)
         ]
-        self.slots = Slots(model)
-        self.replay = Replay(model, self.layout.device)
+        self.slots = Slots(modules)
+        self.replay = Replay(modules, self.layout.device)
         #: The receptors that are encoded once, or :obj:`None`; and why.
         self.receptors, self.receptor_plan = shared_receptors(
             model,
@@ -86,6 +91,7 @@ class Evaluation:
             pose_set,
             self.inputs,
         )
+        self.receptor_cache = receptor_cache or ReceptorCache()
         #: Atoms that a pose counts for, :obj:`[num_poses]`.
         self.pose_nodes = (self.receptors or self.layout).nodes_per_pose
         self.cut(max_nodes, within_sets)
@@ -176,8 +182,8 @@ class Evaluation:
         if self.receptors is None or self.receptors.encoded:
             return
         with self.replay.before_chunks():
-            self.receptors.encode(self.model)
-        self.counts.encoded += len(self.receptors.sets)
+            count = self.receptors.encode(self.model, self.receptor_cache)
+        self.counts.encoded += count
 
     # Model calls #############################################################
 
@@ -222,26 +228,7 @@ class Evaluation:
             out = self.model(graphs)
         else:
             out = self.model(*[_attribute(graphs, k) for k in self.inputs])
-        if isinstance(out, (tuple, list)) and len(out):
-            out = out[0]
-        if not isinstance(out, Tensor) or not out.is_floating_point():
-            got = out.dtype if isinstance(out, Tensor) else type(out).__name__
-            raise ValueError(
-                f'The single-pose model returned {got}, expected a floating '
-                f'point tensor (or a tuple that begins with one) with one '
-                f'row per pose'
-            )
-        if out.dim() == 2 and out.size(1) == 1:
-            out = out.squeeze(1)
-        if out.dim() not in (1, 2) or out.size(0) != len(poses):
-            first = self.layout.pose_name(int(poses[0]))
-            raise ValueError(
-                f'The single-pose model returned shape {list(out.shape)} for '
-                f'{len(poses)} poses (from {first} on), expected '
-                f'[{len(poses)}], [{len(poses)}, 1] or [{len(poses)}, F]. '
-                f'Does it pool with batch.batch and batch.num_graphs?'
-            )
-        return out
+        return checked(out, self.layout, poses)
 
     def recorded(self, number: int) -> Tensor:
         r"""Predictions of a chunk of the first pass, which a replay can find.
@@ -370,21 +357,6 @@ class Evaluation:
             out[key] = value
         out['levels'] = str(self.layout.levels)
         return out
-
-
-def joined(predictions: list[Tensor]) -> Tensor:
-    r"""Predictions of all chunks in one tensor.
-
-    Args:
-        predictions: One tensor per chunk.
-    """
-    widths = {tuple(p.shape[1:]) for p in predictions}
-    if len(widths) > 1:
-        raise ValueError(
-            f'The single-pose model returned different widths from chunk to '
-            f'chunk: {sorted(widths)}; expected one width for all poses'
-        )
-    return predictions[0] if len(predictions) == 1 else torch.cat(predictions)
 
 
 def _attribute(graphs: Data, name: str) -> Any:

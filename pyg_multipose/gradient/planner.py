@@ -109,9 +109,13 @@ class Planner:
         layout = evaluation.layout
         device = layout.device
         evaluation.encode()
+        share, why = self._share(evaluation)
         sizes = evaluation.nodes_of(evaluation.chunks)
         if len(sizes) == 1 and self.budget is None:
-            return Choice('full', 'all poses fit into one chunk')
+            why = f'all poses fit into one chunk; {why}'
+            if BACKWARD <= share * (1 + BACKWARD):
+                return Choice('full', why)
+            return Choice('recompute', why, 0)
         per_node = self._measured(evaluation)
         budget = self.budget or free_bytes(device)
         max_nodes = None
@@ -121,7 +125,7 @@ class Planner:
             max_nodes = min(int(CACHE / per_node), MOST_NODES)
             least = NODES_ON_CPU
             if evaluation.receptors is not None:
-                least = LIGAND_NODES_ON_CPU // 2
+                least = LIGAND_NODES_ON_CPU
             max_nodes = min(max(max_nodes, least), fits or MOST_NODES)
         most = max(max(sizes), max_nodes or 0)
         if self.budget is not None and per_node * most > budget:
@@ -149,13 +153,9 @@ class Planner:
             keep, held = len(sizes), total
 
         kept = held / total
-        share = self.share
-        why = f'{share:.0%} of the poses mattered lately'
-        if self.backward_poses is not None:
-            most = np.minimum(layout.set_size, self.backward_poses).sum()
-            share = min(share, float(most) / layout.num_poses)
-            why += f', and at most {self.backward_poses} of a set go backward'
-        hold = HOLD.get(device.type, 0.0)
+        # Of poses that share a receptor, little is held that is not its.
+        shared = evaluation.receptors is not None
+        hold = 0.0 if shared else HOLD.get(device.type, 0.0)
         again = share * (1 + BACKWARD)
         # A graph goes backward as a whole if one of its poses matters.
         together = layout.num_poses / len(sizes)
@@ -187,6 +187,16 @@ class Planner:
             return Choice('recompute', why, 0, max_nodes, 0)
         mode = 'full' if keep == len(sizes) else 'mixed'
         return Choice(mode, why, keep, max_nodes, int(held))
+
+    def _share(self, evaluation: Evaluation) -> tuple[float, str]:
+        """The share of the poses that will go backward, and why."""
+        share, layout = self.share, evaluation.layout
+        why = f'{share:.0%} of the poses mattered lately'
+        if self.backward_poses is not None:
+            most = np.minimum(layout.set_size, self.backward_poses).sum()
+            share = min(share, float(most) / layout.num_poses)
+            why += f', and at most {self.backward_poses} of a set go backward'
+        return share, why
 
     def shrink(
         self,

@@ -11,6 +11,7 @@ from torch.utils import _pytree as pytree
 from torch_geometric.data import Data
 
 from pyg_multipose.data import Layout, receptors
+from pyg_multipose.gradient.receptor_cache import ReceptorCache
 
 
 class Receptors:
@@ -65,15 +66,22 @@ class Receptors:
         whole = self._layout.nodes_per_pose
         return np.where(self.of_pose < 0, whole, self._layout.pose_size)
 
-    def encode(self, model: nn.Module) -> None:
+    def encode(self, model: nn.Module, cache: ReceptorCache) -> int:
         r"""Calls :obj:`model.encode_receptor`, once for each receptor.
 
         Args:
             model: The single-pose model.
+            cache: What is known from earlier calls.
+
+        Returns:
+            How often it was called.
         """
-        for index in self.sets:
-            graph = self._layout.compose_receptor(self._tables, index)
-            state = model.encode_receptor(graph)  # type: ignore[operator]
+        graphs = [
+            self._layout.compose_receptor(self._tables, index)
+            for index in self.sets
+        ]
+        states, count = cache.encode(model, graphs, self._layout.device)
+        for index, state in zip(self.sets, states, strict=True):
             leaves, spec = pytree.tree_flatten(state)
             # Tensors by their place among all, anything else as it is.
             kept: list[Any] = []
@@ -85,6 +93,7 @@ class Receptors:
                     kept.append(leaf)
             self._states[index] = spec, kept
         self.encoded = True
+        return count
 
     def state(self, index: int, tensors: Sequence[Tensor]) -> Any:
         r"""The state of a receptor.

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from pyg_multipose.gradient.accumulator import Accumulator
 from pyg_multipose.gradient.closure import check_closure
-from pyg_multipose.gradient.evaluation import Evaluation, joined
+from pyg_multipose.gradient.evaluation import Evaluation
+from pyg_multipose.gradient.predictions import joined
 from pyg_multipose.gradient.restart import WHOLE, smaller
 from pyg_multipose.gradient.slots import aliases
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -25,17 +25,17 @@ class Replay:
     random state before each chunk that draws.
 
     Args:
-        model: The single-pose model.
+        modules: All modules of the single-pose model.
         device: Where the poses are.
     """
 
-    def __init__(self, model: nn.Module, device: torch.device) -> None:
+    def __init__(
+        self, modules: Sequence[nn.Module], device: torch.device
+    ) -> None:
         # torch's utilities ask tensors where they are.
         self._somewhere = torch.empty(0, device=device)
-        self._training = [
-            (module, module.training) for module in model.modules()
-        ]
-        self._buffers = Buffers(model)
+        self._training = [(module, module.training) for module in modules]
+        self._buffers = Buffers(modules)
         self._autocast = [
             (
                 kind,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from torch import Tensor, nn
@@ -18,16 +18,16 @@ class Slots:
     a submodule has two names, as in PyG's SchNet.)
 
     Args:
-        model: The single-pose model.
+        modules: All modules of the single-pose model.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, modules: Iterable[nn.Module]) -> None:
         self._places: list[tuple[nn.Module, str, int]] = []
         self._rnns: list[nn.RNNBase] = []
         #: Each distinct parameter once, shared ones too.
         self.tensors: list[Tensor] = []
         number: dict[int, int] = {}
-        for module in model.modules():
+        for module in modules:
             if isinstance(module, nn.RNNBase):
                 self._rnns.append(module)
             for name, tensor in module._parameters.items():

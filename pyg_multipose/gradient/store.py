@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.gradient.closure import check_closure
-from pyg_multipose.gradient.evaluation import Evaluation, joined
+from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.finite import screen
 from pyg_multipose.gradient.gate import Gate
+from pyg_multipose.gradient.predictions import joined
 from pyg_multipose.gradient.recompute import (
     refuse_double_backward,
     saved_tensors,

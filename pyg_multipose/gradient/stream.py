@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pyg_multipose.gradient.accumulator import Accumulator
 from pyg_multipose.gradient.closure import check_closure
-from pyg_multipose.gradient.evaluation import Evaluation, joined
+from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.finite import (
     finite_rows,
     refuse,
@@ -18,6 +18,7 @@ from pyg_multipose.gradient.finite import (
     screen,
 )
 from pyg_multipose.gradient.gate import epsilon
+from pyg_multipose.gradient.predictions import joined
 from pyg_multipose.gradient.recompute import (
     refuse_double_backward,
     saved_tensors,
@@ -66,13 +67,16 @@ def stream(
             "gradient='recompute'"
         )
     evaluation.encode()
-    return Stream.apply(
+    out = Stream.apply(
         evaluation,
         combination,
         tolerance,
         *evaluation.slots.tensors,
         *evaluation.states,
     )
+    if evaluation.states:
+        evaluation.seal()
+    return out
 
 
 class Stream(torch.autograd.Function):
@@ -126,6 +130,7 @@ class Stream(torch.autograd.Function):
                             continue
                         out = evaluation.predict(poses[finite], states)
                     counts.backward += one.absorb(out)
+                    del out  # a graph that went not backward is still whole
                 mattered += one.mattered()
                 combined.append(one.value(evaluation, index))
                 sums.append(one.totals())
@@ -136,6 +141,8 @@ class Stream(torch.autograd.Function):
         flat = [total for of_set in sums for total in of_set]
         ctx.has = [total is not None for total in flat]
         ctx.num_parameters = len(parameters)
+        # Of receptors, plain autograd holds graphs, which need the weights.
+        ctx.evaluation = evaluation if evaluation.states else None
         ctx.save_for_backward(
             *parameters, *(total for total in flat if total is not None)
         )
@@ -159,6 +166,14 @@ class Stream(torch.autograd.Function):
             )
         count = ctx.num_parameters
         saved = saved_tensors(ctx)
+        evaluation: Evaluation | None = ctx.evaluation
+        if evaluation and not evaluation.unchanged(evaluation.tensors):
+            raise RuntimeError(
+                'Parameters, buffers or inputs of the single-pose model '
+                'changed between forward and backward, which the graph of '
+                'the receptor does not allow. Call backward before the '
+                "optimizer's step, or use share_receptor=False"
+            )
         parameters, sums = saved[:count], iter(saved[count:])
         out: list[Tensor | None] = [None] * count
         if grad is not None:

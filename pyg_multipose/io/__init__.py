@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from pyg_multipose.io.labels import Labels, read_labels
     from pyg_multipose.io.labels_aggregate import Label
     from pyg_multipose.io.labels_join import join_labels
+    from pyg_multipose.io.murcko import scaffolds
     from pyg_multipose.io.overlap import check_overlap
     from pyg_multipose.io.poses import read_poses
-    from pyg_multipose.io.receptor import Receptor, read_receptor
+    from pyg_multipose.io.receptor import read_receptor
+    from pyg_multipose.io.receptor_data import Receptor
     from pyg_multipose.io.report import Report, Row
     from pyg_multipose.io.scores import KNOWN, Score
 
@@ -27,7 +29,7 @@ _MODULES = {
     'KNOWN': 'scores',
     'Label': 'labels_aggregate',
     'Labels': 'labels',
-    'Receptor': 'receptor',
+    'Receptor': 'receptor_data',
     'Report': 'report',
     'Row': 'report',
     'Score': 'scores',
@@ -36,6 +38,7 @@ _MODULES = {
     'read_labels': 'labels',
     'read_poses': 'poses',
     'read_receptor': 'receptor',
+    'scaffolds': 'murcko',
 }
 
 __all__ = [
@@ -52,6 +55,7 @@ __all__ = [
     'read_labels',
     'read_poses',
     'read_receptor',
+    'scaffolds',
 ]
 
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from pyg_multipose.data import PoseSet
-from pyg_multipose.io.receptor import Receptor
+from pyg_multipose.io.receptor_data import Receptor
+from pyg_multipose.io.report import Report
 from pyg_multipose.io.structure import Residue
 
 #: Angstrom; no bond between two heavy atoms of two molecules is shorter.
@@ -68,6 +69,11 @@ class OverlapSearch:
     """
 
     def __init__(self, receptor: Data) -> None:
+        if 'z' not in receptor or 'pos' not in receptor:
+            raise ValueError(
+                f"A receptor needs the keys 'z' and 'pos', got "
+                f'{receptor.keys()}'
+            )
         z, pos = receptor['z'], receptor['pos']
         numbers = receptor.get('residue', torch.zeros_like(z)).tolist()
         heavy = (z != 1).nonzero().view(-1).tolist()
@@ -160,22 +166,28 @@ def check_overlap(
             torch.arange(len(sizes)).repeat_interleave(sizes.cpu()),
         )
     found = search.overlaps()
-    report_overlaps(receptor, found)
+    report = receptor.report if isinstance(receptor, Receptor) else None
+    report_overlaps(receptor, found, report)
     return found
 
 
-def report_overlaps(receptor: Data, found: Sequence[Overlap]) -> None:
-    r"""Flags overlaps in the report of the receptor, and warns of them.
+def report_overlaps(
+    receptor: Data, found: Sequence[Overlap], report: Report | None
+) -> None:
+    r"""Flags overlaps, and warns of those with what was kept.
 
     Args:
         receptor: The receptor.
         found: The overlaps, as :meth:`OverlapSearch.overlaps` gives them.
+        report: Where to flag them.
     """
-    if isinstance(receptor, Receptor):
-        report = receptor.report
+    if report is not None:
+        file = ''
+        if isinstance(receptor, Receptor):
+            file = next(iter(receptor.report.seen))
         for one in found:
             report.flag(
-                next(iter(report.seen)),
+                file,
                 None,
                 one.residue,
                 'overlaps with poses'

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch_geometric.data import Data
 from tqdm import tqdm
 
@@ -17,6 +18,7 @@ from pyg_multipose.io.compound import Compound, Pose, compound_of
 from pyg_multipose.io.docked_poses import DockedPoses
 from pyg_multipose.io.features import FEATURES, check_features
 from pyg_multipose.io.grouping import Grouping
+from pyg_multipose.io.overlap import Overlap, OverlapSearch, report_overlaps
 from pyg_multipose.io.reader import Reader
 from pyg_multipose.io.report import Report
 from pyg_multipose.io.scores import KNOWN, Score, chosen
@@ -80,7 +82,9 @@ def read_poses(
             (default: :obj:`None`)
         receptor: The receptor of all poses; sets without one hold ligands
             alone. Keys that only the receptor has are 0 for ligand atoms,
-            and the reverse. (default: :obj:`None`)
+            and the reverse. Residues that overlap with poses are flagged and
+            warned of, see :func:`~pyg_multipose.io.overlap.check_overlap`.
+            (default: :obj:`None`)
         receptor_name: What to call it. (default: :obj:`None`)
         hydrogens: Whether to keep the hydrogens that records hold as atoms;
             else sets have heavy atoms only, as the bundled dataset.
@@ -133,6 +137,9 @@ def read_poses(
             f'{sorted(reader.items)}',
         )
     _flag_sets(compounds, templates, report)
+    if receptor is not None:
+        found = _overlaps(receptor, compounds)
+        report_overlaps(receptor, found, report)
     report.summary = (
         f'{len(compounds)} sets of {report.num_kept} poses, scores: '
         + (', '.join(f'{s.name} ({s.unit})' for s in read) or 'none')
@@ -210,6 +217,22 @@ def _flag_missing(
                     'missing score',
                     f'{name}: {pose.unread.get(name, "no such data item")}',
                 )
+
+
+def _overlaps(receptor: Data, compounds: Sequence[Compound]) -> list[Overlap]:
+    """Residues where poses are: a ligand left in the receptor."""
+    search = OverlapSearch(receptor)
+    for compound in compounds:
+        z = torch.tensor([number for number, _, _ in compound.molecule.atoms])
+        pos = torch.from_numpy(compound.pos[:, : len(z)])
+        count = len(pos)
+        search.add(
+            compound.name,
+            z.repeat(count),
+            pos.reshape(-1, 3),
+            torch.arange(count).repeat_interleave(len(z)),
+        )
+    return search.overlaps()
 
 
 def _flag_sets(

@@ -21,6 +21,7 @@ from pyg_multipose.gradient import (
 from pyg_multipose.gradient.checks import check_inputs, check_model
 from pyg_multipose.gradient.order import in_order
 from pyg_multipose.gradient.planner import Choice, Planner
+from pyg_multipose.gradient.receptor_cache import ReceptorCache
 from pyg_multipose.gradient.restart import first_pass
 from pyg_multipose.gradient.sampling import draw
 from pyg_multipose.gradient.sharing import check_sharing
@@ -160,6 +161,7 @@ class MultiPoseReadout(nn.Module):
         self.last_plan: Plan | None = None
         self._vector = False
         self._planner = Planner(memory_budget, backward_poses)
+        self._receptor_cache = ReceptorCache()
         self._has_running = bool(
             getattr(self.combination, 'has_running_form', False)
         )
@@ -258,6 +260,7 @@ class MultiPoseReadout(nn.Module):
             self.max_nodes_per_chunk,
             nonfinite=self.nonfinite,
             share_receptor=self._share_receptor,
+            receptor_cache=self._receptor_cache,
         )
         limits = self._planner.limits
         most = limits.most_nodes(evaluation, self.max_nodes_per_chunk)

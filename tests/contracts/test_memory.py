@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyg_multipose.gradient import LiveBytes
-from pyg_multipose.nn import MeanCombination
+from pyg_multipose.nn import MaxCombination, MeanCombination
 
 
 def held(kit, mode, count, name='tiny', combination='max', **call):
@@ -68,3 +68,26 @@ def test_inference_holds_only_predictions(kit, mode):
         out = readout(batch)
     assert out.numel() == 1
     assert live.held() <= 256 * 8
+
+
+@pytest.mark.parametrize('mode', ['stream', 'recompute'])
+def test_one_graph_at_a_time(kit, mode):
+    """Also where a pose is skipped, whose graph no backward pass frees."""
+    model = kit.make_model('tiny')
+    batch = kit.make_batch(sizes=((4,) * 16,))
+    readout = kit.MultiPoseReadout(
+        model.module,
+        MaxCombination(scale=1e6),
+        gradient=mode,
+        inputs=model.inputs,
+        max_nodes_per_chunk=1,
+    )
+    graph = held(kit, 'full', 16) / 16
+    before = []
+    with LiveBytes() as live:
+        model.module.register_forward_pre_hook(
+            lambda *_: before.append(live.held())
+        )
+        readout(batch).sum().backward()
+    assert readout.last_plan.counts.backward < 16 <= len(before)
+    assert max(before) < min(before[1:]) + 0.5 * graph

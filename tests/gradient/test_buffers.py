@@ -14,7 +14,7 @@ class Holder(nn.Module):
 
 def passed(model, *changes):
     """A first pass in which each chunk makes a change."""
-    buffers = Buffers(model)
+    buffers = Buffers(model.modules())
     for chunk, change in enumerate(changes):
         change()
         buffers.watch(chunk, keep=True)
@@ -52,7 +52,7 @@ def test_rewind(keep):
         a=torch.tensor([1.0, float('nan')]), b=torch.ones(2), none=None
     )
     objects = dict(model._buffers)
-    buffers = Buffers(model)
+    buffers = Buffers(model.modules())
     model.a.fill_(5)
     model.b = torch.zeros(3)
     model.none = torch.ones(1)

@@ -147,6 +147,31 @@ def test_never_above_the_budget(return_poses):
             out.sum().backward()
 
 
+@pytest.mark.parametrize('share', [0.1, 0.6, 0.7, 1.0])
+def test_one_chunk_counts_passes_too(share):
+    """A second pass over few poses is less than a backward pass over all."""
+    planner = Planner()
+    planner.share = share
+    choice = planner.choose(evaluation(max_nodes=1000), 'reasons')
+    assert choice.mode == ('full' if share > 2 / 3 else 'recompute')
+
+
+@pytest.mark.parametrize('return_poses', [False, True])
+def test_one_chunk_that_turns_sharp(return_poses):
+    model = Net()
+    readout = MultiPoseReadout(model, MaxCombination())
+    batch = batch_of((8,))
+    with torch.no_grad():
+        model.mlp[-1].weight.mul_(1e4)
+    modes = []
+    for _ in range(8):
+        out = readout(batch, return_poses)
+        (out[0] if return_poses else out).sum().backward()
+        modes.append(readout.last_plan.mode)
+    assert modes[0] == 'full' and modes[-1] == 'recompute'
+    assert readout.last_plan.counts.backward == 1
+
+
 def test_a_training_run_turns_sharp():
     """At first all poses matter, later one: the plan follows."""
     model = Net()

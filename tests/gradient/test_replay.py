@@ -11,7 +11,7 @@ CPU = torch.device('cpu')
 
 
 def test_states_are_kept_only_where_something_is_drawn():
-    record = Replay(nn.Linear(1, 1), CPU)
+    record = Replay([nn.Linear(1, 1)], CPU)
     with record.first_pass(again=True):
         for chunk in range(3):
             with record.recorded(chunk):
@@ -20,14 +20,14 @@ def test_states_are_kept_only_where_something_is_drawn():
     assert last is None
     assert record.draws and record.whole_chunks and not record.couples
     assert list(record._draws) == [1]
-    single = Replay(nn.Linear(1, 1), CPU)
+    single = Replay([nn.Linear(1, 1)], CPU)
     with single.first_pass(), single.recorded(0):
         torch.rand(3)
     assert single.draws and not single._draws  # there is no second pass
 
 
 def test_second_pass_draws_the_same_and_leaves_no_trace():
-    record = Replay(nn.Linear(1, 1), CPU)
+    record = Replay([nn.Linear(1, 1)], CPU)
     first = []
     with record.first_pass(again=True):
         for chunk in range(3):
@@ -42,7 +42,7 @@ def test_second_pass_draws_the_same_and_leaves_no_trace():
 
 
 def test_second_pass_leaves_no_trace_of_a_model_that_did_not_draw():
-    record = Replay(nn.Linear(1, 1), CPU)
+    record = Replay([nn.Linear(1, 1)], CPU)
     with record.first_pass(again=True), record.recorded(0):
         pass
     state = torch.get_rng_state()
@@ -56,7 +56,7 @@ def test_second_pass_leaves_no_trace_of_a_model_that_did_not_draw():
 def test_flags_and_autocast_are_those_of_the_first_pass():
     model = nn.Sequential(nn.Linear(1, 1), nn.Dropout()).train()
     with torch.autocast('cpu', torch.bfloat16):
-        record = Replay(model, CPU)
+        record = Replay(list(model.modules()), CPU)
         with record.first_pass(again=True):
             pass
     assert record.autocast_dtype == 'torch.bfloat16'
@@ -80,7 +80,7 @@ def test_trial_leaves_no_trace_but_knowledge():
             self.steps += torch.rand(())
 
     model = Draws()
-    record = Replay(model, CPU)
+    record = Replay(list(model.modules()), CPU)
     state = torch.get_rng_state()
     with record.trial():
         model()
@@ -93,7 +93,7 @@ def test_trial_leaves_no_trace_but_knowledge():
 
 
 def test_what_a_chunk_drew_before_it_failed_is_known():
-    record = Replay(nn.Linear(1, 1), CPU)
+    record = Replay([nn.Linear(1, 1)], CPU)
     state = torch.get_rng_state()
     with pytest.raises(MemoryError), record.first_pass():
         with record.recorded(3):
@@ -122,7 +122,7 @@ def test_random_numbers_of_an_accelerator(monkeypatch):
         return nullcontext()
 
     monkeypatch.setattr(module.torch.random, 'fork_rng', fork)
-    record = Replay(nn.Linear(1, 1), CPU)
+    record = Replay([nn.Linear(1, 1)], CPU)
     record._somewhere = torch.empty(0, device='meta')
     record._start = record._random_state()
     first = []

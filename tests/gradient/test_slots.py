@@ -24,7 +24,7 @@ class Twice(nn.Module):
 
 def test_every_parameter_once():
     model = Twice()
-    slots = Slots(model)
+    slots = Slots(model.modules())
     assert len(slots.tensors) == 6
     assert {id(t) for t in slots.tensors} == {
         id(p) for p in model.parameters()
@@ -34,11 +34,12 @@ def test_every_parameter_once():
 def test_runs_on_other_parameters_and_puts_them_back():
     torch.manual_seed(0)
     model, other = Twice(), Twice()
-    slots = Slots(model)
+    slots = Slots(model.modules())
     before = dict(model.named_parameters())
     x = torch.randn(4, 1, 3)
     leaves = aliases(
-        Slots(other).tensors, [p.requires_grad for p in slots.tensors]
+        Slots(other.modules()).tensors,
+        [p.requires_grad for p in slots.tensors],
     )
     with slots.filled(leaves):
         out = model(x)
@@ -56,7 +57,7 @@ def test_runs_on_other_parameters_and_puts_them_back():
 
 def test_puts_them_back_after_an_error():
     model = Twice()
-    slots = Slots(model)
+    slots = Slots(model.modules())
     before = dict(model.named_parameters())
     with pytest.raises(RuntimeError):
         with slots.filled([torch.zeros(1)] * 6):

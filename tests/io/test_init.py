@@ -29,3 +29,19 @@ def test_without_rdkit():
         [sys.executable, '-c', code], capture_output=True, text=True
     )
     assert "pip install 'pyg_multipose[io]'" in out.stdout, out.stderr
+
+
+def test_without_gemmi():
+    """Poses are read all the same, with a receptor of one's own."""
+    code = (
+        'import sys; sys.modules["gemmi"] = None\n'
+        'from pyg_multipose.io import Receptor, check_overlap, read_poses\n'
+        'try:\n'
+        '    from pyg_multipose.io import read_receptor\n'
+        'except ImportError as error:\n'
+        '    print(error)\n'
+    )
+    out = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True
+    )
+    assert 'Reading receptors needs gemmi' in out.stdout, out.stderr

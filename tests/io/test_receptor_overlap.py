@@ -154,3 +154,43 @@ def test_against_all_pairs(made):
         if count
     }
     assert len(got) > 2
+
+
+def test_reading_flags_it(made, tmp_path):
+    """A ligand left inside is a row of the report, and a warning."""
+    chem = pytest.importorskip('rdkit.Chem')
+    from pyg_multipose.io import read_poses
+
+    mol = chem.MolFromSmiles('CCO')
+    texts = []
+    for start in (10.05, 11.0, 100.0):
+        conformer = chem.Conformer(3)
+        for atom in range(3):
+            x, y, z = start + 1.4 * atom, 0.2 * (atom == 1), 0.2 * (atom == 2)
+            conformer.SetAtomPosition(atom, (x, y, z))
+        mol.RemoveAllConformers()
+        mol.AddConformer(conformer)
+        block = chem.MolToMolBlock(mol).split('\n', 1)[1]
+        texts.append(f'LIG\n{block}> <docking_score>\n-1\n\n$$$$\n')
+    path = tmp_path / 'poses.sdf'
+    path.write_text(''.join(texts))
+
+    receptor = made(keep='INH')
+    with pytest.warns(UserWarning, match='INH A/301: 2 poses') as caught:
+        poses = read_poses(path, receptor=receptor)
+    assert [one.filename for one in caught] == [__file__]
+    (row,) = poses.report.flagged
+    assert (row.title, row.reason) == ('INH A/301', 'overlaps with poses')
+    assert row.file.endswith('r.pdb') and 'INH A/301' in str(poses.report)
+    assert not receptor.report.flagged
+    poses.report.check()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        poses = read_poses(path, receptor=made())
+        assert not read_poses(path).report.flagged
+    (row,) = poses.report.flagged
+    assert 'was left out' in row.reason
+
+    with pytest.raises(ValueError, match="needs the keys 'z' and 'pos'"):
+        read_poses(path, receptor=Data(pos=receptor.pos))

@@ -101,7 +101,11 @@ def parse_atomref(atomref: Any, num_elements: int) -> Tensor | None:
 
 
 def check_batch(
-    batch: Any, name: str, num_elements: int, cutoff: float, is_ligand: bool
+    batch: Any,
+    name: str,
+    num_elements: int,
+    cutoff: float | str,
+    is_ligand: bool,
 ) -> int:
     # Raises where the model `name` cannot work on `batch`; returns the number
     # of graphs.

@@ -45,3 +45,15 @@ def distinct_pairs(
     if pairs.numel() == edge_index.size(1):
         return edge_index, None
     return torch.stack([pairs // num_nodes, pairs % num_nodes]), rows
+
+
+def is_symmetric(edge_index: Tensor, num_nodes: int) -> bool:
+    r"""Returns whether every edge has its reverse.
+
+    Args:
+        edge_index: Sources and targets :math:`(2, E)`.
+        num_nodes: The number of atoms.
+    """
+    source, target = edge_index
+    forth = (source * num_nodes + target).sort().values
+    return torch.equal(forth, (target * num_nodes + source).sort().values)

@@ -2,8 +2,31 @@ r"""How far a ligand reaches into its receptor, layer by layer."""
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
+
+
+class Incoming(NamedTuple):
+    r"""All edges that arrive at atoms that differ.
+
+    Rows are those of ligand atoms, of reached atoms (before or after the
+    layer, whichever are more), and of :obj:`others`.
+
+    Args:
+        edge_index: Sources and targets :math:`(2, E^{\prime})`.
+        touching: Which edges that touch a ligand come first.
+        within: Which edges of the receptor follow.
+        others: The receptor atoms of the last rows, which are as in the
+            receptor alone, each once for all poses.
+    """
+
+    edge_index: Tensor
+    touching: Tensor
+    within: Tensor
+    others: Tensor
 
 
 class Reach:
@@ -22,9 +45,9 @@ class Reach:
         receptor_edges: Edges of the receptor, sorted by source.
         size: Atoms of the receptor.
         num_layers: Number of layers :math:`L`.
-        ligand_only: Whether only ligand atoms are read out, so that of layer
-            :math:`l` only atoms matter that are at most :math:`L - l` edges
-            away.
+        ligand_only: Whether only ligand atoms are read out, and all edges go
+            both ways, so that of layer :math:`l` only atoms matter that are
+            at most :math:`L - l` edges away.
     """
 
     def __init__(
@@ -37,6 +60,7 @@ class Reach:
         ligand_only: bool,
     ) -> None:
         number = pose_size.numel()
+        self.number = number
         self.ligand_edges = ligand_edges
         self._size, self._receptor_edges = size, receptor_edges
         #: The pose of every ligand atom.
@@ -87,13 +111,7 @@ class Reach:
             if depth + 1 > most_senders:
                 break
             atom = new % self._size
-            count = degree[atom]
-            sender = torch.arange(
-                new.numel(), device=place.device
-            ).repeat_interleave(count)
-            skip = count.cumsum(0) - count
-            edge = torch.arange(sender.numel(), device=place.device)
-            edge = edge + (start[atom] - skip)[sender]
+            sender, edge = _ranges(start[atom], degree[atom])
             edges.append(edge)
             senders.append(sender + done)
             self._num_edges.append(self._num_edges[-1] + edge.numel())
@@ -162,3 +180,59 @@ class Reach:
             kept = (edges[1] >= 0) & (edges[1] < most)
             return edges[:, kept], numbers[kept]
         return edges, numbers
+
+    def incoming(self, layer: int) -> Incoming:
+        r"""All edges into ligand atoms and atoms reached after a layer.
+
+        Args:
+            layer: Number of the layer, from 0.
+        """
+        before = self._num_pairs[self._depth[layer]]
+        after = self._num_pairs[self._depth[layer + 1]]
+        receiver, edge, count = self._arriving
+        most = int(count[:after].sum())
+        receiver, edge = receiver[:most], edge[:most]
+        source, target = self.ligand_edges - self._size
+        if after:
+            target[self._into] = self._place[self._into_pair]
+            target[self._into] += self._num_ligand
+        kept = (~self._into | bool(after)).nonzero().squeeze(1)
+
+        # Receptor atoms that send: in rows of their own if reached.
+        atom = self._receptor_edges[0][edge]
+        pair = (self.pairs - self._atom)[receiver] + atom
+        pair = torch.cat([self._out_of_pair, pair])
+        atom = torch.cat([self.ligand_edges[0][self._out_of], atom])
+        place, rows = self._place[pair], max(before, after)
+        alone = (place < 0) | (place >= rows)
+        mark = torch.zeros(self._size, dtype=torch.bool, device=atom.device)
+        mark[atom[alone]] = True
+        row = torch.where(alone, rows + mark.cumsum(0)[atom] - 1, place)
+        row = row + self._num_ligand
+        first = self._out_of_pair.numel()
+        source[self._out_of] = row[:first]
+        edge_index = torch.stack(
+            [
+                torch.cat([source[kept], row[first:]]),
+                torch.cat([target[kept], receiver + self._num_ligand]),
+            ]
+        )
+        return Incoming(edge_index, kept, edge, mark.nonzero().squeeze(1))
+
+    @cached_property
+    def _arriving(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The receptor's edges into every pair; how many each has."""
+        target = self._receptor_edges[1]
+        degree = torch.bincount(target, minlength=self._size)
+        start = degree.cumsum(0) - degree
+        count = degree[self._atom]
+        receiver, number = _ranges(start[self._atom], count)
+        return receiver, target.argsort(stable=True)[number], count
+
+
+def _ranges(start: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """Ranges of numbers, one after the other: which range, and the number."""
+    owner = torch.arange(count.numel(), device=count.device)
+    owner = owner.repeat_interleave(count)
+    number = torch.arange(owner.numel(), device=count.device)
+    return owner, number + (start - count.cumsum(0) + count)[owner]

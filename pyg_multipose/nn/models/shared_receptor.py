@@ -2,12 +2,14 @@ r"""A receptor that is computed once, and poses by what they change in it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from pyg_multipose.nn.models.edges import is_symmetric
 from pyg_multipose.nn.models.interaction import EdgeTensors, InteractionModel
 from pyg_multipose.nn.models.reach import Reach
 
@@ -37,12 +39,14 @@ class ReceptorState(NamedTuple):
         edge_index: Its edges, sorted by source.
         rows: The row of the filters that each edge uses; :obj:`None`: its
             own.
+        symmetric: Whether every edge has its reverse.
     """
 
     layers: list[LayerState]
     contribution: Tensor
     edge_index: Tensor
     rows: Tensor | None
+    symmetric: bool
 
 
 class SharedReceptor(InteractionModel):
@@ -103,7 +107,13 @@ class SharedReceptor(InteractionModel):
             states.append(LayerState(x, source, aggregated, filters))
             x = layer.update(x, aggregated)
         contribution = self.readout(x, receptor.z)
-        return ReceptorState(states, contribution, edge_index, rows)
+        return ReceptorState(
+            states,
+            contribution,
+            edge_index,
+            rows,
+            is_symmetric(edge_index, size),
+        )
 
     def forward_poses(self, poses: Any, state: ReceptorState) -> Tensor:
         r"""Evaluates poses by what they change.
@@ -116,14 +126,12 @@ class SharedReceptor(InteractionModel):
             Predictions, one row for each pose.
         """
         size = state.contribution.size(0)
-        number = poses.pose_size.numel()
-        reach = Reach(
-            poses.pose_size,
-            poses.edge_index[:, state.edge_index.size(1) :],
+        reach = reach_of(
+            poses,
             state.edge_index,
             size,
             len(state.layers),
-            self.atoms == 'ligand',
+            self.atoms == 'ligand' and state.symmetric,
         )
         edges, rows = self.distinct_edges(reach.ligand_edges, poses.z.size(0))
         geometry = self.edge_geometry(poses.pos, edges)
@@ -160,34 +168,80 @@ class SharedReceptor(InteractionModel):
             first = alone.x.index_select(0, after[before.numel() :])
             x = torch.cat([x[: num_ligand + after.numel()], first])
             x = layer.update(x, aggregated)
-        return self._pooled(poses, state, reach, x, number)
-
-    def _pooled(
-        self,
-        poses: Any,
-        state: ReceptorState,
-        reach: Reach,
-        x: Tensor,
-        number: int,
-    ) -> Tensor:
-        size = state.contribution.size(0)
         atoms = reach.atoms(len(state.layers))
         z = torch.cat([poses.z[size:], poses.z[atoms]])
-        contribution = self.readout(x, z)
-        num_ligand = poses.z.size(0) - size
-        ligand, changed = contribution[:num_ligand], contribution[num_ligand:]
-        if self.atoms == 'ligand':
-            return self.pool_atoms(ligand, reach.pose, number)
-        receptors = state.contribution.repeat(number, 1)
-        receptors = receptors.index_copy(
-            0, reach.pairs, changed.to(receptors.dtype)
+        return pool_poses(
+            self.readout(x, z),
+            state.contribution,
+            reach,
+            self.atoms == 'ligand',
+            self.pool_atoms,
         )
-        every = torch.arange(number, device=reach.pose.device)
-        return self.pool_atoms(
-            torch.cat([ligand, receptors]),
-            torch.cat([reach.pose, every.repeat_interleave(size)]),
-            number,
-        )
+
+
+def reach_of(
+    poses: Any,
+    receptor_edges: Tensor,
+    size: int,
+    num_layers: int,
+    ligand_only: bool,
+) -> Reach:
+    r"""How far the ligands of poses reach.
+
+    Args:
+        poses: A pose set: the receptor, then the ligand of every pose.
+        receptor_edges: Edges of the receptor, sorted by source.
+        size: Atoms of the receptor.
+        num_layers: Number of layers.
+        ligand_only: Whether only ligand atoms are read out, and the edges of
+            the receptor are symmetric.
+    """
+    edges = poses.edge_index[:, receptor_edges.size(1) :]
+    return Reach(
+        poses.pose_size,
+        edges,
+        receptor_edges,
+        size,
+        num_layers,
+        ligand_only and is_symmetric(edges, poses.z.size(0)),
+    )
+
+
+def pool_poses(
+    contribution: Tensor,
+    alone: Tensor,
+    reach: Reach,
+    ligand_only: bool,
+    pool: Callable[[Tensor, Tensor, int], Tensor],
+) -> Tensor:
+    r"""Pools the contributions of poses.
+
+    Args:
+        contribution: Contributions of ligand atoms, then of reached atoms.
+        alone: Those of the atoms of the receptor alone.
+        reach: Which atoms are reached.
+        ligand_only: Whether only ligand atoms contribute.
+        pool: A function of contributions, the pose of each, and the number
+            of poses.
+
+    Returns:
+        Predictions, one row for each pose.
+    """
+    number, size = reach.number, alone.size(0)
+    num_ligand = reach.pose.numel()
+    ligand, changed = contribution[:num_ligand], contribution[num_ligand:]
+    if ligand_only:
+        return pool(ligand, reach.pose, number)
+    receptors = alone.repeat(number, 1)
+    receptors = receptors.index_copy(
+        0, reach.pairs, changed.to(receptors.dtype)
+    )
+    every = torch.arange(number, device=reach.pose.device)
+    return pool(
+        torch.cat([ligand, receptors]),
+        torch.cat([reach.pose, every.repeat_interleave(size)]),
+        number,
+    )
 
 
 def _chosen(rows: Tensor | None, kept: Tensor | None) -> Tensor | None:

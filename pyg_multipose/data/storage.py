@@ -1,0 +1,53 @@
+"""Where the values of a pose set are, and what it says if one is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch_geometric.data.storage import GlobalStorage
+
+
+class MissingKeyError(KeyError):
+    r"""A set does not have a key that was asked for."""
+
+    def __str__(self) -> str:
+        key, name, has = self.args
+        hint = ''
+        if key == 'is_ligand':
+            hint = (
+                " Sets made by from_complex have 'is_ligand'. To batch sets "
+                'made by from_poses with them, say which atoms are those of '
+                'the ligand: for conformers, data.is_ligand = torch.ones('
+                'data.num_nodes, dtype=torch.bool) before from_poses'
+            )
+        called = f"Set '{name}'" if isinstance(name, str) else 'A batch'
+        return (
+            f"{called} has no '{key}', only {has}. (The sets of a batch need "
+            f'the same keys.){hint}'
+        )
+
+
+class PoseStorage(GlobalStorage):
+    r"""As :class:`~torch_geometric.data.storage.GlobalStorage`.
+
+    A key that is missing has an error that names the set: PyG's batching
+    asks every set for the keys of the first one.
+    """
+
+    @classmethod
+    def of(cls, storage: GlobalStorage) -> PoseStorage:
+        r"""Takes over what another storage holds.
+
+        Args:
+            storage: The other one.
+        """
+        out = cls()
+        out.__dict__.update(storage.__dict__)
+        return out
+
+    def __getitem__(self, key: str) -> Any:
+        try:
+            return super().__getitem__(key)
+        except KeyError:
+            name = self._mapping.get('name', '')
+            raise MissingKeyError(key, name, sorted(self._mapping)) from None

@@ -1,0 +1,350 @@
+"""Pose sets in a file of SQLite, each receptor once."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Database
+
+from pyg_multipose.datasets.pose_set_schema import SIZES, Row, Schema
+
+#: What SQLite calls the kind of a file and its version.
+APPLICATION_ID = 0x504F5345
+VERSION = 1
+#: Receptors that are held; sets in a row often have the same one.
+_RECEPTORS = 16
+#: Seconds to wait for another process that writes.
+_TIMEOUT = 60.0
+
+_COUNTS = ', '.join(f'{size} INTEGER NOT NULL' for size in SIZES)
+_TABLES = (
+    'CREATE TABLE meta (schema TEXT NOT NULL)',
+    'CREATE TABLE receptors (id INTEGER PRIMARY KEY, digest BLOB NOT NULL '
+    f'UNIQUE, {_COUNTS}, content BLOB NOT NULL)',
+    # Apart from their tables: these are read row by row, those all at once.
+    'CREATE TABLE sets (id INTEGER PRIMARY KEY, name TEXT NOT NULL, '
+    'receptor_name TEXT NOT NULL, receptor INTEGER NOT NULL REFERENCES '
+    f'receptors, digest BLOB NOT NULL, poses INTEGER NOT NULL, {_COUNTS}, '
+    'UNIQUE (name, receptor_name))',
+    'CREATE TABLE contents (id INTEGER PRIMARY KEY REFERENCES sets, '
+    'content BLOB NOT NULL, text TEXT NOT NULL)',
+)
+
+
+class PoseSetDatabase(Database):
+    r"""A file of pose sets.
+
+    A connection is opened when it is needed, by each process for itself.
+
+    Args:
+        path: The file; it is made when the first sets are added.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            schema={
+                **dict.fromkeys(('name', 'receptor_name', 'text'), str),
+                **dict.fromkeys(('poses', *SIZES), int),
+                'content': {'dtype': torch.uint8, 'size': (-1,)},
+            }
+        )
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+        self._inherited: sqlite3.Connection | None = None
+        self._pid = 0
+        self._sets: Schema | None = None
+        self._receptors: OrderedDict[int, Any] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, **_CLOSED, '_receptors': OrderedDict()}
+
+    # Connections #############################################################
+
+    def connect(self) -> None:
+        r"""Opens the file, and refuses it if it is none of pose sets."""
+        # SQLite wants a connection from before a fork not even closed.
+        self._inherited, self._pid = self._connection, os.getpid()
+        self._connection = None
+        try:
+            connection = sqlite3.connect(
+                self.path, timeout=_TIMEOUT, isolation_level=None
+            )
+            read = connection.execute
+            (kind,) = read('PRAGMA application_id').fetchone()
+            (version,) = read('PRAGMA user_version').fetchone()
+            (tables,) = read('SELECT COUNT(*) FROM sqlite_master').fetchone()
+            if tables and kind != APPLICATION_ID:
+                raise ValueError(
+                    f"'{self.path}' is not a file of pose sets, but another "
+                    f'one of SQLite'
+                )
+            if version > VERSION:
+                raise ValueError(
+                    f"'{self.path}' has version {version}, but this release "
+                    f'reads up to {VERSION}; upgrade pyg_multipose'
+                )
+            if tables:
+                (text,) = read('SELECT schema FROM meta').fetchone()
+                self._sets = Schema.from_json(text)
+        except (sqlite3.Error, KeyError, TypeError) as error:
+            raise ValueError(
+                f"'{self.path}' is not a file of pose sets, or is damaged: "
+                f'{error}'
+            ) from error
+        self._connection = connection
+
+    def close(self) -> None:
+        r"""Closes the connection of this process."""
+        if self._connection is not None and self._pid == os.getpid():
+            self._connection.close()
+        self.__dict__.update(_CLOSED)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        r"""The connection of this process."""
+        if self._connection is None or self._pid != os.getpid():
+            self.connect()
+        assert self._connection is not None
+        return self._connection
+
+    @property
+    def sets(self) -> Schema | None:
+        r"""The schema of the sets, or :obj:`None` if there are none."""
+        if self._sets is None and os.path.exists(self.path):
+            self.connect()
+        return self._sets
+
+    # Reading #################################################################
+
+    def __len__(self) -> int:
+        if self.sets is None:
+            return 0
+        (last,) = self._read('SELECT MAX(id) FROM sets', ())
+        return 0 if last is None else last + 1
+
+    def get(self, index: int) -> Row:
+        r"""The row of a set.
+
+        Args:
+            index: Its number.
+        """
+        index = int(index)  # SQLite knows no integers of NumPy
+        where = f"set {index} of '{self.path}'"
+        found = self._read(
+            'SELECT name, receptor_name, receptor, digest, poses, '
+            f'{", ".join(SIZES)}, content, text FROM sets JOIN contents '
+            'USING (id) WHERE id = ?',
+            (index,),
+        )
+        if found is None:
+            raise IndexError(f'There is no {where}, which has {len(self)}')
+        name, receptor_name, number, digest, poses, *rest = found
+        *sizes, content, text = rest
+        known, receptor_sizes, receptor = self._receptor(number)
+        row = Row(
+            name,
+            receptor_name,
+            poses,
+            tuple(sizes),
+            receptor_sizes,
+            receptor,
+            _unzipped(content, f"{where} ('{name}')"),
+            text,
+        )
+        if _digest(row, known) != digest:
+            raise _damaged(f"{where} ('{name}')")
+        return row
+
+    def names(self) -> list[str]:
+        r"""The name of every set."""
+        if self.sets is None:
+            return []
+        query = 'SELECT name FROM sets ORDER BY id'
+        return [name for (name,) in self.connection.execute(query)]
+
+    def sizes(self) -> Tensor:
+        r"""Nodes, edges and poses of every set, shape [num_sets, 3]."""
+        rows: list[Any] = []
+        if self.sets is not None:
+            query = 'SELECT nodes, edges, poses FROM sets ORDER BY id'
+            rows = self.connection.execute(query).fetchall()
+        return torch.tensor(rows, dtype=torch.long).view(-1, 3)
+
+    def _read(self, query: str, values: tuple[Any, ...]) -> Any:
+        try:
+            return self.connection.execute(query, values).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise _damaged(f"'{self.path}'", error) from error
+
+    def _receptor(self, number: int) -> Any:
+        """Digest, sizes and bytes of a receptor."""
+        if number in self._receptors:
+            self._receptors.move_to_end(number)
+            return self._receptors[number]
+        where = f"receptor {number} of '{self.path}'"
+        query = 'SELECT * FROM receptors WHERE id = ?'
+        found = self._read(query, (number,))
+        if found is None:
+            raise _damaged(where)
+        _, digest, *sizes, content = found
+        content = _unzipped(content, where)
+        if _hash(content) != digest:
+            raise _damaged(where)
+        receptor = digest, tuple(sizes), content
+        self._receptors[number] = receptor
+        if len(self._receptors) > _RECEPTORS:
+            self._receptors.popitem(last=False)
+        return receptor
+
+    # Writing #################################################################
+
+    def insert(self, index: int, data: Row) -> None:
+        r"""Adds a set at the end.
+
+        Args:
+            index: The number of sets before.
+            data: Its row.
+        """
+        if index != len(self):
+            raise IndexError(
+                f"Sets are added to the end of '{self.path}', at "
+                f'{len(self)}, got {index}'
+            )
+        assert self.sets is not None
+        self.add([data], self.sets)
+
+    def add(self, rows: Sequence[Row], schema: Schema) -> int:
+        r"""Adds sets in one transaction: all of them or none.
+
+        Sets that are there already are left out.
+
+        Args:
+            rows: Their rows.
+            schema: Their schema.
+
+        Returns:
+            How many were added.
+
+        Raises:
+            ValueError: If a set has the name of another one.
+        """
+        os.makedirs(os.path.dirname(self.path) or '.', exist_ok=True)
+        with self._transaction() as connection:
+            if self._sets is None:
+                self._create(connection, schema)
+            (last,) = connection.execute('SELECT MAX(id) FROM sets').fetchone()
+            start = index = 0 if last is None else last + 1
+            for row in rows:
+                index += self._add_row(connection, row, index)
+        self._sets = schema
+        return index - start
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self.connection
+        try:
+            connection.execute('BEGIN IMMEDIATE')
+        except sqlite3.OperationalError as error:
+            raise ValueError(
+                f"Cannot write to '{self.path}': {error}. Does another "
+                f'process write to it?'
+            ) from error
+        try:
+            yield connection
+            connection.execute('COMMIT')
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute('ROLLBACK')
+            raise
+
+    def _create(self, connection: sqlite3.Connection, schema: Schema) -> None:
+        query = 'SELECT COUNT(*) FROM sqlite_master'
+        if connection.execute(query).fetchone() != (0,):
+            raise ValueError(
+                f"Another process has begun '{self.path}' at the same time; "
+                f'open the dataset again'
+            )
+        for table in _TABLES:
+            connection.execute(table)
+        connection.execute('INSERT INTO meta VALUES (?)', (schema.to_json(),))
+        connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
+        connection.execute(f'PRAGMA user_version = {VERSION}')
+
+    def _add_row(
+        self, connection: sqlite3.Connection, row: Row, index: int
+    ) -> bool:
+        known = _hash(row.receptor)
+        digest = _digest(row, known)
+        found = connection.execute(
+            'SELECT id, digest FROM sets WHERE name = ? AND receptor_name = ?',
+            (row.name, row.receptor_name),
+        ).fetchone()
+        if found is not None:
+            if found[1] == digest:
+                return False
+            raise ValueError(
+                f"Set '{row.name}' (receptor '{row.receptor_name}') is in "
+                f"'{self.path}' already, as number {found[0]}, with other "
+                f'content. Give it another name, or build a new dataset'
+            )
+        query = 'SELECT id FROM receptors WHERE digest = ?'
+        number = connection.execute(query, (known,)).fetchone()
+        if number is None:
+            values = (known, *row.receptor_sizes, _zipped(row.receptor))
+            number = (_insert(connection, 'receptors', None, *values),)
+        names = (row.name, row.receptor_name)
+        values = (*names, *number, digest, row.poses, *row.sizes)
+        _insert(connection, 'sets', index, *values)
+        content = _zipped(row.tables)
+        _insert(connection, 'contents', index, content, row.text)
+        return True
+
+
+_CLOSED = {'_connection': None, '_inherited': None, '_pid': 0}
+
+
+def _insert(connection: sqlite3.Connection, table: str, *values: Any) -> Any:
+    marks = ', '.join('?' * len(values))
+    query = f'INSERT INTO {table} VALUES ({marks})'
+    return connection.execute(query, values).lastrowid
+
+
+def _zipped(content: bytes | bytearray) -> bytes:
+    # Most bytes of integers are zero, and poses repeat them.
+    return zlib.compress(content, level=1)
+
+
+def _unzipped(content: bytes, where: str) -> bytearray:
+    try:
+        # PyTorch wants memory that could be written.
+        return bytearray(zlib.decompress(content))
+    except zlib.error as error:
+        raise _damaged(where, error) from error
+
+
+def _hash(*parts: bytes | bytearray) -> bytes:
+    out = blake2b(digest_size=16)
+    for part in parts:
+        out.update(part)
+    return out.digest()
+
+
+def _digest(row: Row, receptor: bytes) -> bytes:
+    sizes = repr((row.poses, row.sizes, row.receptor_sizes)).encode()
+    return _hash(receptor, sizes, row.tables, row.text.encode())
+
+
+def _damaged(what: str, error: object = '') -> ValueError:
+    return ValueError(
+        f'{what} is damaged{f": {error}" if error else ""}. Restore the '
+        f'file, or build the dataset anew'
+    )

@@ -1,0 +1,6 @@
+r"""Batches of pose sets within a budget."""
+
+from pyg_multipose.loader.pose_set_sampler import PoseSetSampler
+from pyg_multipose.loader.sizes import set_sizes
+
+__all__ = ['PoseSetSampler', 'set_sizes']

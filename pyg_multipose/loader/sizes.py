@@ -1,0 +1,91 @@
+r"""How many nodes, edges and poses each set of a dataset has."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from pyg_multipose.data import PoseSet
+
+#: The columns of a table of sizes.
+COLUMNS = ('nodes', 'edges', 'poses')
+
+
+def set_sizes(dataset: Any, progress: bool = True) -> Tensor:
+    r"""Nodes, edges and poses of each set, as a batch will hold them.
+
+    A dataset that knows them, by a method :meth:`set_sizes` of its own, is
+    asked, unless it has a transform, which may change them.
+    Otherwise each set is loaded once.
+    For a large dataset with a transform, keep the result
+    (:func:`torch.save`) and give it to
+    :class:`~pyg_multipose.loader.PoseSetSampler`.
+
+    Args:
+        dataset: A dataset, or a list, of pose sets.
+        progress: Whether to show a progress bar, on standard error, if the
+            sets have to be loaded. (default: :obj:`True`)
+
+    Returns:
+        The rows of the node table (a receptor counts once), those of
+        :obj:`edge_index` and the poses, shape :obj:`[num_sets, 3]`.
+
+    Raises:
+        ValueError: If an item is no pose set, or the dataset's own table does
+            not have this shape.
+    """
+    known = getattr(dataset, 'set_sizes', None)
+    if callable(known) and getattr(dataset, 'transform', None) is None:
+        return check_sizes(known(), dataset)
+    rows = []
+    bar = tqdm(
+        range(len(dataset)),
+        desc='Sizes of pose sets',
+        disable=None if progress else True,
+    )
+    for index in bar:
+        item = dataset[index]
+        if not isinstance(item, PoseSet):
+            raise ValueError(
+                f'Item {index} of the dataset is a {type(item).__name__}, '
+                f'expected a PoseSet'
+            )
+        rows.append([item.num_nodes, item.num_edges, item.num_poses])
+    return torch.tensor(rows, dtype=torch.long).view(-1, len(COLUMNS))
+
+
+def check_sizes(sizes: Any, dataset: Sized) -> Tensor:
+    r"""Refuses what is no table of sizes of a dataset.
+
+    Args:
+        sizes: The table.
+        dataset: What it must fit.
+
+    Returns:
+        The table.
+    """
+    expected = [len(dataset), len(COLUMNS)]
+    if (
+        not isinstance(sizes, Tensor)
+        or list(sizes.shape) != expected
+        or sizes.dtype != torch.long
+    ):
+        got = type(sizes).__name__
+        if isinstance(sizes, Tensor):
+            got = f'shape {list(sizes.shape)} and {sizes.dtype}'
+        raise ValueError(
+            f'The sizes of sets are a tensor of shape {expected} ({COLUMNS}) '
+            f'and torch.int64, got {got}; pyg_multipose.loader.set_sizes '
+            f'makes it'
+        )
+    if len(sizes) and (sizes < 0).any():
+        row = int((sizes < 0).any(dim=1).nonzero()[0])
+        raise ValueError(
+            f'Set {row} has sizes {sizes[row].tolist()} ({COLUMNS}); a size '
+            f'cannot be negative'
+        )
+    return sizes

@@ -1,0 +1,135 @@
+r"""The part of a receptor near the ligand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data.datapipes import functional_transform
+from torch_geometric.transforms import BaseTransform
+
+from pyg_multipose.data import PoseSet
+from pyg_multipose.data.levels import Levels
+from pyg_multipose.data.rows import ligand_rows, take_rows
+from pyg_multipose.transforms.arguments import (
+    check_length,
+    check_set,
+    set_name,
+)
+from pyg_multipose.transforms.neighbors import radius
+from pyg_multipose.transforms.search import check_shape
+
+
+@functional_transform('pocket_cut')
+class PocketCut(BaseTransform):
+    r"""Cuts the receptor down to what is near the ligand.
+
+    (functional name: :obj:`pocket_cut`).
+
+    By default one cut is made for a set, around all of its poses, so that
+    poses differ in the ligand alone and the receptor is stored once.
+    Each set then has a receptor of its own; with :obj:`around`, sets with the
+    same receptor have the same pocket, which the models of this package then
+    encode once for all of them.
+    Edges and bonds among the atoms that are left are kept.
+
+    Args:
+        r: Atoms within this distance in Angstrom are kept.
+        around: Positions to cut around, shape :obj:`[num_points, 3]`, e.g.,
+            those of a crystal ligand. (default: :obj:`None`, the atoms of the
+            ligand in all poses)
+        group: A key of atoms; all atoms of the receptor that share its value
+            with an atom within reach are kept as well, e.g.,
+            :obj:`"residue"`. (default: :obj:`None`)
+        per_pose: Whether to cut around each pose on its own.
+            The result is a set of whole graphs, as by
+            :meth:`~pyg_multipose.data.PoseSet.from_poses`, and the receptor
+            is stored as often as there are poses. (default: :obj:`False`)
+
+    Raises:
+        ValueError: If a set has no receptor, or nothing of it is near.
+    """
+
+    def __init__(
+        self,
+        r: float,
+        around: Tensor | None = None,
+        group: str | None = None,
+        per_pose: bool = False,
+    ) -> None:
+        self.r = check_length(r, 'r')
+        self.around = None if around is None else check_shape(around, 'around')
+        self.group = group
+        self.per_pose = per_pose
+        if per_pose and around is not None:
+            raise ValueError(
+                "With 'around', the cut is the same for every pose; leave out "
+                "'per_pose'"
+            )
+
+    def forward(self, data: Any) -> PoseSet:
+        r"""Cuts the receptor.
+
+        Args:
+            data: A pose set; :meth:`__call__` hands in a shallow copy.
+        """
+        pose_set = check_set(data, self.__class__.__name__)
+        check_shape(pose_set.get('pos'), 'pos')
+        if not int(pose_set.receptor_size):
+            raise ValueError(
+                f'{set_name(pose_set)} has no receptor that its poses share; '
+                f'PocketCut needs one'
+            )
+        if not self.per_pose:
+            return self._cut(pose_set)
+        levels = Levels.of(pose_set)
+        graphs = [
+            self._cut(pose_set.select([pose]), f', pose {pose}').pose(0)
+            for pose in range(pose_set.num_poses)
+        ]
+        out = PoseSet.from_poses(
+            graphs,
+            y=pose_set.get('y'),
+            name=pose_set.get('name'),
+            pose_attrs=levels.on('pose'),
+        )
+        for key in levels.on('set'):
+            if key not in out:
+                out.put(key, pose_set[key], 'set')
+        return out
+
+    def _cut(self, pose_set: PoseSet, where: str = '') -> PoseSet:
+        size = int(pose_set.receptor_size)
+        pos = pose_set.pos
+        around = pos[size:] if self.around is None else self.around.to(pos)
+        _, near = radius(pos[:size], around, self.r)
+        if not len(near):
+            raise ValueError(
+                f'{set_name(pose_set)}{where}: no atom of the receptor is '
+                f'within {self.r} Angstrom. Are ligand and receptor in one '
+                f'frame?'
+            )
+        keep = ligand_rows(pose_set).clone()
+        keep[near] = True
+        if self.group is not None:
+            group = self._groups(pose_set)[:size]
+            keep[:size] = torch.isin(group, group[near].unique())
+        return take_rows(pose_set, keep)
+
+    def _groups(self, pose_set: PoseSet) -> Tensor:
+        levels = Levels.of(pose_set)
+        if levels.get(str(self.group)) != 'node':
+            raise ValueError(
+                f"{set_name(pose_set)}: '{self.group}' is no key of atoms; "
+                f'these are {sorted(levels.on("node"))}'
+            )
+        return pose_set[str(self.group)]
+
+    def __repr__(self) -> str:
+        points = self.around
+        around = None if points is None else f'{len(points)} points'
+        return (
+            f'{self.__class__.__name__}({self.r}, around={around}, '
+            f'group={self.group!r}, per_pose={self.per_pose})'
+        )

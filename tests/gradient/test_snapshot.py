@@ -1,0 +1,206 @@
+"""Whether something is as it was, however it was changed."""
+
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from pyg_multipose.gradient.snapshot import Snapshot
+from pyg_multipose.nn.models import EquivariantGNN, SchNet
+
+
+class Helper:
+    """Not a module, with attributes of its own."""
+
+    factor = 2.0
+
+    def __init__(self):
+        self.table = torch.ones(3)
+        self.names = ['a', {'b': 1}]
+
+    def scaled(self, x):
+        return self.factor * x
+
+
+def scaled(factor):
+    def inner(x, power=1):
+        return factor[0] * x**power
+
+    return inner
+
+
+class Net(nn.Module):
+    """A bit of everything."""
+
+    def __init__(self):
+        super().__init__()
+        self.lin = nn.Linear(3, 3)
+        self.norm = nn.BatchNorm1d(3)
+        self.register_buffer('scale', torch.ones(()))
+        self.plain = torch.zeros(2)
+        self.hidden = [nn.Linear(2, 2)]
+        self.helper = Helper()
+        self.cutoff = 4.5
+        self.factor = [1.0]
+        self.function = scaled(self.factor)
+        self.method = self.helper.scaled
+        self.dtype = torch.float32
+
+    def forward(self, x):
+        return self.lin(x)
+
+
+def other_forward(self, x):
+    return x
+
+
+def assign(model, name, value):
+    setattr(model, name, value)
+
+
+CHANGES = {
+    'weight': lambda m: m.lin.weight.detach().add_(1e-6),
+    'weight.data': lambda m: m.lin.weight.data[0, 0].mul_(1.0001),
+    'weight by another': lambda m: assign(
+        m.lin, 'weight', nn.Parameter(m.lin.weight.detach() + 1)
+    ),
+    'frozen': lambda m: m.lin.weight.requires_grad_(False),
+    'double': lambda m: m.double(),
+    'buffer': lambda m: m.scale.add_(1),
+    'statistics': lambda m: m.norm(torch.randn(4, 3)),
+    'eval': lambda m: m.eval(),
+    'eval of a part': lambda m: m.norm.eval(),
+    'plain tensor': lambda m: m.plain[0].add_(1),
+    'hidden module': lambda m: m.hidden[0].bias.data.add_(1),
+    'tensor of a helper': lambda m: m.helper.table.add_(1),
+    'list of a helper': lambda m: m.helper.names[1].update(b=2),
+    'setting': lambda m: assign(m, 'cutoff', 5.0),
+    'setting of a part': lambda m: assign(m.norm, 'eps', 1e-3),
+    'what a function captured': lambda m: m.factor.__setitem__(0, 2.0),
+    'defaults of a function': lambda m: assign(
+        m.function, '__defaults__', (2,)
+    ),
+    'another function': lambda m: assign(m, 'function', scaled([1.0])),
+    'code of a function': lambda m: assign(
+        m.function, '__code__', scaled([3.0]).__code__.replace(co_name='f')
+    ),
+    'method of an object': lambda m: assign(
+        m, 'forward', other_forward.__get__(m)
+    ),
+    'dtype': lambda m: assign(m, 'dtype', torch.float64),
+    'new attribute': lambda m: assign(m, 'extra', 1),
+    'other module': lambda m: assign(m, 'lin', nn.Linear(3, 3, bias=False)),
+    'parametrization': lambda m: nn.utils.parametrizations.weight_norm(m.lin),
+}
+
+
+@pytest.mark.parametrize('name', list(CHANGES))
+def test_it_finds(name):
+    torch.manual_seed(0)
+    model = Net()
+    kept = Snapshot(model).keep()
+    assert Snapshot(model).same(kept)
+    CHANGES[name](model)
+    assert not Snapshot(model).same(kept)
+
+
+@pytest.mark.parametrize('attribute', ['cutoff', 'forward'])
+def test_it_finds_what_a_class_has(monkeypatch, attribute):
+    model = Net()
+    monkeypatch.setattr(Net, 'cutoff', 4.5, raising=False)
+    kept = Snapshot(model).keep()
+    assert Snapshot(model).same(kept)
+    monkeypatch.setattr(Net, attribute, other_forward)
+    assert not Snapshot(model).same(kept)
+
+
+def test_it_finds_new_code_of_a_method(monkeypatch):
+    """As a notebook that reloads modules puts it there."""
+    model = Net()
+    kept = Snapshot(model).keep()
+    monkeypatch.setattr(Helper.scaled, '__code__', other_forward.__code__)
+    assert not Snapshot(model).same(kept)
+
+
+def test_what_does_not_count():
+    model = Net()
+    kept = Snapshot(model).keep()
+    model(torch.ones(1, 3)).sum().backward()  # leaves gradients
+    with torch.no_grad():
+        model.lin.weight.mul_(2).div_(2)
+    model.lin.weight.register_hook(lambda grad: grad)
+    assert Snapshot(model).same(kept)
+    model.lin.weight = nn.Parameter(model.lin.weight.detach().clone())
+    assert Snapshot(model).same(kept)
+    assert Snapshot(model).same(Snapshot(model))
+    assert not Snapshot(model).same(None)
+
+
+def test_shared_or_equal():
+    """One tensor in two places is not two equal ones."""
+    one, two = torch.ones(2), torch.ones(2)
+    assert Snapshot([one, one]).same(Snapshot([two, two]))
+    assert not Snapshot([one, one]).same(Snapshot([one, two]))
+
+
+@pytest.mark.parametrize(
+    'value',
+    [
+        threading.Lock(),
+        (i for i in range(3)),
+        torch.ones(2, 2).to_sparse(),
+        torch.jit.script(nn.Linear(2, 2)),
+    ],
+)
+def test_what_cannot_be_compared(value):
+    model = Net()
+    model.extra = value
+    assert Snapshot.of(model) is None
+
+
+@pytest.mark.parametrize('pre', [False, True])
+def test_hooks(pre):
+    model = Net()
+    add = (
+        model.lin.register_forward_pre_hook
+        if pre
+        else model.lin.register_forward_hook
+    )
+    handle = add(lambda *args: None)
+    assert Snapshot.of(model) is None
+    handle.remove()
+    assert Snapshot.of(model) is not None
+
+
+def test_nan_is_never_the_same():
+    value = torch.tensor([1.0, torch.nan])
+    assert not Snapshot(value).same(Snapshot(value).keep())
+
+
+@pytest.mark.parametrize(
+    'model',
+    [
+        SchNet(8, 8, 2, 6, 4.5),
+        EquivariantGNN('4x0e+2x1o', num_layers=2, cutoff=4.5, lmax=1),
+    ],
+    ids=['schnet', 'e3nn'],
+)
+def test_models_of_the_package(model):
+    kept = Snapshot(model).keep()
+    assert Snapshot(model).same(kept)
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    for name, tensor in tensors:
+        if tensor.numel() and tensor.is_floating_point():
+            before = tensor.detach().clone()
+            tensor.data.view(-1)[-1] += 1
+            assert not Snapshot(model).same(kept), name
+            tensor.data.copy_(before)
+    assert Snapshot(model).same(kept)
+    for part in model.modules():
+        for name, value in vars(part).items():
+            if name[0] != '_' and type(value) in (int, float, bool, str):
+                setattr(part, name, type(value)(not value))
+                assert not Snapshot(model).same(kept), name
+                setattr(part, name, value)
+    assert Snapshot(model).same(kept)

@@ -1,0 +1,93 @@
+"""Poses around receptors, and whole complexes as the reference."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch_geometric.data import Batch, Data
+
+from pyg_multipose.data import PoseSet
+from pyg_multipose.nn import MultiPoseReadout
+from pyg_multipose.transforms import RadiusGraph
+
+CUTOFF = 2.5
+MODES = ['full', 'stream', 'recompute', 'auto']
+
+
+def atoms(count, generator, spread, shift=0.0):
+    pos = torch.randn(count, 3, generator=generator, dtype=torch.float64)
+    z = torch.randint(1, 10, (count,), generator=generator)
+    return Data(z=z, pos=spread * pos + shift)
+
+
+def make_set(receptor, sizes, seed, shift=0.0, name=None):
+    generator = torch.Generator().manual_seed(seed)
+    ligands = [atoms(size, generator, 0.8, shift) for size in sizes]
+    made = PoseSet.from_complex(receptor, ligands, name=name)
+    return RadiusGraph(CUTOFF)(made)
+
+
+def make_batch(size=40, spread=2.5, shift=0.0):
+    """Two receptors; one has the poses of two sets, not side by side."""
+    generator = torch.Generator().manual_seed(7)
+    first, second = (atoms(size, generator, spread) for _ in range(2))
+    return Batch.from_data_list(
+        [
+            make_set(first, (5, 3, 6), 1, shift, 'a'),
+            make_set(second, (4, 4), 2, shift, 'b'),
+            make_set(first, (2,), 3, shift, 'c'),
+        ]
+    )
+
+
+def results(model, batch, mode, combination='mean', positions=True, **kwargs):
+    """Predictions and all gradients."""
+    batch = batch.clone()
+    if positions and mode != 'stream':
+        batch.pos.requires_grad_()
+    model.zero_grad()
+    readout = MultiPoseReadout(model, combination, mode, **kwargs)
+    out = readout(batch)
+    out.sin().sum().backward()
+    grads = {name: p.grad for name, p in model.named_parameters()}
+    if batch.pos.grad is not None:
+        grads['pos'] = batch.pos.grad
+    return readout, out.detach(), grads
+
+
+def check(got, expected):
+    """Gradients by name: those of parameters, and of positions."""
+    for name, value in expected.items():
+        if value is None:
+            assert got[name] is None or not got[name].any(), name
+            continue
+        error = (got[name] - value).abs().max() if value.numel() else 0
+        assert error <= 1e-10 * (value.abs().max() + 1e-8), name
+
+
+def compare(model, batch, mode, combination='mean', **kwargs):
+    """A receptor that is shared against whole complexes."""
+    positions = mode != 'stream'
+    _, y, expected = results(
+        model, batch, 'full', combination, positions, share_receptor=False
+    )
+    readout, out, grads = results(
+        model, batch, mode, combination, share_receptor=True, **kwargs
+    )
+    assert torch.allclose(out, y, rtol=1e-11, atol=1e-12)
+    check(grads, expected)
+    assert 'encoded' in str(readout.last_plan)
+
+
+@pytest.fixture
+def kit():
+    """The functions above, for test modules."""
+    return SimpleNamespace(
+        CUTOFF=CUTOFF,
+        atoms=atoms,
+        check=check,
+        compare=compare,
+        make_batch=make_batch,
+        make_set=make_set,
+        results=results,
+    )
