@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.plots import draw
+from benchmarks.sharing import sharing_tables
 from benchmarks.table import bar_table, header, mattered, summary, way_tables
 
 DOCS = Path(__file__).parent.parent / 'docs'
@@ -32,6 +33,8 @@ def write_docs(report: dict[str, Any], folder: Path = DOCS) -> list[Path]:
     count = mattered(report)
     if count:
         parts += ['Where one pose of a set is meant to matter:', count]
+    for title, table in sharing_tables(report):
+        parts += [f'{title}:', table]
     images = folder / 'images'
     images.mkdir(parents=True, exist_ok=True)
     path = folder / TABLE

@@ -253,11 +253,11 @@ class Layout:
         """The edges of some graphs, with the rows that these will have."""
         node = self._segments['node'][segments.reshape(-1)]
         shift = offsets(node.size)[:-1] - node.start
-        used = shift[edges.size > 0]
-        if len(used) and (used == used[0]).all():
-            moved = edges.take(index, dim=1)
-            return moved.add_(used[0]) if used[0] else moved
         shift = shift.reshape(segments.shape)
+        alone = segments.size > 1 and not node.size[0::2].any()
+        if alone and (shift[:, 1] == shift[0, 1]).all():
+            # Neighbours in the table, without receptors: one run.
+            return edges.take(index, dim=1).add_(shift[0, 1])
         out = index.new_empty(2, int(edges.size.sum()))
         starts, sizes = edges.start.tolist(), edges.size.tolist()
         ligand = node.start.reshape(segments.shape)[:, -1].tolist()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyg_multipose.io.labels_join import join_labels
     from pyg_multipose.io.murcko import scaffolds
     from pyg_multipose.io.overlap import check_overlap
+    from pyg_multipose.io.pose_checks import check_poses
     from pyg_multipose.io.poses import read_poses
     from pyg_multipose.io.receptor import read_receptor
     from pyg_multipose.io.receptor_data import Receptor
@@ -34,6 +35,7 @@ _MODULES = {
     'Row': 'report',
     'Score': 'scores',
     'check_overlap': 'overlap',
+    'check_poses': 'pose_checks',
     'join_labels': 'labels_join',
     'read_labels': 'labels',
     'read_poses': 'poses',
@@ -51,6 +53,7 @@ __all__ = [
     'Row',
     'Score',
     'check_overlap',
+    'check_poses',
     'join_labels',
     'read_labels',
     'read_poses',

@@ -1,17 +1,21 @@
 r"""Transforms of graphs and pose sets."""
 
 from pyg_multipose.transforms.coordinate_noise import CoordinateNoise
+from pyg_multipose.transforms.flag_poses import FlagPoses
 from pyg_multipose.transforms.pocket_cut import PocketCut
+from pyg_multipose.transforms.pose_flags import pose_flags
 from pyg_multipose.transforms.radius_graph import RadiusGraph
 from pyg_multipose.transforms.random_poses import RandomPoses
 from pyg_multipose.transforms.top_poses import TopPoses
 from pyg_multipose.transforms.unique_poses import UniquePoses
 
-__all__ = classes = [
+__all__ = [
     'CoordinateNoise',
+    'FlagPoses',
     'PocketCut',
     'RadiusGraph',
     'RandomPoses',
     'TopPoses',
     'UniquePoses',
+    'pose_flags',
 ]
