@@ -46,7 +46,7 @@ scatter-test: $(STAMPS)/base ## run the combination and parity tests with torch-
 	.ci/scatter-env $(VENV) $(SCATTER_VENV) '$(SCATTER)'
 	$(SCATTER_VENV)/bin/python -m pytest tests/nn/combination tests/contracts
 
-bench: $(STAMPS)/base ## time and memory beside every rival, about 45 minutes on an idle core
+bench: $(STAMPS)/base ## time and memory beside every rival, about an hour on an idle core
 	$(RUN) -m benchmarks
 
 bench-gpu: $(STAMPS)/base ## the same on a GPU

@@ -2,7 +2,7 @@ r"""Draws docs/images/memory-timeline.png: live bytes during a training step.
 
 One compound of the bundled dataset, a small network after eight epochs, every
 gradient mode. Bytes and work are counted, not timed, and the same in every
-run. Run from anywhere; takes less than a minute:
+run. Run from anywhere; takes about a minute:
 
     python docs/figures/memory_timeline.py
 """

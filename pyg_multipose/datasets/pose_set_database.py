@@ -20,6 +20,8 @@ from pyg_multipose.datasets.pose_set_schema import SIZES, Row, Schema
 #: What SQLite calls the kind of a file and its version.
 APPLICATION_ID = 0x504F5345
 VERSION = 1
+#: Bytes; several sets fit into a page.
+PAGE_SIZE = 16_384
 #: Receptors that are held; sets in a row often have the same one.
 _RECEPTORS = 16
 #: Seconds to wait for another process that writes.
@@ -82,6 +84,8 @@ class PoseSetDatabase(Database):
             (kind,) = read('PRAGMA application_id').fetchone()
             (version,) = read('PRAGMA user_version').fetchone()
             (tables,) = read('SELECT COUNT(*) FROM sqlite_master').fetchone()
+            if not tables:
+                connection.execute(f'PRAGMA page_size = {PAGE_SIZE}')
             if tables and kind != APPLICATION_ID:
                 raise ValueError(
                     f"'{self.path}' is not a file of pose sets, but another "
@@ -128,7 +132,7 @@ class PoseSetDatabase(Database):
     def __len__(self) -> int:
         if self.sets is None:
             return 0
-        (last,) = self._read('SELECT MAX(id) FROM sets', ())
+        ((last,),) = self._rows('SELECT MAX(id) FROM sets')
         return 0 if last is None else last + 1
 
     def get(self, index: int) -> Row:
@@ -139,15 +143,15 @@ class PoseSetDatabase(Database):
         """
         index = int(index)  # SQLite knows no integers of NumPy
         where = f"set {index} of '{self.path}'"
-        found = self._read(
+        rows = self._rows(
             'SELECT name, receptor_name, receptor, digest, poses, '
             f'{", ".join(SIZES)}, content, text FROM sets JOIN contents '
             'USING (id) WHERE id = ?',
             (index,),
         )
-        if found is None:
+        if not rows:
             raise IndexError(f'There is no {where}, which has {len(self)}')
-        name, receptor_name, number, digest, poses, *rest = found
+        name, receptor_name, number, digest, poses, *rest = rows[0]
         *sizes, content, text = rest
         known, receptor_sizes, receptor = self._receptor(number)
         row = Row(
@@ -168,20 +172,20 @@ class PoseSetDatabase(Database):
         r"""The name of every set."""
         if self.sets is None:
             return []
-        query = 'SELECT name FROM sets ORDER BY id'
-        return [name for (name,) in self.connection.execute(query)]
+        rows = self._rows('SELECT name FROM sets ORDER BY id')
+        return [name for (name,) in rows]
 
     def sizes(self) -> Tensor:
         r"""Nodes, edges and poses of every set, shape [num_sets, 3]."""
         rows: list[Any] = []
         if self.sets is not None:
             query = 'SELECT nodes, edges, poses FROM sets ORDER BY id'
-            rows = self.connection.execute(query).fetchall()
+            rows = self._rows(query)
         return torch.tensor(rows, dtype=torch.long).view(-1, 3)
 
-    def _read(self, query: str, values: tuple[Any, ...]) -> Any:
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         try:
-            return self.connection.execute(query, values).fetchone()
+            return self.connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
             raise _damaged(f"'{self.path}'", error) from error
 
@@ -192,10 +196,10 @@ class PoseSetDatabase(Database):
             return self._receptors[number]
         where = f"receptor {number} of '{self.path}'"
         query = 'SELECT * FROM receptors WHERE id = ?'
-        found = self._read(query, (number,))
-        if found is None:
+        rows = self._rows(query, (number,))
+        if not rows:
             raise _damaged(where)
-        _, digest, *sizes, content = found
+        _, digest, *sizes, content = rows[0]
         content = _unzipped(content, where)
         if _hash(content) != digest:
             raise _damaged(where)

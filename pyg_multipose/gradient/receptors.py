@@ -66,6 +66,23 @@ class Receptors:
         whole = self._layout.nodes_per_pose
         return np.where(self.of_pose < 0, whole, self._layout.pose_size)
 
+    def poses_of(self, index: int) -> np.ndarray:
+        r"""The poses that share a receptor.
+
+        Args:
+            index: The set that stands for it.
+        """
+        return (self.of_pose == index).nonzero()[0]
+
+    def drop(self, index: int) -> None:
+        r"""Evaluates the poses of a receptor as whole complexes.
+
+        Args:
+            index: The set that stands for it.
+        """
+        self.sets.remove(index)
+        self.of_pose[self.of_pose == index] = -1
+
     def encode(self, model: nn.Module, cache: ReceptorCache) -> int:
         r"""Calls :obj:`model.encode_receptor`, once for each receptor.
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import torch
 from torch import nn
 from torch_geometric.data import Data
 
-from pyg_multipose.data import Layout
+from pyg_multipose.data import Layout, PoseSet
 from pyg_multipose.gradient.receptors import Receptors
 
 #: What a model that can has.
 METHODS = ('encode_receptor', 'forward_poses')
+#: With as many poses, the receptor itself is a small part of the work.
+MANY = 16
 
 
 def obstacle(
@@ -25,7 +29,8 @@ def obstacle(
     Besides :obj:`encode_receptor(receptor)` and :obj:`forward_poses(poses,
     state)`, a model may have :obj:`sharing_obstacle(pose_set)`, which returns
     a reason why it cannot now (in training mode with dropout, say), or an
-    empty string.
+    empty string; and :obj:`sharing_cost(poses)`, which returns what a pose
+    costs beside a shared receptor, as a share of a whole complex.
 
     Args:
         model: The single-pose model.
@@ -79,7 +84,8 @@ def shared_receptors(
     Args:
         model: The single-pose model.
         asked: :obj:`True`, :obj:`False` or :obj:`"auto"`, which shares where
-            a receptor has several poses.
+            a receptor has several poses, and these do not change so much
+            of it that nothing is saved.
         layout: The layout of the batch.
         tables: Its values by key.
         pose_set: The batch.
@@ -89,13 +95,43 @@ def shared_receptors(
     why_not = obstacle(model, pose_set, inputs) if asked else 'asked for'
     if not why_not:
         receptors = Receptors(layout, tables, pose_set)
-        count, poses = len(receptors.sets), int((receptors.of_pose >= 0).sum())
-        if not count:
+        if not receptors.sets:
             why_not = 'no set has a receptor'
-        elif asked == 'auto' and poses < 2 * count:
-            why_not = 'no receptor has several poses'
-        else:
+        reasons = []
+        for index in list(receptors.sets) if asked == 'auto' else []:
+            poses = receptors.poses_of(index)
+            reasons.append(_no_gain(model, layout, tables, index, poses))
+            if reasons[-1]:
+                receptors.drop(index)
+        if receptors.sets:
             return receptors, (
-                f'{count} encoded, each once for all of its poses'
+                f'{len(receptors.sets)} encoded, each once for all of its '
+                f'poses'
             )
+        why_not = why_not or '; '.join(sorted(set(reasons)))
     return None, f'whole complexes, composed chunk by chunk: {why_not}'
+
+
+def _no_gain(
+    model: nn.Module,
+    layout: Layout,
+    tables: Mapping[str, Any],
+    index: int,
+    poses: np.ndarray,
+) -> str:
+    """Why sharing a receptor saves nothing; empty if it does."""
+    number = len(poses)
+    if number < 2:
+        return 'no receptor has several poses'
+    cost = getattr(model, 'sharing_cost', None)
+    if cost is None or number >= MANY:
+        return ''
+    with torch.no_grad():
+        one = PoseSet(**layout.select(tables, poses[:1], index))
+        each = float(cost(one))
+    if 1 + number * each <= number:
+        return ''
+    return (
+        f'its {number} poses change so much of a receptor that each would '
+        f'cost {each:.0%} of a whole complex'
+    )

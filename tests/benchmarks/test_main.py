@@ -59,6 +59,7 @@ def test_every_task_has_its_figures(quick):
     found = [
         (figure['kind'], Case(**figure['case']), figure['way'])
         for figure in quick.report['figures']
+        if figure['kind'] != 'sharing'
     ]
     assert len(found) == len(set(found)) and set(found) == planned
 
@@ -67,6 +68,9 @@ def test_schema_of_figures(quick):
     for figure in quick.report['figures']:
         if 'unavailable' in figure:
             assert 'encode_receptor' in figure['unavailable']
+        elif figure['kind'] == 'sharing':
+            assert figure['time']['median'] > 0
+            assert ('messages' in figure) == (figure['case']['poses'] > 1)
         elif figure['kind'] == 'memory':
             assert isinstance(figure['peak_bytes'], int)
             assert isinstance(figure['held_bytes'], int)
@@ -97,6 +101,7 @@ def test_output_has_every_bar_and_what_mattered(quick):
         assert f'| {bar["what"]} ' in quick.output
     assert 'poses mattered' in quick.output
     assert 'Its ratios mean nothing' in quick.output
+    assert '| 4.5 A: messages |' in quick.output
     assert 'not judged' in quick.output and ': met' not in quick.output
 
 
@@ -104,6 +109,7 @@ def test_documents_say_that_it_was_a_quick_run(quick):
     table = (quick.folder / 'docs' / 'benchmarks-table.md').read_text()
     assert table.startswith('---\norphan: true\n---\n\n<!-- table -->\n')
     assert 'quick run' in table and '| plain, pose by pose ' in table
+    assert table.count('| 4.5 A: messages |') == 2
     for name in ('bench-time', 'bench-memory'):
         path = quick.folder / 'docs' / 'images' / f'{name}.svg'
         picture = path.read_text()

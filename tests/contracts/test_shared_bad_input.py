@@ -75,7 +75,7 @@ def test_two_receptors_that_differ(name):
     second.pos[7] += 0.01
     model = make_model(name)
     alike = [complexes(r, receptor_name='mpro') for r in (first, second)]
-    readout = MultiPoseReadout(model, 'mean')
+    readout = MultiPoseReadout(model, 'mean', share_receptor=True)
     with pytest.raises(ValueError, match="'mpro', but the two differ"):
         readout(Batch.from_data_list(alike))
     for names in (('', ''), ('a', 'b')):

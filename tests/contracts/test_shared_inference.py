@@ -186,7 +186,7 @@ def test_train_and_eval():
         nn.Linear(6, 1),
         Lengths(),
     ).double()
-    readout, batch = MultiPoseReadout(model, 'mean'), complexes()
+    readout, batch = MultiPoseReadout(model, 'mean'), complexes(count=16)
     model.eval()
     with torch.no_grad():
         check(readout, batch, 1)

@@ -244,7 +244,7 @@ def test_compact(dataset):
 
     Both without edges, on the bundled poses in their pocket.
     """
-    sets = MproMoonshot('test')
+    sets = MproMoonshot('all')
     graphs = [pose for pose_set in sets for pose in pose_set.to_poses()]
     whole = sum(
         value.numel() * value.element_size()
@@ -252,7 +252,7 @@ def test_compact(dataset):
         for value in graph.to_dict().values()
     )
     dataset.extend(sets)
-    assert os.path.getsize(file_of(dataset)) < whole / 15
+    assert os.path.getsize(file_of(dataset)) < whole / 20
 
 
 def test_nothing_is_made_before_the_first_set(tmp_path):
@@ -272,17 +272,20 @@ def numbers(loader):
     return [int(y) for batch in loader for y in batch.y]
 
 
-@pytest.mark.parametrize('context', ['fork', 'spawn'])
-def test_workers(make, dataset, context):
+@pytest.mark.parametrize(('context', 'workers'), [('fork', 2), ('spawn', 1)])
+def test_workers(make, dataset, context, workers):
     dataset.extend([make.small(f'{n}', n) for n in range(24)])
     assert dataset[3].y == 3  # the connection is open before the fork
     loader = DataLoader(
-        dataset, batch_size=3, num_workers=2, multiprocessing_context=context
+        dataset,
+        batch_size=3,
+        num_workers=workers,
+        multiprocessing_context=context,
     )
     assert numbers(loader) == list(range(24))
     assert dataset[3].y == 3
     dataset.append(make.small('more', 24))
-    assert numbers(loader) == list(range(25))
+    assert dataset[24].y == 24
 
 
 def test_parts(make, dataset):
@@ -382,13 +385,13 @@ def test_a_newer_version(make, dataset):
 
 def test_damage_never_passes(make, dataset):
     """A bit that flips anywhere is an error, or changes nothing."""
-    path = build(make, dataset, count=6)
-    expected = [make.complexes(f'{n}', n, n % 3) for n in range(6)]
+    path = build(make, dataset, count=40)
+    expected = [make.complexes(f'{n}', n, n % 3) for n in range(40)]
     with open(path, 'rb') as file:
         whole = file.read()
     generator = torch.Generator().manual_seed(0)
     errors = 0
-    for place in torch.randint(len(whole), (120,), generator=generator):
+    for place in torch.randint(len(whole), (60,), generator=generator):
         damaged = bytearray(whole)
         damaged[int(place)] ^= 0x10
         with open(path, 'wb') as file:
@@ -398,10 +401,10 @@ def test_damage_never_passes(make, dataset):
         except ValueError:
             errors += 1
             continue
-        assert len(found) == 6
+        assert len(found) == 40
         for one, two in zip(found, expected, strict=True):
             make.same(one, two)
-    assert errors > 10
+    assert errors > 5
 
 
 def test_a_cut_file(make, dataset):

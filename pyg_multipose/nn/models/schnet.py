@@ -115,6 +115,9 @@ class SchNet(SharedReceptor):
 
     initial_atomref: Tensor | None
 
+    #: Measured; the rest are messages and updates.
+    filter_share = 0.5
+
     def __init__(
         self,
         hidden_channels: int = 128,

@@ -15,7 +15,11 @@ from pyg_multipose.nn.models._checks import check_batch, check_choice
 from pyg_multipose.nn.models.edges import is_symmetric
 from pyg_multipose.nn.models.locality import caches, nonlocal_reason, probe
 from pyg_multipose.nn.models.pooling import pool_atoms
-from pyg_multipose.nn.models.shared_receptor import pool_poses, reach_of
+from pyg_multipose.nn.models.shared_receptor import (
+    pool_poses,
+    reach_of,
+    receptor_and_reach,
+)
 
 
 class LayersState(NamedTuple):
@@ -160,6 +164,22 @@ class SharedLayers(Module):
             if reason:
                 return f'{name} ({type(module).__name__}) {reason}'
         return ''
+
+    def sharing_cost(self, poses: Data) -> float:
+        r"""Returns what a pose costs, as a share of its whole complex.
+
+        Args:
+            poses: A pose set.
+        """
+        receptor, reach = receptor_and_reach(
+            poses, len(self.layers), self.atoms == 'ligand'
+        )
+        edges = [
+            reach.incoming(number).edge_index.size(1)
+            for number in range(len(self.layers))
+        ]
+        whole = poses.edge_index.size(1) + (reach.number - 1) * receptor
+        return sum(edges) / max(whole * len(edges), 1)
 
     def encode_receptor(self, receptor: Data) -> LayersState:
         r"""Evaluates the receptor alone.

@@ -71,6 +71,8 @@ class SharedReceptor(InteractionModel):
 
     #: The atoms that contribute, :obj:`"all"` or :obj:`"ligand"`.
     atoms: str
+    #: How much of the work on an edge is its filters, as far as it is known.
+    filter_share: float = 0.0
 
     def sharing_obstacle(self, poses: Data) -> str:
         r"""Returns why poses cannot share their receptor; empty if they can.
@@ -81,6 +83,27 @@ class SharedReceptor(InteractionModel):
         if 'edge_index' not in poses:
             return 'the pose sets have no edge_index'
         return ''
+
+    def sharing_cost(self, poses: Data) -> float:
+        r"""Returns what a pose costs, as a share of its whole complex.
+
+        Filters are made for the edges that touch the ligand, messages for
+        these and for those whose source differs.
+
+        Args:
+            poses: A pose set.
+        """
+        number = len(self.layers)
+        receptor, reach = receptor_and_reach(
+            poses, number, self.atoms == 'ligand'
+        )
+        touching = differing = 0
+        for layer in range(number):
+            touching += reach.around_ligand(layer)[0].size(1)
+            differing += reach.within_receptor(layer)[0].size(1)
+        whole = poses.edge_index.size(1) + (reach.number - 1) * receptor
+        work = touching + (1 - self.filter_share) * differing
+        return work / max(whole * number, 1)
 
     def encode_receptor(self, receptor: Data) -> ReceptorState:
         r"""Evaluates the receptor alone.
@@ -177,6 +200,27 @@ class SharedReceptor(InteractionModel):
             self.atoms == 'ligand',
             self.pool_atoms,
         )
+
+
+def receptor_and_reach(
+    poses: Data, num_layers: int, ligand_only: bool
+) -> tuple[int, Reach]:
+    r"""How far the ligands of poses reach, of a receptor not encoded yet.
+
+    Args:
+        poses: A pose set.
+        num_layers: Number of layers.
+        ligand_only: Whether only ligand atoms are read out.
+
+    Returns:
+        How many edges the receptor has, and how far ligands reach.
+    """
+    edge_index, size = poses.edge_index, int(poses.receptor_size)
+    edges = edge_index[:, (edge_index < size).all(dim=0)]
+    edges = edges[:, edges[0].argsort(stable=True)]
+    ligand_only = ligand_only and is_symmetric(edges, size)
+    reach = reach_of(poses, edges, size, num_layers, ligand_only)
+    return edges.size(1), reach
 
 
 def reach_of(

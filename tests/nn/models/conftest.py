@@ -84,6 +84,7 @@ def kit():
     """The functions above, for test modules."""
     return SimpleNamespace(
         CUTOFF=CUTOFF,
+        RadiusGraph=RadiusGraph,
         atoms=atoms,
         check=check,
         compare=compare,

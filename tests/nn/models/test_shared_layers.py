@@ -267,3 +267,16 @@ def test_rounding(kit):
         _, out, _ = kit.results(model, batch, 'full', share_receptor=share)
         errors.append((out - y).abs().max())
     assert errors[1] <= 2 * errors[0] + 1e-6 * y.abs().max()
+
+
+def test_cost(kit):
+    """All edges that arrive at atoms that differ, over all edges."""
+    model = make_model(gine, 2)
+    receptor = kit.atoms(40, torch.Generator().manual_seed(7), 0.2)
+    far = kit.make_set(receptor, (5, 3), 1, shift=50.0)
+    alone = far.receptor.edge_index.size(1)
+    own = far.edge_index.size(1) - alone
+    assert model.sharing_cost(far) == pytest.approx(own / (own + 2 * alone))
+    near = kit.make_set(receptor, (5,), 1)
+    near.pos *= 0.3
+    assert model.sharing_cost(kit.RadiusGraph(kit.CUTOFF)(near)) == 1.0

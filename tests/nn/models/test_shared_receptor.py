@@ -112,6 +112,55 @@ def test_second_derivatives(kit, name):
     kit.check(grads[1], grads[0])
 
 
+@pytest.mark.parametrize('name', ['schnet', 'e3nn'])
+@pytest.mark.parametrize('atoms', ['all', 'ligand'])
+def test_cost(kit, name, atoms):
+    """Against counts by hand: nothing reached, everything reached."""
+    model = make_model(name, 3, atoms=atoms)
+    share = model.filter_share
+    receptor = kit.atoms(40, torch.Generator().manual_seed(7), 2.5)
+    far = kit.make_set(receptor, (5, 3), 1, shift=50.0)
+    alone = far.receptor.edge_index.size(1)
+    own = far.edge_index.size(1) - alone
+    assert model.sharing_cost(far) == pytest.approx(own / (own + 2 * alone))
+    receptor.pos *= 0.1
+    near = kit.make_set(receptor, (5,), 1)
+    near.pos *= 0.1
+    near = kit.RadiusGraph(kit.CUTOFF)(near)
+    alone, whole = 40 * 39, 45 * 44
+    cost = model.sharing_cost(near)
+    if atoms == 'all':  # in the first layer only the ligand sends
+        work = 3 * (whole - alone) + (1 - share) * 2 * alone
+        assert cost == pytest.approx(work / (3 * whole))
+    else:
+        assert 0 < cost < 1
+
+
+def test_auto_shares_where_it_saves(kit):
+    """By receptor: few poses that change most of it run as complexes."""
+    torch.manual_seed(0)
+    receptor = kit.atoms(30, torch.Generator().manual_seed(7), 0.5)
+    other = kit.atoms(30, torch.Generator().manual_seed(8), 0.5)
+    few = kit.make_set(receptor, (4, 4), 1)
+    many = kit.make_set(other, (4,) * 16, 2)
+    model = make_model('e3nn', 4)
+    readout = MultiPoseReadout(model, 'mean')
+    assert 'its 2 poses change so much' in str(readout.plan(few))
+    batch = Batch.from_data_list([few, many])
+    for mode in MODES:
+        _, y, expected = kit.results(
+            model, batch, 'full', positions=mode != 'stream',
+            share_receptor=False,
+        )  # fmt: skip
+        readout, out, grads = kit.results(model, batch, mode)
+        assert readout.last_plan.counts.encoded == 1
+        assert torch.allclose(out, y, rtol=1e-11, atol=1e-12)
+        kit.check(grads, expected)
+    asked = MultiPoseReadout(model, 'mean', share_receptor=True)
+    asked(batch)
+    assert asked.last_plan.counts.encoded == 2
+
+
 def make_wide(name):
     """As wide as in use: the tensor product of the CPU is the fast one."""
     torch.manual_seed(0)
