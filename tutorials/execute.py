@@ -2,11 +2,13 @@
 
 python tutorials/execute.py FOLDER
 
-Each notebook runs in an empty temporary folder, so that what it writes does
-not land in the checkout. The executed copies are written to FOLDER. The first
-cell that fails ends the program with that cell's error.
+Each notebook runs in a temporary folder with a copy of `data` from beside this
+file, so that what it writes does not land in the checkout. The executed copies
+are written to FOLDER. The first cell that fails ends the program with that
+cell's error.
 """
 
+import shutil
 import sys
 import tempfile
 import time
@@ -22,6 +24,7 @@ def execute(path: Path, out: Path) -> None:
     """Executes the notebook at path and writes it to out."""
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(path.parent / 'data', Path(folder) / 'data')
         NotebookClient(
             notebook,
             timeout=CELL_TIMEOUT,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from pyg_multipose.data.layout import Poses
 from pyg_multipose.gradient.evaluation import Evaluation
@@ -63,7 +66,32 @@ def bytes_per_node(evaluation: Evaluation) -> float:
         torch.cuda.empty_cache()
 
 
+def receptor_bytes(evaluation: Evaluation) -> float:
+    r"""Bytes that plain autograd saves for each atom of a shared receptor.
+
+    Measured on one receptor, as in :func:`bytes_per_node`.
+
+    Args:
+        evaluation: What will be evaluated, with a receptor at least.
+    """
+    assert evaluation.receptors is not None
+    index = evaluation.receptors.sets[0]
+    graph = evaluation.layout.compose_receptor(evaluation.tables, index)
+    encode: Any = evaluation.model.encode_receptor
+    total = _saved(evaluation, lambda: encode(graph))
+    return total / int(evaluation.layout.receptor_size[index])
+
+
 def _measured(evaluation: Evaluation, poses: Poses) -> float:
+    try:
+        total = _saved(evaluation, lambda: evaluation.predict(poses))
+    finally:
+        evaluation.counts.forward -= len(poses)
+    return total / int(evaluation.pose_nodes[poses].sum())
+
+
+def _saved(evaluation: Evaluation, run: Callable[[], Any]) -> int:
+    """What autograd saves in a run that leaves no trace."""
     outside = {
         tensor.untyped_storage().data_ptr() for tensor in evaluation.tensors
     }
@@ -77,13 +105,12 @@ def _measured(evaluation: Evaluation, poses: Poses) -> float:
         return tensor.detach()
 
     hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda t: t)
-    try:
-        with evaluation.replay.trial(), torch.enable_grad(), hooks:
-            # Alive until all is counted: an address counts once.
-            graph = evaluation.predict(poses)
-    finally:
-        evaluation.counts.forward -= len(poses)
-    nodes = int(evaluation.pose_nodes[poses].sum())
+    with evaluation.replay.trial(), torch.enable_grad(), hooks:
+        # Alive until all is counted: an address counts once.
+        graph = run()
+        for leaf in pytree.tree_leaves(graph):
+            if isinstance(leaf, Tensor):
+                note(leaf)
     total = sum(sizes.values())
     del graph
-    return total / nodes
+    return total

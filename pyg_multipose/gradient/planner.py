@@ -13,6 +13,7 @@ from pyg_multipose.gradient.budget import (
     bytes_per_node,
     gradient_bytes,
     kind_of,
+    receptor_bytes,
 )
 from pyg_multipose.gradient.chunks import LIGAND_NODES_ON_CPU, NODES_ON_CPU
 from pyg_multipose.gradient.counts import Counts
@@ -26,6 +27,9 @@ BACKWARD = 2.0
 #: forward passes: on a CPU every pose then gets memory that is not in the
 #: cache, and that the system has yet to clear.
 HOLD = {'cpu': 0.3}
+#: What the chunk that runs takes, in graphs: its own, and what operations need
+#: for a moment, above all in backward.
+RUNNING = 1.5
 #: Bytes of a chunk's graph that a CPU's caches still serve well, and the most
 #: atoms of such a chunk: narrow models pay for calls, wide ones for memory.
 CACHE, MOST_NODES = 2**25, 8 * NODES_ON_CPU
@@ -116,32 +120,41 @@ class Planner:
             if BACKWARD <= share * (1 + BACKWARD):
                 return Choice('full', why)
             return Choice('recompute', why, 0)
-        per_node = self._measured(evaluation)
-        budget = self.budget or free_bytes(device)
+        per_node = running = self._measured(evaluation)
+        budget = free_bytes(device)
+        receptors = 0
+        if self.budget is not None:
+            running *= RUNNING
+            receptors = self._receptor_bytes(evaluation)
+            budget = self.budget - receptors
         max_nodes = None
         fits = self.limits.most_nodes(evaluation)
         whole = self.limits.whole(evaluation)
         if free_chunks and not whole and device.type == 'cpu':
-            max_nodes = min(int(CACHE / per_node), MOST_NODES)
+            # Room for the chunk that runs is room for none that is held.
+            graph = min(CACHE, max(budget, 0) / 8)
+            max_nodes = min(int(graph / per_node), MOST_NODES)
             least = NODES_ON_CPU
             if evaluation.receptors is not None:
                 least = LIGAND_NODES_ON_CPU
             max_nodes = min(max(max_nodes, least), fits or MOST_NODES)
         most = max(max(sizes), max_nodes or 0)
-        if self.budget is not None and per_node * most > budget:
+        if self.budget is not None and running * most > budget:
             pose = int(evaluation.pose_nodes.max())
-            max_nodes = max(int(budget / per_node), pose)
-            if pose * per_node > budget:
+            max_nodes = max(int(budget / running), pose)
+            if pose * running > budget:
                 raise ValueError(
-                    f'memory_budget={budget} bytes is not enough for the '
-                    f'graph of one pose of {pose} atoms, which takes about '
-                    f'{math.ceil(pose * per_node)} bytes'
+                    f'memory_budget={self.budget} bytes is not enough for '
+                    f'one pose of {pose} atoms, which takes about '
+                    f'{math.ceil(pose * running)} bytes'
+                    + f', beside {receptors} for receptors'
+                    * (receptors > 0)
                 )
         if max_nodes is not None:
             sizes = evaluation.nodes_of(evaluation.split(max_nodes))
         # One chunk's graph is needed anyhow while it is evaluated.
         limit = min(budget, self.limits.most_bytes(evaluation))
-        room = limit - per_node * max(sizes)
+        room = limit - running * max(sizes)
         keep, held = 0, 0.0
         for size in reversed(sizes):
             if held + per_node * size > room:
@@ -149,7 +162,8 @@ class Planner:
             held += per_node * size
             keep += 1
         total = per_node * sum(sizes)
-        if keep == len(sizes) - 1 and total <= limit:
+        moment = (running - per_node) * max(sizes)
+        if keep == len(sizes) - 1 and total + moment <= limit:
             keep, held = len(sizes), total
 
         kept = held / total
@@ -168,7 +182,7 @@ class Planner:
         sums = gradient_bytes(evaluation)
         room = STREAM_BYTES
         if self.budget is not None:
-            room = min(room, int(self.budget - per_node * max(sizes)))
+            room = min(room, int(budget - running * max(sizes)))
         if no_stream is None and sums > room:
             no_stream = (
                 f'a gradient for each of {layout.num_sets} sets, {sums:,} '
@@ -182,11 +196,11 @@ class Planner:
         if no_stream is not None:
             why += f'; not stream, since {no_stream}'
         if best == 'stream':
-            return Choice('stream', why, None, max_nodes, sums)
+            return Choice('stream', why, None, max_nodes, sums + receptors)
         if best == 'recompute' or keep == 0:
-            return Choice('recompute', why, 0, max_nodes, 0)
+            return Choice('recompute', why, 0, max_nodes, receptors)
         mode = 'full' if keep == len(sizes) else 'mixed'
-        return Choice(mode, why, keep, max_nodes, int(held))
+        return Choice(mode, why, keep, max_nodes, int(held) + receptors)
 
     def _share(self, evaluation: Evaluation) -> tuple[float, str]:
         """The share of the poses that will go backward, and why."""
@@ -215,6 +229,16 @@ class Planner:
         """
         per_node = self._bytes.get(kind_of(evaluation))
         self.limits.shrink(evaluation, plan, error, may_cut, per_node)
+
+    def _receptor_bytes(self, evaluation: Evaluation) -> int:
+        """What encoded receptors hold until backward."""
+        if evaluation.receptors is None:
+            return 0
+        kind = ('receptor', *kind_of(evaluation))
+        if kind not in self._bytes:
+            self._bytes[kind] = receptor_bytes(evaluation)
+        sizes = evaluation.layout.receptor_size[evaluation.receptors.sets]
+        return math.ceil(self._bytes[kind] * int(sizes.sum()))
 
     def _measured(self, evaluation: Evaluation) -> float:
         kind = kind_of(evaluation)

@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import torch
+
 from pyg_multipose.data.checks import check_keys
 from pyg_multipose.data.levels import level_by_name
 
 _NUMBER = re.compile(r'[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?', re.ASCII)
-_LARGEST = 3.4e38  # of float32, which sets hold
+_LARGEST = torch.finfo(torch.float32).max  # of what sets hold
 _NOT_A_NUMBER = re.compile(r'[+-]?(nan|inf|infinity)', re.IGNORECASE)
 
 

@@ -10,7 +10,7 @@ from torch_geometric.utils import scatter
 from pyg_multipose.data import PoseSet
 from pyg_multipose.gradient import Counts, Evaluation, LiveBytes
 from pyg_multipose.gradient.budget import bytes_per_node
-from pyg_multipose.gradient.planner import Planner, free_bytes
+from pyg_multipose.gradient.planner import RUNNING, Planner, free_bytes
 from pyg_multipose.nn import MaxCombination, MultiPoseReadout
 
 
@@ -89,22 +89,23 @@ def test_steps_whose_backward_never_came_teach_nothing():
 
 def test_keeps_as_many_graphs_as_the_budget_holds():
     per_node = bytes_per_node(evaluation())
-    for chunks in range(2, 8):
-        planner = Planner(int(per_node * 20 * chunks) + 1)
+    for share, budget, keep in ((1.0, 5.6, 4), (1.0, 8.6, 8), (0.0, 5.6, 0)):
+        planner = Planner(int(per_node * 20 * budget))
+        planner.share = share
         choice = planner.choose(evaluation(), 'reasons')
-        # One chunk's worth stays free for the chunk that is evaluated.
-        assert (choice.mode, choice.keep) == ('mixed', chunks - 1)
-        assert choice.bytes <= planner.budget - 20 * per_node
-    planner = Planner(int(per_node * 20 * 8) + 1)
-    assert planner.choose(evaluation(), 'reasons').mode == 'full'
+        assert choice.keep == keep
+        assert choice.bytes <= planner.budget - RUNNING * 20 * per_node * (
+            keep < 8
+        )
 
 
 def test_cuts_smaller_chunks_before_it_gives_up():
     per_node = bytes_per_node(evaluation())
-    choice = Planner(int(per_node * 12)).choose(evaluation(), 'reasons')
+    planner = Planner(int(per_node * 1.1 * RUNNING * 10))
+    choice = planner.choose(evaluation(), 'reasons')
     assert choice.mode == 'recompute' and 10 <= choice.max_nodes <= 12
     with pytest.raises(ValueError, match='one pose of 10 atoms'):
-        Planner(int(per_node * 5)).choose(evaluation(), 'reasons')
+        Planner(int(per_node * 10)).choose(evaluation(), 'reasons')
 
 
 def test_one_chunk_is_plain():
@@ -131,7 +132,7 @@ def test_never_above_the_budget(return_poses):
     model = Net()
     batch = batch_of((32, 32))
     per_node = bytes_per_node(evaluation(model))
-    for chunks in (2, 5, 17, 64):
+    for chunks in (3, 5, 17, 64):
         budget = int(per_node * 20 * chunks) + 1
         readout = MultiPoseReadout(
             model, memory_budget=budget, max_nodes_per_chunk=20

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyg_multipose.io.scores import KNOWN, Score, chosen, value_of
@@ -63,6 +63,7 @@ def test_any_text_is_a_finite_number_or_missing(texts):
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32))
+@example(3.4028234663852886e38)  # the largest in single precision
 def test_round_trip(number):
     assert value_of([repr(number)]) == (number, '')
 

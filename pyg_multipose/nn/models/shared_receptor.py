@@ -100,7 +100,8 @@ class SharedReceptor(InteractionModel):
         touching = differing = 0
         for layer in range(number):
             touching += reach.around_ligand(layer)[0].size(1)
-            differing += reach.within_receptor(layer)[0].size(1)
+            if reach.atoms(layer + 1).numel():
+                differing += reach.within_receptor(layer)[0].size(1)
         whole = poses.edge_index.size(1) + (reach.number - 1) * receptor
         work = touching + (1 - self.filter_share) * differing
         return work / max(whole * number, 1)

@@ -136,6 +136,18 @@ def test_cost(kit, name, atoms):
         assert 0 < cost < 1
 
 
+@pytest.mark.parametrize('name', ['schnet', 'e3nn'])
+@pytest.mark.parametrize('num_layers', [1, 2, 3, 4, 5])
+@pytest.mark.parametrize('atoms', ['all', 'ligand'])
+def test_cost_of_any_depth(kit, name, num_layers, atoms):
+    """Some of a whole complex; never more."""
+    model = make_model(name, num_layers, atoms=atoms)
+    for of_set in kit.make_batch().to_data_list():
+        assert 0 < model.sharing_cost(of_set) <= 1
+    readout = MultiPoseReadout(model, 'mean')
+    readout.plan(kit.make_batch())
+
+
 def test_auto_shares_where_it_saves(kit):
     """By receptor: few poses that change most of it run as complexes."""
     torch.manual_seed(0)
