@@ -49,9 +49,9 @@ def test_nothing_holds_more_than_a_small_machine_has():
             assert names <= {'stream', 'recompute', 'auto', 'auto, shared'}
 
 
-def test_it_takes_less_than_three_quarters_of_an_hour():
+def test_it_takes_less_than_an_hour():
     settings = Settings()
-    assert sum(t.seconds(settings) for t in tasks(settings)) < 45 * 60
+    assert sum(t.seconds(settings) for t in tasks(settings)) < 60 * 60
 
 
 def test_large_steps_are_repeated_seldom():
