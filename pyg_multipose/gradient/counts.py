@@ -1,6 +1,10 @@
 """Counts of what a call did."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+
+from torch import Tensor
 
 
 @dataclass
@@ -24,3 +28,13 @@ class Counts:
     encoded: int = 0
     mattered: int | None = None
     most_nodes: int | None = None
+
+    def note_backward(self, gradient: Tensor | None) -> None:
+        r"""Counts a backward pass of some poses, as a hook of autograd.
+
+        Args:
+            gradient: That of their predictions, or :obj:`None` if autograd
+                skips them.
+        """
+        if gradient is not None:
+            self.backward += len(gradient)

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pyg_multipose.data import Layout
+from pyg_multipose.gradient.counts import Counts
 from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.finite import screen
 from pyg_multipose.gradient.gate import Gate, negligible
@@ -60,13 +62,15 @@ def evaluate(
     if keep is None and draws is None:
         out = joined(pieces)
         if out.requires_grad:
-            out.register_hook(partial(_count, evaluation, tolerance))
+            counts, layout = evaluation.counts, evaluation.layout
+            out.register_hook(partial(_count, counts, layout, tolerance))
         return out
     for piece in held:
         if piece.requires_grad:
-            piece.register_hook(evaluation.count_backward)
+            piece.register_hook(evaluation.counts.note_backward)
     if rest:
         evaluation.seal()
+    evaluation.release()
     chunks = evaluation.chunks
     poses = [np.concatenate(chunks[:start])] if rest else []
     poses += chunks[start:]
@@ -80,12 +84,15 @@ def evaluate(
     )
 
 
+# A hook must not hold the evaluation: it stays as long as the loss does.
 def _count(
-    evaluation: Evaluation, tolerance: float | None, gradient: Tensor | None
+    counts: Counts,
+    layout: Layout,
+    tolerance: float | None,
+    gradient: Tensor | None,
 ) -> None:
     """Counts a backward pass of all poses, for what it matters."""
-    evaluation.count_backward(gradient)
-    layout, counts = evaluation.layout, evaluation.counts
+    counts.note_backward(gradient)
     if gradient is not None and layout.num_poses > layout.num_sets:
         drop = negligible(gradient, layout, tolerance)
         counts.mattered = len(drop) - int(drop.sum())

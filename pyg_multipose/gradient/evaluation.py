@@ -76,9 +76,18 @@ class Evaluation:
             for key, level in self.layout.levels.items()
             if level != 'set'
         }
+        #: How dense the graphs are; zero if the model finds the edges.
+        self.edges_per_node = 0.0
+        if not self.inputs or 'edge_index' in self.inputs:
+            edges = self.tables.get('edge_index', torch.empty(2, 0))
+            self.edges_per_node = edges.size(1) / max(self.layout.num_nodes, 1)
         #: Keys of the tensors among the tables, in a fixed order.
         self.keys = [
             key for key, value in self.tables.items() if torch.is_tensor(value)
+        ]
+        #: The tables of the batch that ask for a gradient.
+        self.differentiable_keys = [
+            key for key in self.keys if self.tables[key].requires_grad
         ]
         self.slots = Slots(modules)
         self.replay = Replay(modules, self.layout.device)
@@ -115,17 +124,9 @@ class Evaluation:
         return self.receptors.tensors if self.receptors else []
 
     @property
-    def differentiable_keys(self) -> list[str]:
-        r"""The tables of the batch that ask for a gradient."""
-        return [key for key in self.keys if self.tables[key].requires_grad]
-
-    @property
-    def edges_per_node(self) -> float:
-        r"""How dense the graphs are; zero if the model finds the edges."""
-        edges = self.tables.get('edge_index')
-        if edges is None or self.inputs and 'edge_index' not in self.inputs:
-            return 0.0
-        return edges.size(1) / max(self.layout.num_nodes, 1)
+    def num_states(self) -> int:
+        r"""How many these are, or were before :meth:`release`."""
+        return self.receptors.num_tensors if self.receptors else 0
 
     @property
     def requires_grad(self) -> bool:
@@ -261,16 +262,6 @@ class Evaluation:
         self.differentiable = out.requires_grad
         return out.detach()
 
-    def count_backward(self, gradient: Tensor | None) -> None:
-        r"""Counts a backward pass of some poses, as a hook of autograd.
-
-        Args:
-            gradient: That of their predictions, or :obj:`None` if autograd
-                skips them.
-        """
-        if gradient is not None:
-            self.counts.backward += len(gradient)
-
     def seal(self) -> None:
         r"""Takes a fingerprint of everything, at the end of the first pass."""
         self._fingerprint = self._norms(self._outer(self.tensors))
@@ -287,10 +278,23 @@ class Evaluation:
         now = torch.nan_to_num(self._norms(self._outer(tensors)))
         return torch.equal(now, torch.nan_to_num(self._fingerprint))
 
+    def release(self) -> None:
+        r"""Lets go of all tensors, which autograd has saved as far as needed.
+
+        A prediction that somebody keeps would else hold them after backward.
+        """
+        self.tables = {
+            key: value
+            for key, value in self.tables.items()
+            if not torch.is_tensor(value)
+        }
+        if self.receptors is not None:
+            self.receptors.release()
+
     def _outer(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """All but the states, which nobody outside can reach."""
         first = len(self.slots.tensors)
-        return [*tensors[:first], *tensors[first + len(self.states) :]]
+        return [*tensors[:first], *tensors[first + self.num_states :]]
 
     def _norms(self, tensors: Sequence[Tensor]) -> Tensor:
         floats = [

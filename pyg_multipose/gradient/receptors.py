@@ -55,6 +55,8 @@ class Receptors:
         self.sets = sorted(set(groups) - {-1})
         #: The tensors of all states, once encoded.
         self.tensors: list[Tensor] = []
+        #: How many these are.
+        self.num_tensors = 0
         #: Whether :meth:`encode` ran.
         self.encoded = False
         self._layout, self._tables = layout, tables
@@ -109,8 +111,12 @@ class Receptors:
                 else:
                     kept.append(leaf)
             self._states[index] = spec, kept
-        self.encoded = True
+        self.encoded, self.num_tensors = True, len(self.tensors)
         return count
+
+    def release(self) -> None:
+        r"""Lets go of all tensors."""
+        self.tensors, self._tables = [], {}
 
     def state(self, index: int, tensors: Sequence[Tensor]) -> Any:
         r"""The state of a receptor.

@@ -79,7 +79,7 @@ class SecondPass:
         count = len(evaluation.slots.tensors)
         needed = ctx.needs_input_grad[2:]
         self.parameters = aliases(tensors[:count], needed[:count])
-        start, count = count, count + len(evaluation.states)
+        start, count = count, count + evaluation.num_states
         self.states = aliases(tensors[start:count], needed[start:count])
         inputs = dict(zip(evaluation.keys, tensors[count:], strict=True))
         self.tables = {**evaluation.tables, **inputs}

@@ -76,6 +76,7 @@ def stream(
     )
     if evaluation.states:
         evaluation.seal()
+    evaluation.release()
     return out
 
 
@@ -143,8 +144,13 @@ class Stream(torch.autograd.Function):
         ctx.num_parameters = len(parameters)
         # Of receptors, plain autograd holds graphs, which need the weights.
         ctx.evaluation = evaluation if evaluation.states else None
+        tables = [evaluation.tables[key] for key in evaluation.keys]
+        tables = tables if evaluation.states else []
+        ctx.num_tables = len(tables)
         ctx.save_for_backward(
-            *parameters, *(total for total in flat if total is not None)
+            *parameters,
+            *tables,
+            *(total for total in flat if total is not None),
         )
         of_sets = torch.stack(combined)
         if not differentiable:
@@ -166,15 +172,16 @@ class Stream(torch.autograd.Function):
             )
         count = ctx.num_parameters
         saved = saved_tensors(ctx)
+        last = count + ctx.num_tables
         evaluation: Evaluation | None = ctx.evaluation
-        if evaluation and not evaluation.unchanged(evaluation.tensors):
+        if evaluation and not evaluation.unchanged(saved[:last]):
             raise RuntimeError(
                 'Parameters, buffers or inputs of the single-pose model '
                 'changed between forward and backward, which the graph of '
                 'the receptor does not allow. Call backward before the '
                 "optimizer's step, or use share_receptor=False"
             )
-        parameters, sums = saved[:count], iter(saved[count:])
+        parameters, sums = saved[:count], iter(saved[last:])
         out: list[Tensor | None] = [None] * count
         if grad is not None:
             for index, has in enumerate(ctx.has):

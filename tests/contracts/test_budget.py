@@ -93,3 +93,25 @@ def test_never_above_the_budget(name, share, return_poses):
         held.append(readout.plan(batch, return_poses).bytes)
         assert step(readout, batch, return_poses) <= budget
     assert len(held) >= 2  # most budgets do
+
+
+@pytest.mark.parametrize('mode', ['full', 'stream', 'recompute'])
+@pytest.mark.parametrize('share', [False, True])
+def test_a_prediction_that_is_kept_holds_nothing(mode, share):
+    """After backward: neither the batch nor what was made of a receptor."""
+    model, batch = make_model('schnet'), make_batch()
+    readout = MultiPoseReadout(model, 'mean', mode, share_receptor=share)
+    readout(batch).sum().backward()
+    kept = []
+    with LiveBytes() as live:
+        for _ in range(2):
+            kept.append(readout(batch.clone()))
+            kept[-1].sum().backward()
+        assert live.held() <= 2000
+        kept.append(readout(batch.clone()))
+        assert live.held() > batch.pos.numel() * 4 * (mode != 'stream')
+        kept[-1].sum().backward(retain_graph=True)
+        first = [p.grad.clone() for p in model.parameters()]
+        kept[-1].sum().backward()
+    for parameter, before in zip(model.parameters(), first, strict=True):
+        assert not torch.equal(parameter.grad, before)
