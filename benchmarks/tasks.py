@@ -98,6 +98,8 @@ def _cost(way: Way, case: Case) -> float:
 def tasks(settings: Settings, only: str | None = None) -> list[Task]:
     r"""Everything that is to be measured; a case is timed once, in all ways.
 
+    Also if only a part is: figures of a case replace those from before.
+
     Args:
         settings: The settings.
         only: One of :obj:`PARTS`. (default: :obj:`None`, all)
@@ -105,18 +107,19 @@ def tasks(settings: Settings, only: str | None = None) -> list[Task]:
     times: dict[Case, list[str]] = {}
     once: set[Case] = set()
     memory: dict[tuple[Case, str], None] = {}
-    if only in (None, 'bars'):
-        for bar in bars(settings):
-            for cell in (bar.cell, *bar.bases):
-                if bar.kind == 'time':
-                    times.setdefault(cell.case, []).append(cell.way)
-                else:
-                    memory[cell.case, cell.way] = None
-    if only in (None, 'grid'):
-        for case, ways, one in _grid(settings):
-            times.setdefault(case, []).extend(ways)
-            if one:
-                once.add(case)
+    wanted: set[Case] = set()
+    for bar in bars(settings):
+        for cell in (bar.cell, *bar.bases):
+            if bar.kind == 'time':
+                times.setdefault(cell.case, []).append(cell.way)
+                wanted |= {cell.case} if only in (None, 'bars') else set()
+            elif only in (None, 'bars'):
+                memory[cell.case, cell.way] = None
+    for case, ways, one in _grid(settings):
+        times.setdefault(case, []).extend(ways)
+        wanted |= {case} if only in (None, 'grid') else set()
+        if one:
+            once.add(case)
     if only in (None, 'memory'):
         for case, ways in _memory(settings):
             memory |= {(case, way): None for way in ways}
@@ -124,6 +127,7 @@ def tasks(settings: Settings, only: str | None = None) -> list[Task]:
         *(
             Task('time', case, _ordered(ways, case), case in once)
             for case, ways in times.items()
+            if case in wanted
         ),
         *(Task('memory', case, (WAYS[way],)) for case, way in memory),
     ]

@@ -59,3 +59,15 @@ def test_large_steps_are_repeated_seldom():
     assert settings.repeats_of(64 * 515) == 3
     assert settings.repeats_of(9 * 28) == 15
     assert settings.repeats_of(28) == 25
+
+
+def test_a_part_leaves_no_way_out():
+    """Its figures of a case replace those of a run of everything."""
+    every = {t.case: t.ways for t in tasks(Settings()) if t.kind == 'time'}
+    parts = {'bars': 0, 'grid': 0, 'memory': 0}
+    for only in parts:
+        for task in tasks(Settings(), only):
+            if task.kind == 'time':
+                parts[only] += 1
+                assert task.ways == every[task.case]
+    assert parts['bars'] and parts['grid'] and not parts['memory']
