@@ -63,7 +63,11 @@ def check_sharing(
         pose_set: The batch. (default: :obj:`None`, not known yet)
         inputs: As above. (default: :obj:`None`)
     """
-    reason = obstacle(model, pose_set, inputs) if asked is True else ''
+    if asked is True:
+        _refuse(obstacle(model, pose_set, inputs))
+
+
+def _refuse(reason: str) -> None:
     if reason:
         raise ValueError(
             f'share_receptor=True is not possible: {reason}. Use '
@@ -91,8 +95,10 @@ def shared_receptors(
         pose_set: The batch.
         inputs: As above. (default: :obj:`None`)
     """
-    check_sharing(model, asked, pose_set, inputs)
+    # Once: a model may have to run to tell.
     why_not = obstacle(model, pose_set, inputs) if asked else 'asked for'
+    if asked is True:
+        _refuse(why_not)
     if not why_not:
         receptors = Receptors(layout, tables, pose_set)
         if not receptors.sets:
