@@ -41,20 +41,21 @@ class Layout:
     """
 
     def __init__(self, pose_set: Data) -> None:
-        names = pose_set['name'] if 'name' in pose_set else []
+        values = dict(pose_set.stores[0].items())
+        names = values.get('name', [])
         self._names: Sequence[str] = (
             [names] if isinstance(names, str) else names
         )
         self.levels: Levels = Levels.of(pose_set, self.set_name)
-        self.device: torch.device = pose_set['pose_size'].device
-        self.receptor_size = _counts(pose_set['receptor_size'])
-        self.pose_size = _counts(pose_set['pose_size'])
-        self.set_size = _counts(pose_set['set_size'])
+        self.device: torch.device = values['pose_size'].device
+        self.receptor_size = _counts(values['receptor_size'])
+        self.pose_size = _counts(values['pose_size'])
+        self.set_size = _counts(values['set_size'])
         self.num_sets = len(self.set_size)
         self.num_poses = len(self.pose_size)
+        self.set_ptr = offsets(self.set_size)  # first pose of each set
         self._check_counts()
 
-        self.set_ptr = offsets(self.set_size)  # first pose of each set
         self.set_of_pose = np.repeat(np.arange(self.num_sets), self.set_size)
         # Segments in table order: a set's receptor, then its poses.
         self._receptor_segment = self.set_ptr[:-1] + np.arange(self.num_sets)
@@ -62,14 +63,14 @@ class Layout:
         size = np.empty(self.num_sets + self.num_poses, dtype=np.int64)
         size[self._receptor_segment] = self.receptor_size
         size[self._pose_segment] = self.pose_size
-        self.num_nodes = int(size.sum())
-        self._segments = {'node': Runs.tiling(size)}
-        self._check_rows(pose_set)
+        ptr = offsets(size)
+        self.num_nodes = int(ptr[-1])
+        self._segments = {'node': Runs(ptr[:-1], size)}
+        self._check_rows(values)
         for name in RELATIONS:
-            if f'{name}_index' in pose_set:
-                self._segments[name] = self._edges(
-                    f'{name}_index', pose_set[f'{name}_index']
-                )
+            key = f'{name}_index'
+            if key in values:
+                self._segments[name] = self._edges(key, values[key])
 
     # Where things are ########################################################
 
@@ -212,12 +213,12 @@ class Layout:
         flat = segments.reshape(-1)
         taken = {name: runs[flat] for name, runs in self._segments.items()}
         ptr = {
-            name: offsets(runs.size.reshape(segments.shape).sum(axis=1))
+            name: offsets(np.add.reduce(runs.size.reshape(segments.shape), 1))
             for name, runs in taken.items()
         }
         # What PyG's own batching notes, to take graphs out again.
         slice_of = {name: torch.from_numpy(p) for name, p in ptr.items()}
-        slice_of['pose'] = torch.arange(len(segments) + 1)
+        slice_of['pose'] = torch.from_numpy(np.arange(len(segments) + 1))
         no_inc = torch.zeros(len(segments), dtype=torch.long)
         slices: dict[str, Tensor] = {}
         incs: dict[str, Tensor] = {}
@@ -229,38 +230,36 @@ class Layout:
                 continue
             slices[key], incs[key] = slice_of[level], no_inc
             if level != 'pose' and key == f'{level}_index':
-                out[key] = self._moved(value, taken[level], segments)
+                out[key] = self._moved(
+                    value, taken[level], taken['node'], segments.shape
+                )
                 incs[key] = slice_of['node'][:-1]
             elif level != 'pose':
                 out[key] = taken[level].take(value)
             elif len(poses):
                 out[key] = self._pose_values(value, poses)
-        num_nodes = int(ptr['node'][-1])
-        if not any(key in out for key in SIZED):
-            out.num_nodes = num_nodes
-            out._store._num_nodes = np.diff(ptr['node']).tolist()
+        nodes = np.diff(ptr['node'])
+        if tables.keys().isdisjoint(SIZED):
+            out.num_nodes = int(ptr['node'][-1])
+            out._store._num_nodes = nodes.tolist()
         out.ptr = self._tensor(ptr['node'])
-        out.batch = torch.repeat_interleave(
-            out.ptr.diff(), output_size=num_nodes
-        )
+        out.batch = self._tensor(np.repeat(np.arange(len(nodes)), nodes))
         out._num_graphs = len(segments)
         out._slice_dict, out._inc_dict = slices, incs
         return out
 
     def _moved(
-        self, index: Tensor, edges: Runs, segments: np.ndarray
+        self, index: Tensor, edges: Runs, node: Runs, shape: tuple[int, ...]
     ) -> Tensor:
         """The edges of some graphs, with the rows that these will have."""
-        node = self._segments['node'][segments.reshape(-1)]
-        shift = offsets(node.size)[:-1] - node.start
-        shift = shift.reshape(segments.shape)
-        alone = segments.size > 1 and not node.size[0::2].any()
-        if alone and (shift[:, 1] == shift[0, 1]).all():
-            # Neighbours in the table, without receptors: one run.
-            return edges.take(index, dim=1).add_(shift[0, 1])
+        first, *others = node.merged[0]
+        if not others:  # neighbours in the table
+            moved = edges.take(index, dim=1)
+            return moved.sub_(first) if first else moved
+        shift = (offsets(node.size)[:-1] - node.start).reshape(shape)
         out = index.new_empty(2, int(edges.size.sum()))
         starts, sizes = edges.start.tolist(), edges.size.tolist()
-        ligand = node.start.reshape(segments.shape)[:, -1].tolist()
+        ligand = node.start.reshape(shape)[:, -1].tolist()
         run = end = 0
         # Slice by slice: about a tenth of the time of one large gather.
         for graph, shifts in enumerate(shift.tolist()):
@@ -295,7 +294,8 @@ class Layout:
                 f'{index.dtype}, expected [2, num_rows] and torch.int64'
             )
         ends = index.detach().cpu().numpy()
-        if ends.size and (ends.min() < 0 or ends.max() >= self.num_nodes):
+        # As unsigned numbers, negative ones are the largest.
+        if ends.size and ends.view(np.uint64).max() >= self.num_nodes:
             raise ValueError(
                 f"'{key}' holds rows {ends.min()} to {ends.max()}, but the "
                 f'pose set has {self.num_nodes} atoms'
@@ -304,10 +304,14 @@ class Layout:
         number = np.arange(len(nodes), dtype=np.int32)
         first, second = np.repeat(number, nodes)[ends]
         owner, other = np.maximum(first, second), np.minimum(first, second)
-        receptor = np.empty_like(number)
-        receptor[self._receptor_segment] = self._receptor_segment
-        receptor[self._pose_segment] = self._receptor_segment[self.set_of_pose]
-        stray = (other != owner) & (other != receptor[owner])
+        stray = other != owner
+        if stray.any():  # from another segment: the receptor of its set?
+            receptor = np.empty_like(number)
+            receptor[self._receptor_segment] = self._receptor_segment
+            receptor[self._pose_segment] = self._receptor_segment[
+                self.set_of_pose
+            ]
+            stray &= other != receptor[owner]
         if stray.any():
             edge = int(stray.argmax())
             names = [self._segment_name(s[edge]) for s in (first, second)]
@@ -335,14 +339,15 @@ class Layout:
         return self.pose_name(int(segment) - index - 1)
 
     def _check_counts(self) -> None:
-        for index, size in enumerate(self.set_size):
-            if size == 0:
-                raise ValueError(
-                    f'{self.set_name(index)} has no poses; a set needs at '
-                    f'least one. Leave it out of the batch'
-                )
+        sizes = self.set_size.tolist()
+        if 0 in sizes:
+            index = sizes.index(0)
+            raise ValueError(
+                f'{self.set_name(index)} has no poses; a set needs at least '
+                f'one. Leave it out of the batch'
+            )
         for key, got, expected in (
-            ('pose_size', self.num_poses, int(self.set_size.sum())),
+            ('pose_size', self.num_poses, int(self.set_ptr[-1])),
             ('receptor_size', len(self.receptor_size), self.num_sets),
         ):
             if got != expected:
@@ -351,23 +356,22 @@ class Layout:
                     f'{expected}'
                 )
 
-    def _check_rows(self, pose_set: Data) -> None:
+    def _check_rows(self, values: Mapping[str, Any]) -> None:
         expected = {
             'node': self.num_nodes,
             'pose': self.num_poses,
             'set': self.num_sets,
         }
         for name in RELATIONS:
-            index = pose_set.get(f'{name}_index')
-            if index is not None:
-                expected[name] = index.size(-1)
+            if f'{name}_index' in values:
+                expected[name] = values[f'{name}_index'].size(-1)
         for key, level in self.levels.items():
             if level not in expected:
                 raise ValueError(
                     f"'{key}' describes the rows of '{level}_index', which "
                     f'the pose set does not have'
                 )
-            got = _num_rows(pose_set[key], key, level)
+            got = _num_rows(values[key], key, level)
             if got is not None and got != expected[level]:
                 raise ValueError(
                     f"'{key}' (level '{level}') has {got} rows, expected "

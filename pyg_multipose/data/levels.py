@@ -50,33 +50,21 @@ class Levels(Mapping[str, Level]):
             ValueError: If the sets of a batch declare different keys, or if
                 a key is on no known level.
         """
-        missing = [key for key in (*COUNTS, 'levels') if key not in data]
+        values = dict(data.stores[0].items())
+        missing = [key for key in (*COUNTS, 'levels') if key not in values]
         if missing:
             raise ValueError(
                 f'The pose set lacks {missing}: build it by '
                 f'PoseSet.from_poses or PoseSet.from_complex, and leave these '
                 f'keys out of exclude_keys'
             )
-        text = data['levels']
+        text = values['levels']
         if not isinstance(text, str):
             for index, other in enumerate(text):
                 if other != text[0]:
                     _raise_mixed(text[0], other, set_name, index)
             text = text[0]
-        declared = parse(text)
-        out: dict[str, Level] = {}
-        for key in data.stores[0].keys():
-            if key in BOOKKEEPING or key.endswith(('_batch', '_ptr')):
-                continue
-            level = declared.get(key, level_by_name(key))
-            if level is None:
-                raise ValueError(
-                    f"The level of '{key}' is not declared. Set it by "
-                    f"pose_set.put('{key}', value, level=...) with one of "
-                    f'{list(get_args(Level))}'
-                )
-            out[key] = level
-        return cls(out)
+        return _levels(text, tuple(values))
 
     def __getitem__(self, key: str) -> Level:
         return self._levels[key]
@@ -108,6 +96,24 @@ def level_by_name(key: str) -> Level | None:
         if key.startswith(f'{relation}_'):
             return relation
     return _KNOWN.get(key)
+
+
+@lru_cache(maxsize=256)
+def _levels(text: str, keys: tuple[str, ...]) -> Levels:
+    declared = parse(text)
+    out: dict[str, Level] = {}
+    for key in keys:
+        if key in BOOKKEEPING or key.endswith(('_batch', '_ptr')):
+            continue
+        level = declared.get(key, level_by_name(key))
+        if level is None:
+            raise ValueError(
+                f"The level of '{key}' is not declared. Set it by "
+                f"pose_set.put('{key}', value, level=...) with one of "
+                f'{list(get_args(Level))}'
+            )
+        out[key] = level
+    return Levels(out)
 
 
 @lru_cache(maxsize=256)

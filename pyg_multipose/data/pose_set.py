@@ -132,9 +132,10 @@ class PoseSet(Data):
     @property
     def num_nodes(self) -> int | None:
         r"""The rows of the node table, each receptor counted once."""
-        if 'pose_size' not in self:
+        sizes = self._store.get('pose_size')
+        if sizes is None:
             return super().num_nodes
-        return int(self['receptor_size'].sum() + self['pose_size'].sum())
+        return int(self._store['receptor_size'].sum() + sizes.sum())
 
     @num_nodes.setter
     def num_nodes(self, num_nodes: int | None) -> None:

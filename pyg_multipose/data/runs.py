@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -20,15 +21,6 @@ class Runs:
 
     start: np.ndarray
     size: np.ndarray
-
-    @classmethod
-    def tiling(cls, size: np.ndarray) -> Runs:
-        r"""The runs that follow one another from the first row on.
-
-        Args:
-            size: Number of rows of each run.
-        """
-        return cls(offsets(size)[:-1], size)
 
     def __getitem__(self, index: np.ndarray) -> Runs:
         return Runs(self.start[index], self.size[index])
@@ -61,7 +53,7 @@ class Runs:
             rows = torch.from_numpy(self.rows()).to(table.device)
             return table.index_select(dim, rows)
         # On a CPU, copies of runs are several times faster than of rows.
-        starts, sizes = self._merged()
+        starts, sizes = self.merged
         return torch.cat(
             [
                 table.narrow(dim, start, size)
@@ -70,17 +62,27 @@ class Runs:
             dim=dim,
         )
 
-    def _merged(self) -> tuple[list[int], list[int]]:
-        """Runs that follow one another count as one."""
-        some = self.size > 0
-        some[:1] |= not some.any()  # one at least, to know the table's dtype
-        start = self.start[some]
-        ends = start + self.size[some]
-        first = np.ones(len(start), dtype=bool)
-        first[1:] = start[1:] != ends[:-1]
-        starts = start[first]
-        last = np.append(first[1:], True)
-        return starts.tolist(), (ends[last] - starts).tolist()
+    @cached_property
+    def merged(self) -> tuple[list[int], list[int]]:
+        r"""Start and size of the runs, those that follow one another as one.
+
+        There is one at least, though it may be empty.
+        """
+        starts: list[int] = []
+        sizes: list[int] = []
+        end = -1
+        for start, size in zip(
+            self.start.tolist(), self.size.tolist(), strict=True
+        ):
+            if start == end:
+                sizes[-1] += size
+            elif size:
+                starts.append(start)
+                sizes.append(size)
+            else:
+                continue
+            end = start + size
+        return (starts, sizes) if starts else ([0], [0])
 
 
 def offsets(size: np.ndarray) -> np.ndarray:
@@ -90,5 +92,5 @@ def offsets(size: np.ndarray) -> np.ndarray:
         size: Number of rows of each run.
     """
     ptr = np.zeros(len(size) + 1, dtype=np.int64)
-    np.cumsum(size, out=ptr[1:])
+    np.add.accumulate(size, out=ptr[1:])
     return ptr

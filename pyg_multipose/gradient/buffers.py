@@ -40,6 +40,7 @@ class Buffers:
             if isinstance(module, _NormBase) and module.training
         }
         self._watched = False
+        self._settled = False
 
     @property
     def changed(self) -> bool:
@@ -56,6 +57,7 @@ class Buffers:
         # A value may change behind autograd's version counters (as batch
         # norms do); what does so in the first chunk is compared by value.
         every, self._watched = not self._watched, chunk >= 0
+        self._settled = every
         copies = _Copies()
         for place, now in enumerate(self._now()):
             known = place in self._changed
@@ -75,8 +77,8 @@ class Buffers:
         for place, now in enumerate(self._now()):
             if place in self._changed:
                 continue
-            if now is self._objects[place] and _equal(
-                now, self._history[place][0][1]
+            if now is self._objects[place] and (
+                self._settled or _equal(now, self._history[place][0][1])
             ):
                 self._history[place] = []
             else:
@@ -187,7 +189,7 @@ def _equal(first: Tensor | None, second: Tensor | None) -> bool:
         return first is second
     if first.shape != second.shape or first.dtype != second.dtype:
         return False
-    if torch.equal(first, second):
+    if not first.numel() or torch.equal(first, second):
         return True
     nan = (first != first) & (second != second)
     return bool(((first == second) | nan).all())

@@ -53,15 +53,16 @@ def check_model(
                 f'would wait for each other in different chunks. Use a '
                 f'normalisation without batch statistics'
             )
-        tables: list[dict[str, Any]] = [module._parameters, module._buffers]
-        for tensors in tables:
-            for key, tensor in tensors.items():
-                if nn.parameter.is_lazy(tensor):
-                    raise ValueError(
-                        f"'{_name(model, module)}.{key}' "
-                        f'({type(module).__name__}) is not initialised yet. '
-                        f'Run the single-pose model once on a batch first'
-                    )
+        if not module._parameters and not module._buffers:
+            continue
+        tensors: dict[str, Any] = {**module._parameters, **module._buffers}
+        for key, tensor in tensors.items():
+            if nn.parameter.is_lazy(tensor):
+                raise ValueError(
+                    f"'{_name(model, module)}.{key}' "
+                    f'({type(module).__name__}) is not initialised yet. '
+                    f'Run the single-pose model once on a batch first'
+                )
 
 
 def _name(model: nn.Module, module: nn.Module) -> str:

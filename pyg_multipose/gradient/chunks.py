@@ -46,18 +46,20 @@ def split(
         max_nodes = NODES_ON_CPU if device.type == 'cpu' else NODES_ON_GPU
     every = np.arange(layout.num_poses)
     chosen = every if poses is None else np.asarray(poses, dtype=np.int64)
-    size = (layout.nodes_per_pose if size is None else size)[chosen]
-    parts = np.zeros_like(chosen) if groups is None else groups[chosen]
     if within_sets:
-        parts = layout.set_of_pose[chosen]
+        groups = layout.set_of_pose
+    # Lists: to walk through arrays takes several times longer.
+    size = layout.nodes_per_pose if size is None else size
+    sizes = size[chosen].tolist()
+    parts = [0] * len(sizes) if groups is None else groups[chosen].tolist()
     chunks: list[np.ndarray] = []
     start, total = 0, 0
-    for end in range(len(chosen)):
+    for end, nodes in enumerate(sizes):
         ends = end > start and parts[end] != parts[end - 1]
-        if end > start and (total + size[end] > max_nodes or ends):
+        if end > start and (total + nodes > max_nodes or ends):
             chunks.append(chosen[start:end])
             start, total = end, 0
-        total += int(size[end])
+        total += nodes
     if len(chosen):
         chunks.append(chosen[start:])
     return chunks

@@ -71,15 +71,16 @@ class Evaluation:
         self.model = model
         self.inputs = input_names(inputs)
         self.layout = Layout(pose_set)
+        values = pose_set.stores[0]
         self.tables: dict[str, Any] = {
-            key: pose_set[key]
+            key: values[key]
             for key, level in self.layout.levels.items()
             if level != 'set'
         }
         #: How dense the graphs are; zero if the model finds the edges.
         self.edges_per_node = 0.0
-        if not self.inputs or 'edge_index' in self.inputs:
-            edges = self.tables.get('edge_index', torch.empty(2, 0))
+        edges = self.tables.get('edge_index')
+        if edges is not None and 'edge_index' in (self.inputs or self.tables):
             self.edges_per_node = edges.size(1) / max(self.layout.num_nodes, 1)
         #: Keys of the tensors among the tables, in a fixed order.
         self.keys = [

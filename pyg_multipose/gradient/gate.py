@@ -43,6 +43,10 @@ def negligible(
     if tolerance is None:
         tolerance = epsilon(coefficients.dtype)
     weight = coefficients.detach().double().abs()
+    if weight.is_cpu and len(weight):  # elsewhere, to look is to wait
+        least, most = weight.aminmax()
+        if least > tolerance * int(layout.set_size.max()) * most:
+            return torch.zeros(len(weight), dtype=torch.bool)
     weight = weight.view(len(weight), -1)  # poses, features
     dense, pose = padded(weight, layout)
     ordered, order = dense.sort(dim=1)

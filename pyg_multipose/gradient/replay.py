@@ -105,8 +105,9 @@ class Replay:
         except BaseException:
             self.rewind()
             raise
-        # A cast made without gradient must not serve the second pass.
-        torch.clear_autocast_cache()
+        if self.autocast_dtype:
+            # A cast made without gradient must not serve the second pass.
+            torch.clear_autocast_cache()
         self._buffers.settle()
 
     @contextmanager

@@ -43,8 +43,9 @@ class Limits:
         Args:
             evaluation: A call.
         """
-        known = kind_of(evaluation) in self._whole
-        return known or evaluation.replay.whole_chunks
+        if evaluation.replay.whole_chunks:
+            return True
+        return bool(self._whole) and kind_of(evaluation) in self._whole
 
     def most_nodes(
         self, evaluation: Evaluation, asked: int | None = None
@@ -58,6 +59,8 @@ class Limits:
         if self._last is not None and self._last[1].most_nodes is not None:
             self._most_nodes[self._last[0]] = self._last[1].most_nodes
         if self.whole(evaluation):
+            return asked
+        if not self._most_nodes:
             return asked
         fits = self._most_nodes.get(kind_of(evaluation))
         return min(filter(None, (fits, asked)), default=None)

@@ -95,10 +95,13 @@ def shared_receptors(
         pose_set: The batch.
         inputs: As above. (default: :obj:`None`)
     """
-    # Once: a model may have to run to tell.
-    why_not = obstacle(model, pose_set, inputs) if asked else 'asked for'
-    if asked is True:
-        _refuse(why_not)
+    why_not = '' if asked else 'asked for'
+    if asked == 'auto' and not layout.receptor_size.any():
+        why_not = 'no set has a receptor'
+    if not why_not:
+        why_not = obstacle(model, pose_set, inputs)
+        if asked is True:
+            _refuse(why_not)
     if not why_not:
         receptors = Receptors(layout, tables, pose_set)
         if not receptors.sets:
