@@ -13,6 +13,7 @@ from torch_geometric.data import Batch, Data
 
 from pyg_multipose.data.levels import RELATIONS, SIZED, Levels
 from pyg_multipose.data.runs import Runs, offsets
+from pyg_multipose.data.transfer import to_device
 
 #: Numbers of poses.
 Poses = Sequence[int] | np.ndarray
@@ -282,7 +283,7 @@ class Layout:
         return [value[pose] for pose in poses]
 
     def _tensor(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+        return to_device(array, self.device)
 
     # Checks ##################################################################
 

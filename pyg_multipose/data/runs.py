@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pyg_multipose.data.transfer import to_device
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -50,7 +52,7 @@ class Runs:
         if needs_grad or table.device.type != 'cpu':
             # The gradient of a slice is as large as the table, and on a GPU
             # each slice is a launch.
-            rows = torch.from_numpy(self.rows()).to(table.device)
+            rows = to_device(self.rows(), table.device)
             return table.index_select(dim, rows)
         # On a CPU, copies of runs are several times faster than of rows.
         starts, sizes = self.merged

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.data import Layout
+from pyg_multipose.data.transfer import to_device
 from pyg_multipose.gradient.counts import Counts
 from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.finite import screen
@@ -131,5 +132,5 @@ def _without_masked(
     if not finite.any():
         return piece.detach()
     good = evaluation.predict(poses[finite])
-    rows = torch.from_numpy(finite.nonzero()[0]).to(piece.device)
+    rows = to_device(finite.nonzero()[0], piece.device)
     return piece.detach().index_put((rows,), good)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.data import Layout
+from pyg_multipose.data.transfer import to_device
 from pyg_multipose.gradient.counts import Counts
 from pyg_multipose.gradient.padding import padded
 from pyg_multipose.gradient.sampling import sampled
@@ -94,7 +95,8 @@ class Gate(torch.autograd.Function):
         """Puts the pieces in the order of the poses."""
         ctx.layout, ctx.tolerance, ctx.counts = layout, tolerance, counts
         ctx.draws = draws
-        order = torch.from_numpy(np.concatenate(poses)).to(pieces[0].device)
+        ctx.poses = poses
+        order = to_device(np.concatenate(poses), pieces[0].device)
         ctx.pieces = order.split([len(of_piece) for of_piece in poses])
         out = pieces[0].new_empty(len(order), *pieces[0].shape[1:])
         out[order] = torch.cat(pieces)
@@ -112,17 +114,20 @@ class Gate(torch.autograd.Function):
                 'backward_poses'
             )
         drop = negligible(grad, ctx.layout, ctx.tolerance)
-        ctx.counts.mattered = int((~drop).sum())
+        matters = [~drop]
         mask = drop if grad.dim() == 1 else drop.unsqueeze(1)
         kept = torch.where(mask, torch.zeros_like(grad), grad)
         if ctx.draws is not None:
             factor = sampled(kept, ctx.layout, ctx.draws)
-            drop |= factor == 0
+            matters.append(~drop & (factor != 0))
             factor = factor if grad.dim() == 1 else factor.unsqueeze(1)
             kept = (kept * factor).to(grad.dtype)
+        # All that the host has to know, in one transfer.
+        known = torch.stack(matters).cpu().numpy()
+        ctx.counts.mattered = int(known[0].sum())
         out: list[Tensor | None] = [
-            None if bool(drop[poses].all()) else kept[poses]
-            for poses in ctx.pieces
+            kept[rows] if known[-1][poses].any() else None
+            for rows, poses in zip(ctx.pieces, ctx.poses, strict=True)
         ]
         if out and all(part is None for part in out):
             # Zeros, not None, as plain autograd has it.

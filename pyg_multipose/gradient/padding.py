@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.data import Layout
+from pyg_multipose.data.transfer import to_device
 
 
 def padded(
@@ -25,7 +26,7 @@ def padded(
         the index that leads from there back to the poses.
     """
     sets = layout.pose_to_set
-    start = torch.from_numpy(layout.set_ptr).to(values.device)
+    start = to_device(layout.set_ptr, values.device)
     column = torch.arange(len(values), device=values.device) - start[sets]
     size = int(layout.set_size.max())
     dense = values.new_zeros(layout.num_sets, size, values.size(1))

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pyg_multipose.data.transfer import to_device
 from pyg_multipose.gradient.accumulator import Accumulator
 from pyg_multipose.gradient.closure import check_closure
+from pyg_multipose.gradient.comparison import Comparison, Mismatch
 from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.predictions import joined
 from pyg_multipose.gradient.restart import WHOLE, smaller
@@ -98,7 +100,7 @@ class SecondPass:
         if not self.evaluation.replay.whole_chunks:
             try:
                 return self._run_regrouped(grad, matter)
-            except _Mismatch:
+            except Mismatch:
                 # Perhaps poses depend on their chunk: keep it as it was.
                 pass
         whole = [
@@ -144,7 +146,8 @@ class SecondPass:
             key: torch.zeros_like(self.tables[key], requires_grad=False)
             for key in self.wanted
         }
-        any_backward = False
+        num_backward = 0
+        compared = Comparison(evaluation, self.first)
         for leaf in shared:
             leaf.grad = None  # of a chunk that ran out of memory
         with evaluation.replay.second_pass(), evaluation.on(self.parameters):
@@ -155,58 +158,26 @@ class SecondPass:
                     poses, self.tables, self.wanted
                 )
                 again = evaluation.call(graphs, poses, self.states)
-                rows = torch.from_numpy(poses - self.start).to(grad.device)
+                rows = to_device(poses - self.start, grad.device)
                 check_closure(
                     evaluation.model, again, [*shared, *leaves.values()]
                 )
-                self._compare(
-                    again.detach(), self.first[rows], poses, number is None
-                )
+                compared.add(again, self.first[rows], poses, number is None)
                 if not again.requires_grad:
                     continue
                 again.backward(grad[rows].to(again.dtype))
-                any_backward = True
-                evaluation.counts.backward += len(poses)
+                num_backward += len(poses)
                 sums.collect()
                 for key, leaf in leaves.items():
                     if leaf.grad is not None:
                         where = evaluation.rows(key, poses)
                         input_sums[key].index_add_(0, where, leaf.grad)
+        compared.check()
+        evaluation.counts.backward += num_backward
         return [
-            *sums.totals(any_backward),
+            *sums.totals(num_backward > 0),
             *(input_sums.get(key) for key in evaluation.keys),
         ]
-
-    def _compare(
-        self, again: Tensor, first: Tensor, poses: Any, regrouped: bool
-    ) -> None:
-        """The second pass has to find what the first one found."""
-        finite = self.first[self.first.isfinite()]
-        largest = finite.abs().max() if finite.numel() else finite.sum()
-        half = first.dtype in (torch.float16, torch.bfloat16)
-        limit = (4 if half else 256) * torch.finfo(first.dtype).eps * largest
-        if regrouped and finite.numel():
-            # An offset common to all predictions must not hide that a pose
-            # depends on its chunk; if in doubt, chunks stay as they were.
-            spread = (finite.max() - finite.min()) * 1e-3
-            limit = torch.minimum(limit, spread)
-        off = (again - first).abs() > limit
-        off |= again.isfinite() != first.isfinite()
-        if off.any():
-            row = int(off.reshape(len(off), -1).any(dim=1).nonzero()[0])
-            name = self.evaluation.layout.pose_name(int(poses[row]))
-            raise _Mismatch(
-                f'The second pass does not reproduce the first: {name} was '
-                f'{first[row].tolist()} and is now {again[row].tolist()}. '
-                f'Either the model or the batch changed between forward and '
-                f'backward; or the model draws from a random generator that '
-                f"is not torch's; or it keeps a state that is no buffer. Call "
-                f"backward before any change, or use gradient='full'"
-            )
-
-
-class _Mismatch(RuntimeError):
-    """The second pass found another prediction than the first."""
 
 
 def saved_tensors(ctx: Any) -> tuple[Tensor, ...]:

@@ -13,7 +13,6 @@ from pyg_multipose.gradient.closure import check_closure
 from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.finite import (
     finite_rows,
-    refuse,
     refuse_empty,
     screen,
 )
@@ -107,7 +106,8 @@ class Stream(torch.autograd.Function):
         combined: list[Tensor] = []
         sums: list[list[Tensor | None]] = []
         replay, layout = evaluation.replay, evaluation.layout
-        counts, mattered = evaluation.counts, 0
+        counts = evaluation.counts
+        mattered: list[Tensor] = []
         differentiable = False
         chunks = iter(enumerate(evaluation.chunks))
         with replay.first_pass(), evaluation.on(leaves[:count]):
@@ -123,22 +123,21 @@ class Stream(torch.autograd.Function):
                     check_closure(evaluation.model, out, leaves)
                     differentiable |= out.requires_grad
                     predictions.append(out.detach().clone())
-                    finite = finite_rows(out)
-                    if not finite.all():
-                        if evaluation.nonfinite == 'raise':
-                            refuse(evaluation, out, poses)
+                    if evaluation.nonfinite == 'mask':
+                        finite = finite_rows(out)
                         if not finite.any():
                             continue
-                        out = evaluation.predict(poses[finite], states)
+                        if not finite.all():
+                            out = evaluation.predict(poses[finite], states)
                     counts.backward += one.absorb(out)
                     del out  # a graph that went not backward is still whole
-                mattered += one.mattered()
                 combined.append(one.value(evaluation, index))
+                mattered.append(one.mattered())
                 sums.append(one.totals())
             order = np.concatenate(evaluation.chunks)
             of_poses = joined(predictions)[np.argsort(order)]
             screen(evaluation, of_poses)
-        counts.mattered = mattered
+        counts.mattered = int(torch.stack(mattered).sum())
         flat = [total for of_set in sums for total in of_set]
         ctx.has = [total is not None for total in flat]
         ctx.num_parameters = len(parameters)
@@ -215,11 +214,11 @@ class _OneSet:
         self._sums = Accumulator(leaves)
         self._tolerance = tolerance
         self._dropped: Tensor | float = 0.0
-        self._weights: list[Tensor] = []
+        self._weights: Tensor | None = None
 
     def value(self, evaluation: Evaluation, index: int) -> Tensor:
         """The combined prediction."""
-        if not self._weights:
+        if self._weights is None:
             refuse_empty(evaluation, index)
         return self.running.value()
 
@@ -230,33 +229,45 @@ class _OneSet:
             epsilon(wide) if self._tolerance is None else self._tolerance
         )
         rescale, weights = self.running.update(out.detach().to(wide))
-        self._sums.scale(rescale)
-        self._weights = [old * rescale for old in self._weights] + [weights]
-        # Mass rule on the running sum: what is dropped now is at most the
-        # tolerance times the final sum, since that only grows.
-        ordered, order = weights.sort()
-        dropped = self._dropped * rescale + ordered.cumsum(0)
-        drop = dropped <= tolerance * self.running.mass
-        drop |= ordered == 0
-        self._dropped = (
-            dropped[drop].max() if drop.any() else (self._dropped * rescale)
-        )
-        weights = weights.clone()
-        weights[order[drop]] = 0
-        kept = int((~drop).sum())
+        number = self.running.num_predictions
+        if self.running.equal_weights and tolerance * number < 1:
+            kept = len(weights)  # that is known without looking
+            self._keep(weights)
+        else:
+            self._sums.scale(rescale)
+            self._keep(weights, rescale)
+            # Mass rule on the running sum: what is dropped now is at most
+            # the tolerance times the final sum, since that only grows.
+            ordered, order = weights.sort()
+            before = self._dropped * rescale
+            dropped = before + ordered.cumsum(0)
+            drop = dropped <= tolerance * self.running.mass
+            drop |= ordered == 0
+            self._dropped = torch.where(drop, dropped, before).max()
+            drop = torch.empty_like(drop).scatter_(0, order, drop)
+            weights = torch.where(drop, 0, weights)
+            kept = len(drop) - int(drop.sum())  # waits for a GPU
         if kept and out.requires_grad:
             out.backward(weights.to(out.dtype))
             self._sums.collect()
             return kept
         return 0
 
-    def mattered(self) -> int:
+    def _keep(self, weights: Tensor, rescale: Tensor | None = None) -> None:
+        """Notes the weights so far, in the present scale."""
+        before = self._weights
+        if before is None:
+            self._weights = weights
+        else:
+            before = before if rescale is None else before * rescale
+            self._weights = torch.cat([before, weights])
+
+    def mattered(self) -> Tensor:
         """How many poses matter by their final weights."""
-        if not self._weights or self._tolerance is None:
-            return 0
-        weights = torch.cat(self._weights).sort().values
+        assert self._weights is not None and self._tolerance is not None
+        weights = self._weights.sort().values
         small = weights.cumsum(0) <= self._tolerance * self.running.mass
-        return int((~small & (weights != 0)).sum())
+        return (~small & (weights != 0)).sum()
 
     def totals(self) -> list[Tensor | None]:
         """The gradient of the combined prediction."""

@@ -41,6 +41,10 @@ class Running(ABC):
     A subclass implements :meth:`absorb` and :meth:`value`.
     """
 
+    #: Whether every prediction has the weight one, whatever it is; then
+    #: nobody has to look at weights to know which ones matter.
+    equal_weights: bool = False
+
     def __init__(self) -> None:
         self._num_predictions = 0
         self._mass: Tensor | None = None
@@ -120,6 +124,8 @@ class Running(ABC):
 
 class RunningMean(Running):
     r"""Equations (3) and (4), a few poses at a time."""
+
+    equal_weights = True
 
     def __init__(self) -> None:
         super().__init__()

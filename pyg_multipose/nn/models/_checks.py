@@ -175,7 +175,7 @@ def check_atoms(z: Tensor, pos: Tensor, num_elements: int) -> None:
         )
     # Looking at values waits for the device and breaks a compiled graph:
     if not torch.compiler.is_compiling() and z.numel() > 0:
-        low, high = int(z.min()), int(z.max())
+        low, high = torch.stack(z.aminmax()).tolist()
         if low < 0 or high >= num_elements:
             raise ValueError(
                 f"'z' must lie in [0, {num_elements}) (got "
