@@ -1,0 +1,193 @@
+"""On another device than the CPU: nothing is mixed, and nobody waits."""
+
+import copy
+
+import pytest
+import torch
+from torch_geometric.data import Batch, Data
+from torch_geometric.nn.aggr import AttentionalAggregation
+
+from pyg_multipose.data import PoseSet
+from pyg_multipose.nn import MultiPoseReadout
+from pyg_multipose.nn.models import EquivariantGNN, SchNet
+from pyg_multipose.transforms import RadiusGraph
+from tests import remote
+
+MODES = ['full', 'store', 'stream', 'recompute', 'auto']
+
+
+def both(readout, batch, step):
+    """What a step gives on the CPU and on the device."""
+    there = remote.moved(readout), remote.moved(batch)
+    expected = step(readout, batch)
+    with remote.device():
+        got = step(*there)
+    assert all(isinstance(tensor, remote.Remote) for tensor in got)
+    for one, other in zip(got, expected, strict=True):
+        assert torch.allclose(one.values, other, 1e-12, 1e-12)
+
+
+def train(readout, batch):
+    out = readout(batch)
+    out.pow(2).sum().backward()
+    grads = [p.grad for p in readout.parameters() if p.grad is not None]
+    return [out.detach(), *grads]
+
+
+def with_poses(readout, batch):
+    out, poses, weights = readout(batch, True, True)
+    (out.pow(2).sum() + poses.pow(2).sum()).backward()
+    grads = [p.grad for p in readout.parameters() if p.grad is not None]
+    return [out.detach(), poses.detach(), weights, *grads]
+
+
+def forces(readout, batch):
+    batch = copy.copy(batch)
+    batch.pos = batch.pos.detach().clone().requires_grad_()
+    return torch.autograd.grad(readout(batch).sum(), [batch.pos])
+
+
+def infer(readout, batch):
+    with torch.no_grad():  # the second call finds the receptors encoded
+        return [readout(batch), readout(batch)]
+
+
+# Where tensors are ###########################################################
+
+
+OPTIONS = [
+    {},
+    {'max_nodes_per_chunk': 30},
+    {'nonfinite': 'mask'},
+    {'memory_budget': 10**6},
+    {'backward_poses': 2},
+]
+
+
+@pytest.mark.parametrize('combination', ['mean', 'max'])
+@pytest.mark.parametrize('name', ['tiny', 'schnet', 'e3nn'])
+@pytest.mark.parametrize(
+    ('mode', 'options'),
+    [
+        (mode, options)
+        for mode in MODES
+        for options in OPTIONS
+        if (mode, *options) != ('stream', 'backward_poses')
+    ],
+    ids=str,
+)
+def test_every_mode(kit, mode, name, combination, options):
+    spec = kit.make_model(name)
+    readout = MultiPoseReadout(
+        spec.module, combination, mode, inputs=spec.inputs, **options
+    )
+    both(readout, kit.make_batch(), train)
+
+
+@pytest.mark.parametrize('mode', ['full', 'recompute', 'auto'])
+@pytest.mark.parametrize('step', [with_poses, forces])
+def test_losses_on_poses_and_gradients_of_inputs(kit, mode, step):
+    model = kit.make_model('tiny').module
+    both(MultiPoseReadout(model, 'max', mode), kit.make_batch(), step)
+
+
+def test_embeddings(kit):
+    model = kit.TinyGNN(out_channels=3).double()
+    attention = AttentionalAggregation(torch.nn.Linear(3, 1)).double()
+    readout = MultiPoseReadout(model, attention, 'recompute')
+    both(readout, kit.make_batch(), train)
+
+
+def complexes(kit):
+    """Two sets in one receptor."""
+    make = torch.Generator().manual_seed(0)
+
+    def atoms(count, wide):
+        pos = wide * torch.randn(count, 3, generator=make).double()
+        return Data(z=torch.randint(1, 9, (count,), generator=make), pos=pos)
+
+    receptor = atoms(60, 3.0)
+    return Batch.from_data_list(
+        [
+            RadiusGraph(kit.CUTOFF)(
+                PoseSet.from_complex(receptor, [atoms(5, 1.0)] * 2)
+            )
+            for _ in range(2)
+        ]
+    )
+
+
+@pytest.mark.parametrize('options', [{}, {'max_nodes_per_chunk': 10}], ids=str)
+@pytest.mark.parametrize('mode', ['full', 'stream', 'recompute', 'auto'])
+@pytest.mark.parametrize('name', ['schnet', 'e3nn'])
+def test_a_shared_receptor(kit, name, mode, options):
+    torch.manual_seed(0)
+    model = {
+        'schnet': lambda: SchNet(8, 8, 2, 6, kit.CUTOFF),
+        'e3nn': lambda: EquivariantGNN(
+            '4x0e+2x1o', num_layers=2, cutoff=kit.CUTOFF, lmax=1
+        ),
+    }[name]().double()
+    readout = MultiPoseReadout(
+        model, 'mean', mode, share_receptor=True, **options
+    )
+    batch = complexes(kit)
+    both(readout, batch, train)
+    both(readout, batch, infer)
+    if mode == 'recompute':
+        both(readout, batch, forces)
+
+
+# What waits for the device ###################################################
+
+
+def questions(kit, combination, gradient, chunks, dropout=0.0):
+    """What a step asks the device in forward, and in all."""
+    torch.manual_seed(0)
+    batch = kit.make_batch(receptor=False, sizes=((4,) * 24,))
+    readout = MultiPoseReadout(
+        kit.TinyGNN(dropout=dropout).double(),
+        combination,
+        gradient,
+        max_nodes_per_chunk=batch.num_nodes // chunks,
+    )
+    with remote.device() as asked:
+        readout = remote.moved(readout)
+        loss = readout(remote.moved(batch)).sum()
+        in_forward = list(asked)
+        loss.backward()
+    assert readout.last_plan.num_chunks == chunks
+    return in_forward, list(asked)
+
+
+@pytest.mark.parametrize(
+    ('combination', 'gradient'),
+    [
+        ('mean', 'full'),
+        ('mean', 'stream'),
+        ('mean', 'recompute'),
+        ('max', 'recompute'),
+        ('free_energy', 'recompute'),
+        ('mean', 'auto'),
+    ],
+)
+def test_nothing_is_asked_chunk_by_chunk(kit, combination, gradient):
+    few = questions(kit, combination, gradient, 3)
+    many = questions(kit, combination, gradient, 12)
+    assert len(few[0]) > 0  # the layout at least
+    assert many == few
+
+
+@pytest.mark.parametrize('combination', ['mean', 'max'])
+def test_nor_in_a_second_pass_of_the_same_chunks(kit, combination):
+    """With dropout they stay; without, few large ones are made."""
+    few = questions(kit, combination, 'recompute', 3, dropout=0.5)
+    many = questions(kit, combination, 'recompute', 12, dropout=0.5)
+    assert many == few
+
+
+def test_the_number_that_matters_is_asked_chunk_by_chunk(kit):
+    """Else `stream` could not skip a backward pass."""
+    few = questions(kit, 'max', 'stream', 3)[1]
+    many = questions(kit, 'max', 'stream', 12)[1]
+    assert len(many) == len(few) + 9

@@ -1,0 +1,159 @@
+"""A device that is not there: the CPU plays it, and notes what is asked.
+
+Tensors on it say that they are on :obj:`meta`, the one kind of device beside
+the CPU that autograd serves without hardware. Whoever mixes devices is
+refused, as a GPU would, and every transfer to the host is noted.
+"""
+
+import copy
+from contextlib import contextmanager
+
+import pytest
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+from torch.utils._mode_utils import no_dispatch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+DEVICE = torch.device('meta')
+#: What a GPU has to finish before the host can go on.
+ASKING = {
+    *('_local_scalar_dense', 'equal', 'is_nonzero', 'nonzero', '_unique2'),
+    *('masked_select', 'bincount', 'unique_dim', 'unique_consecutive'),
+}
+#: What takes indices from the host as well.
+INDEXING = ('index', 'index_put', 'index_put_', '_index_put_impl_')
+
+
+class Remote(torch.Tensor):
+    """A tensor of the device; its values lie in a tensor of the CPU."""
+
+    @staticmethod
+    def __new__(cls, values):
+        return torch.Tensor._make_wrapper_subclass(
+            cls,
+            values.size(),
+            strides=values.stride(),
+            storage_offset=values.storage_offset(),
+            dtype=values.dtype,
+            device=DEVICE,
+        )
+
+    def __init__(self, values):
+        self.values = values
+
+    def __repr__(self):
+        return f'Remote({self.values})'
+
+    def tolist(self):
+        return self.cpu().tolist()
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        return play(func, args, kwargs or {})
+
+
+class Factories(TorchDispatchMode):
+    """Makes tensors on the device where one is asked for."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        return play(func, args, kwargs or {})
+
+
+#: What the host asked, in order; within :func:`device`.
+asked = []
+
+
+def play(func, args, kwargs):
+    """Runs an operation on the CPU, as the device would."""
+    name = func.overloadpacket.__name__
+    leaves = pytree.arg_tree_leaves(*args, **kwargs)
+    tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    remote = [leaf for leaf in tensors if isinstance(leaf, Remote)]
+    there = bool(remote)
+    plain = kwargs
+    if kwargs.get('device') is not None:
+        there = torch.device(kwargs['device']) == DEVICE
+        plain = {**kwargs, 'device': torch.device('cpu')}
+    elif remote and name not in ('copy_', *INDEXING):
+        here = [t for t in tensors if not isinstance(t, Remote) and t.dim()]
+        if here:
+            raise RuntimeError(f'{func}: tensors on two devices')
+    if remote:
+        note(name, args, kwargs, there)
+    out = func(*local(args), **local(plain))
+    if not there:
+        return out
+    known = {id(tensor.values): tensor for tensor in remote}
+    out = pytree.tree_map_only(
+        torch.Tensor,
+        lambda t: known.get(id(t)) if id(t) in known else Remote(t),
+        out,
+    )
+    if remote and torch.Tag.inplace_view in func.tags:
+        with no_dispatch():  # the shape of the tensor itself, too
+            func(*args, **kwargs)
+    return out
+
+
+def note(name, args, kwargs, there):
+    """Notes what makes the host wait for the device."""
+    masks = name in INDEXING and any(
+        index is not None and index.dtype == torch.bool for index in args[1]
+    )
+    counts = name == 'repeat_interleave' and not kwargs.get('output_size')
+    if name in ASKING or masks or counts or (name == '_to_copy' and not there):
+        asked.append(name)
+
+
+def local(tree):
+    """What holds the values."""
+    return pytree.tree_map_only(Remote, lambda tensor: tensor.values, tree)
+
+
+@contextmanager
+def device():
+    """Within, the device is there."""
+
+    def on_cpu(function):
+        def call(kind, *args, **kwargs):
+            kind = 'cpu' if kind == DEVICE.type else kind
+            return function(kind, *args, **kwargs)
+
+        return call
+
+    def tensor(*args, device=None, make=torch.tensor, **kwargs):
+        out = make(*args, **kwargs)
+        return out if device is None else out.to(device)
+
+    fork_rng = torch.random.fork_rng
+    asked.clear()
+    with pytest.MonkeyPatch.context() as patch, Factories():
+        for name in ('get_autocast_dtype', 'is_autocast_enabled', 'autocast'):
+            patch.setattr(torch, name, on_cpu(getattr(torch, name)))
+        patch.setattr(torch, 'tensor', tensor)
+        patch.setattr(torch.random, 'fork_rng', lambda _: fork_rng([]))
+        yield asked
+
+
+def moved(thing):
+    """A copy of a module or of a batch on the device."""
+    if isinstance(thing, torch.Tensor):
+        return Remote(thing.detach().clone())
+    if not isinstance(thing, nn.Module):
+        out = copy.copy(thing)
+        for key in list(out.keys()):
+            if isinstance(out[key], torch.Tensor):
+                out[key] = moved(out[key])
+        return out
+    out = copy.deepcopy(thing)
+    for module in out.modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                module._parameters[name] = nn.Parameter(
+                    moved(parameter), parameter.requires_grad
+                )
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = moved(buffer)
+    return out
