@@ -17,6 +17,8 @@ from benchmarks.settings import Settings
 from benchmarks.ways import PLAIN, Way
 
 Figure = dict[str, Any]
+#: Why a way has no figure.
+OBSTACLES = (Unavailable, torch.OutOfMemoryError, MemoryError)
 
 
 def time_case(
@@ -47,24 +49,31 @@ def time_case(
         figures[way.name] |= {'way': way.name, 'atoms': problem.atoms}
         try:
             runners[way.name] = Runner(way, problem)
-        except Unavailable as reason:
-            figures[way.name]['unavailable'] = str(reason)
+            runners[way.name].warm_up()
+            figures[way.name] |= {'seconds': [], 'prepare_seconds': []}
+        except OBSTACLES as reason:
+            _leave_out(runners, figures[way.name], reason)
             progress(way)
-    for name, runner in runners.items():
-        runner.warm_up()
-        figures[name] |= {'seconds': [], 'prepare_seconds': []}
     rounds = 1 if once else settings.repeats_of(problem.atoms)
     names = list(runners)
     for number in range(rounds):
         start = number % max(len(names), 1)
         for name in names[start:] + names[:start]:
-            prepare, step = timed(runners[name])
+            if name not in runners:
+                continue
+            runner = runners[name]
+            try:
+                prepare, step = timed(runner)
+            except OBSTACLES as reason:
+                _leave_out(runners, figures[name], reason)
+                progress(runner.way)
+                continue
             figures[name]['seconds'].append(prepare + step)
             figures[name]['prepare_seconds'].append(prepare)
             if number == 0:
-                figures[name] |= _what_ran(runners[name])
+                figures[name] |= _what_ran(runner)
             if number == rounds - 1:
-                progress(runners[name].way)
+                progress(runner.way)
     for name, runner in runners.items():
         seconds = figures[name]['seconds']
         median = statistics.median(seconds)
@@ -76,6 +85,16 @@ def time_case(
         for name in runners:
             figures[name]['to_plain'] = ratio(figures[name], figures[PLAIN])
     return list(figures.values())
+
+
+def _leave_out(
+    runners: dict[str, Runner], figure: Figure, reason: BaseException
+) -> None:
+    """A way that cannot run, or has no room, does not stop the others."""
+    runners.pop(figure['way'], None)
+    for key in ('seconds', 'prepare_seconds'):
+        figure.pop(key, None)
+    figure['unavailable'] = str(reason) or type(reason).__name__
 
 
 def timed(runner: Runner) -> tuple[float, float]:
