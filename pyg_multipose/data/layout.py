@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from pyg_multipose.data.levels import RELATIONS, SIZED, Levels
+from pyg_multipose.data.levels import RELATIONS, SIZED, Levels, num_rows
 from pyg_multipose.data.runs import Runs, offsets
-from pyg_multipose.data.transfer import to_device
+from pyg_multipose.data.transfer import on_device, to_device
 
 #: Numbers of poses.
 Poses = Sequence[int] | np.ndarray
@@ -34,6 +34,9 @@ class Layout:
 
     Args:
         pose_set: A :class:`PoseSet` or a batch of them.
+        device: Where graphs are wanted that are made of it; a batch on the
+            CPU goes there graph by graph.
+            (default: :obj:`None`, where the batch is)
 
     Raises:
         ValueError: If the counts do not fit the tables, if edges were
@@ -41,14 +44,17 @@ class Layout:
             have the same keys.
     """
 
-    def __init__(self, pose_set: Data) -> None:
+    def __init__(
+        self, pose_set: Data, device: torch.device | None = None
+    ) -> None:
         values = dict(pose_set.stores[0].items())
         names = values.get('name', [])
         self._names: Sequence[str] = (
             [names] if isinstance(names, str) else names
         )
         self.levels: Levels = Levels.of(pose_set, self.set_name)
-        self.device: torch.device = values['pose_size'].device
+        self._home: torch.device = values['pose_size'].device
+        self.device: torch.device = device or self._home
         self.receptor_size = _counts(values['receptor_size'])
         self.pose_size = _counts(values['pose_size'])
         self.set_size = _counts(values['set_size'])
@@ -93,7 +99,7 @@ class Layout:
     @property
     def pose_to_set(self) -> Tensor:
         r"""The set of every pose, shape :obj:`[num_poses]`."""
-        return self._tensor(self.set_of_pose)
+        return to_device(self.set_of_pose, self.device)
 
     def receptor_rows(self, index: int) -> slice:
         r"""The receptor rows of a set in the node table."""
@@ -107,6 +113,8 @@ class Layout:
         self, key: str, poses: Poses, receptor: int | None = None
     ) -> Tensor:
         r"""The rows of a table that some composed poses are made of.
+
+        They are where the table is.
 
         Args:
             key: A key on level node, edge, bond or pose.
@@ -191,7 +199,7 @@ class Layout:
         out['set_size'] = self._tensor(np.array([len(chosen)]))
         if 'num_nodes' in out:
             out['num_nodes'] = int(node.size.sum())
-        return out
+        return on_device(out, self.device)
 
     # Inside ##################################################################
 
@@ -224,27 +232,32 @@ class Layout:
         slices: dict[str, Tensor] = {}
         incs: dict[str, Tensor] = {}
 
-        out = copy.copy(_EMPTY_BATCH)
+        values: dict[str, Any] = {}
         for key, value in tables.items():
             level = self.levels.get(key)
             if level is None or level == 'set':
                 continue
             slices[key], incs[key] = slice_of[level], no_inc
             if level != 'pose' and key == f'{level}_index':
-                out[key] = self._moved(
+                values[key] = self._moved(
                     value, taken[level], taken['node'], segments.shape
                 )
                 incs[key] = slice_of['node'][:-1]
             elif level != 'pose':
-                out[key] = taken[level].take(value)
+                values[key] = taken[level].take(value)
             elif len(poses):
-                out[key] = self._pose_values(value, poses)
+                values[key] = self._pose_values(value, poses)
         nodes = np.diff(ptr['node'])
+        graph = np.repeat(np.arange(len(nodes)), nodes)
+        values['ptr'] = self._tensor(ptr['node'])
+        values['batch'] = self._tensor(graph)
+
+        out = copy.copy(_EMPTY_BATCH)
+        for key, value in on_device(values, self.device).items():
+            out[key] = value
         if tables.keys().isdisjoint(SIZED):
             out.num_nodes = int(ptr['node'][-1])
             out._store._num_nodes = nodes.tolist()
-        out.ptr = self._tensor(ptr['node'])
-        out.batch = self._tensor(np.repeat(np.arange(len(nodes)), nodes))
         out._num_graphs = len(segments)
         out._slice_dict, out._inc_dict = slices, incs
         return out
@@ -283,7 +296,7 @@ class Layout:
         return [value[pose] for pose in poses]
 
     def _tensor(self, array: np.ndarray) -> Tensor:
-        return to_device(array, self.device)
+        return to_device(array, self._home)
 
     # Checks ##################################################################
 
@@ -372,30 +385,13 @@ class Layout:
                     f"'{key}' describes the rows of '{level}_index', which "
                     f'the pose set does not have'
                 )
-            got = _num_rows(values[key], key, level)
+            got = num_rows(values[key], key, level)
             if got is not None and got != expected[level]:
                 raise ValueError(
                     f"'{key}' (level '{level}') has {got} rows, expected "
                     f'{expected[level]}, one per {level}. Choose poses by '
                     f'PoseSet.select, and change atoms before building a set'
                 )
-
-
-def _num_rows(value: Any, key: str, level: str) -> int | None:
-    """How many atoms, edges, poses, ... a value describes, if it tells."""
-    if isinstance(value, Tensor):
-        if value.dim() == 0:
-            return 0
-        return value.size(-1 if key == f'{level}_index' else 0)
-    if level == 'set':
-        return None
-    if level == 'pose' and isinstance(value, list):
-        # Strings; in a batch one list for each set.
-        return sum(len(v) if isinstance(v, list) else 1 for v in value)
-    raise ValueError(
-        f"'{key}' (level '{level}') is a {type(value).__name__}, expected a "
-        f'tensor{" or a list of strings" if level == "pose" else ""}'
-    )
 
 
 def _counts(value: Tensor) -> np.ndarray:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+from torch import Tensor
 from torch_geometric.data import Data
 
 Level = Literal['node', 'edge', 'bond', 'pose', 'set']
@@ -121,6 +122,29 @@ def parse(text: str) -> dict[str, Level]:
     r"""Reads a declaration as :meth:`Levels.__str__` writes it."""
     pairs = (item.rsplit(':', 1) for item in text.split())
     return {key: level for key, level in pairs}  # type: ignore[misc]
+
+
+def num_rows(value: Any, key: str, level: str) -> int | None:
+    r"""How many atoms, edges, poses, ... a value describes, if it tells.
+
+    Args:
+        value: The value of a key.
+        key: The key.
+        level: Its level.
+    """
+    if isinstance(value, Tensor):
+        if value.dim() == 0:
+            return 0
+        return value.size(-1 if key == f'{level}_index' else 0)
+    if level == 'set':
+        return None
+    if level == 'pose' and isinstance(value, list):
+        # Strings; in a batch one list for each set.
+        return sum(len(v) if isinstance(v, list) else 1 for v in value)
+    raise ValueError(
+        f"'{key}' (level '{level}') is a {type(value).__name__}, expected a "
+        f'tensor{" or a list of strings" if level == "pose" else ""}'
+    )
 
 
 def without(text: str, key: str) -> str:

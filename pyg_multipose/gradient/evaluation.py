@@ -70,7 +70,8 @@ class Evaluation:
         check_model(model, modules)
         self.model = model
         self.inputs = input_names(inputs)
-        self.layout = Layout(pose_set)
+        self.slots = Slots(modules)
+        self.layout = Layout(pose_set, self._device(pose_set))
         values = pose_set.stores[0]
         self.tables: dict[str, Any] = {
             key: values[key]
@@ -90,7 +91,6 @@ class Evaluation:
         self.differentiable_keys = [
             key for key in self.keys if self.tables[key].requires_grad
         ]
-        self.slots = Slots(modules)
         self.replay = Replay(modules, self.layout.device)
         #: The receptors that are encoded once, or :obj:`None`; and why.
         self.receptors, self.receptor_plan = shared_receptors(
@@ -298,15 +298,35 @@ class Evaluation:
         return [*tensors[:first], *tensors[first + self.num_states :]]
 
     def _norms(self, tensors: Sequence[Tensor]) -> Tensor:
-        floats = [
-            tensor.detach()
-            for tensor in [*tensors, *self.replay.fingerprint()]
-            if tensor.is_floating_point() and tensor.numel()
+        floats: dict[torch.device, list[Tensor]] = {}
+        for tensor in [*tensors, *self.replay.fingerprint()]:
+            if tensor.is_floating_point() and tensor.numel():
+                floats.setdefault(tensor.device, []).append(tensor.detach())
+        norms = [
+            torch.stack([norm.double() for norm in torch._foreach_norm(there)])
+            for there in floats.values()
         ]
-        if not floats:
-            return torch.zeros(1)
-        norms = torch._foreach_norm(floats)
-        return torch.stack([norm.double() for norm in norms])
+        if len(norms) == 1:
+            return norms[0]
+        return torch.cat([n.cpu() for n in norms]) if norms else torch.zeros(1)
+
+    def _device(self, pose_set: Data) -> torch.device | None:
+        """Where the model runs; a batch may stay on the host."""
+        sizes = pose_set.stores[0].get('pose_size')
+        if sizes is None:
+            return None  # the layout tells what is wrong
+        home = sizes.device
+        devices = (tensor.device for tensor in self.slots.tensors)
+        first = next(devices, home)
+        if first == home or home in devices:
+            return home
+        if home.type != 'cpu':
+            raise ValueError(
+                f'The batch is on {home} and the single-pose model on '
+                f'{first}. Put both on one device, or leave the batch on the '
+                f'CPU, from where chunks of poses go to the model'
+            )
+        return first
 
     @contextmanager
     def on(self, parameters: Sequence[Tensor]) -> Iterator[None]:

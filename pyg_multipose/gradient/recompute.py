@@ -171,7 +171,8 @@ class SecondPass:
                 for key, leaf in leaves.items():
                     if leaf.grad is not None:
                         where = evaluation.rows(key, poses)
-                        input_sums[key].index_add_(0, where, leaf.grad)
+                        part = leaf.grad.to(where.device)
+                        input_sums[key].index_add_(0, where, part)
         compared.check()
         evaluation.counts.backward += num_backward
         return [

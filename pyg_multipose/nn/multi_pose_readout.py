@@ -199,7 +199,9 @@ class MultiPoseReadout(nn.Module):
         r"""Predicts every set of a batch.
 
         Args:
-            batch: A :class:`~pyg_multipose.data.PoseSet` or a batch of them.
+            batch: A :class:`~pyg_multipose.data.PoseSet` or a batch of them,
+                where the model is or on the CPU; from there, poses go to the
+                model chunk by chunk.
             return_poses: Whether to return the predictions of the poses too,
                 :math:`(P)` or :math:`(P, F)`, set by set.
                 (default: :obj:`False`)

@@ -16,15 +16,16 @@ from tests import remote
 MODES = ['full', 'store', 'stream', 'recompute', 'auto']
 
 
-def both(readout, batch, step):
+def both(readout, batch, step, on_host=False):
     """What a step gives on the CPU and on the device."""
-    there = remote.moved(readout), remote.moved(batch)
+    there = remote.moved(readout), batch if on_host else remote.moved(batch)
     expected = step(readout, batch)
     with remote.device():
         got = step(*there)
-    assert all(isinstance(tensor, remote.Remote) for tensor in got)
     for one, other in zip(got, expected, strict=True):
-        assert torch.allclose(one.values, other, 1e-12, 1e-12)
+        of_batch = on_host and step is forces
+        assert isinstance(one, remote.Remote) != of_batch
+        assert torch.allclose(remote.local(one), other, 1e-12, 1e-12)
 
 
 def train(readout, batch):
@@ -86,9 +87,11 @@ def test_every_mode(kit, mode, name, combination, options):
 
 @pytest.mark.parametrize('mode', ['full', 'recompute', 'auto'])
 @pytest.mark.parametrize('step', [with_poses, forces])
-def test_losses_on_poses_and_gradients_of_inputs(kit, mode, step):
+@pytest.mark.parametrize('on_host', [False, True])
+def test_losses_on_poses_and_gradients_of_inputs(kit, mode, step, on_host):
     model = kit.make_model('tiny').module
-    both(MultiPoseReadout(model, 'max', mode), kit.make_batch(), step)
+    readout = MultiPoseReadout(model, 'max', mode, max_nodes_per_chunk=30)
+    both(readout, kit.make_batch(), step, on_host)
 
 
 def test_embeddings(kit):
@@ -120,7 +123,8 @@ def complexes(kit):
 @pytest.mark.parametrize('options', [{}, {'max_nodes_per_chunk': 10}], ids=str)
 @pytest.mark.parametrize('mode', ['full', 'stream', 'recompute', 'auto'])
 @pytest.mark.parametrize('name', ['schnet', 'e3nn'])
-def test_a_shared_receptor(kit, name, mode, options):
+@pytest.mark.parametrize('on_host', [False, True])
+def test_a_shared_receptor(kit, on_host, name, mode, options):
     torch.manual_seed(0)
     model = {
         'schnet': lambda: SchNet(8, 8, 2, 6, kit.CUTOFF),
@@ -132,10 +136,30 @@ def test_a_shared_receptor(kit, name, mode, options):
         model, 'mean', mode, share_receptor=True, **options
     )
     batch = complexes(kit)
-    both(readout, batch, train)
-    both(readout, batch, infer)
+    both(readout, batch, train, on_host)
+    both(readout, batch, infer, on_host)
     if mode == 'recompute':
-        both(readout, batch, forces)
+        both(readout, batch, forces, on_host)
+
+
+# A batch that stays on the host ##############################################
+
+
+@pytest.mark.parametrize('name', ['tiny', 'schnet', 'e3nn'])
+@pytest.mark.parametrize('mode', MODES)
+def test_chunks_go_to_the_model(kit, mode, name):
+    spec = kit.make_model(name)
+    readout = MultiPoseReadout(
+        spec.module, 'mean', mode, inputs=spec.inputs, max_nodes_per_chunk=30
+    )
+    both(readout, kit.make_batch(), train, on_host=True)
+
+
+def test_a_batch_that_is_elsewhere(kit):
+    readout = MultiPoseReadout(kit.make_model('tiny').module)
+    batch = remote.moved(kit.make_batch())
+    with remote.device(), pytest.raises(ValueError, match='on one device'):
+        readout(batch)
 
 
 # What waits for the device ###################################################
