@@ -77,7 +77,7 @@ def measure(case: Case, way: str, settings: Settings) -> dict[str, int]:
         settings: The settings.
     """
     # First of all: holes that are left behind would be filled later on.
-    _give_back_from(2**16)
+    _give_back_from(2**13)
     runner = Runner(WAYS[way], Problem(case, settings))
     runner.warm_up()
     batch = runner.collate(runner.prepare())
