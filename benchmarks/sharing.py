@@ -110,6 +110,9 @@ class Sweep:
         if self.timed:
             once = self.poses > 1 and self.data == 'chain'
             whole, shared = time_case(case, (WHOLE, SHARED), deep, once)
+            for figure in (whole, shared):
+                if 'unavailable' in figure:
+                    return out | {'unavailable': figure['unavailable']}
             out['time'] = ratio(shared, whole)
         return out
 
@@ -211,7 +214,9 @@ def sharing_tables(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
             f'shared: messages, matrix products and time (search for edges '
             f'included) against whole complexes'
         )
-        one = [f['time'] for f in found if f['case']['poses'] == 1]
+        one = [
+            f['time'] for f in found if f['case']['poses'] == 1 and 'time' in f
+        ]
         text = _table(many)
         if one:
             ratios = [f'{value["median"]:.2f}' for value in one]

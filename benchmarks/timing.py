@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -80,7 +81,8 @@ def time_case(
         figures[name]['median'] = median
         if settings.device == 'cuda':
             figures[name]['poses_per_second'] = case.poses / median
-            figures[name]['kernel_share'] = kernel_share(runner)
+            with suppress(torch.OutOfMemoryError):  # profiling takes some
+                figures[name]['kernel_share'] = kernel_share(runner)
     if PLAIN in runners:
         for name in runners:
             figures[name]['to_plain'] = ratio(figures[name], figures[PLAIN])
@@ -92,9 +94,11 @@ def _leave_out(
 ) -> None:
     """A way that cannot run, or has no room, does not stop the others."""
     runners.pop(figure['way'], None)
-    for key in ('seconds', 'prepare_seconds'):
-        figure.pop(key, None)
-    figure['unavailable'] = str(reason) or type(reason).__name__
+    for key in figure.keys() - {'kind', 'case', 'way', 'atoms'}:
+        del figure[key]
+    # Of an allocator's message, the first sentence.
+    said = str(reason).partition('. ')[0]
+    figure['unavailable'] = said or type(reason).__name__
 
 
 def timed(runner: Runner) -> tuple[float, float]:

@@ -2,7 +2,8 @@
 
 Tensors on it say that they are on :obj:`meta`, the one kind of device beside
 the CPU that autograd serves without hardware. Whoever mixes devices is
-refused, as a GPU would, and every transfer to the host is noted.
+refused, as a GPU would, and whatever makes the host wait is noted: answers,
+and copies that do not come from pinned memory.
 """
 
 import copy
@@ -14,6 +15,8 @@ from torch import nn
 from torch.utils import _pytree as pytree
 from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from pyg_multipose.data import transfer
 
 DEVICE = torch.device('meta')
 #: What a GPU has to finish before the host can go on.
@@ -60,8 +63,10 @@ class Factories(TorchDispatchMode):
         return play(func, args, kwargs or {})
 
 
-#: What the host asked, in order; within :func:`device`.
+#: What the host waited for, in order; within :func:`device`.
 asked = []
+#: What the package sends, from memory that would be pinned.
+pinned = []
 
 
 def play(func, args, kwargs):
@@ -75,12 +80,16 @@ def play(func, args, kwargs):
     if kwargs.get('device') is not None:
         there = torch.device(kwargs['device']) == DEVICE
         plain = {**kwargs, 'device': torch.device('cpu')}
-    elif remote and name not in ('copy_', *INDEXING):
-        here = [t for t in tensors if not isinstance(t, Remote) and t.dim()]
-        if here:
+    elif remote and name != 'copy_':
+        if name in INDEXING:  # indices may come from the host, no more
+            tensors = [args[0], *args[2:3]]
+        here = [t for t in tensors if not isinstance(t, Remote)]
+        if name in INDEXING and here[:1] == [args[0]]:
+            raise RuntimeError(f'{func}: a table of the host, indexed there')
+        if any(isinstance(t, torch.Tensor) and t.dim() for t in here):
             raise RuntimeError(f'{func}: tensors on two devices')
-    if remote:
-        note(name, args, kwargs, there)
+    if remote or there:
+        note(name, args, kwargs, remote, there)
     out = func(*local(args), **local(plain))
     if not there:
         return out
@@ -96,13 +105,17 @@ def play(func, args, kwargs):
     return out
 
 
-def note(name, args, kwargs, there):
+def note(name, args, kwargs, remote, there):
     """Notes what makes the host wait for the device."""
+    if name == 'copy_' and len(remote) == 1:
+        asked.append(name)
+    if name == '_to_copy' and (bool(remote) != there) and not pinned:
+        asked.append(name)
     masks = name in INDEXING and any(
         index is not None and index.dtype == torch.bool for index in args[1]
     )
     counts = name == 'repeat_interleave' and not kwargs.get('output_size')
-    if name in ASKING or masks or counts or (name == '_to_copy' and not there):
+    if remote and (name in ASKING or masks or counts):
         asked.append(name)
 
 
@@ -126,12 +139,20 @@ def device():
         out = make(*args, **kwargs)
         return out if device is None else out.to(device)
 
+    def sent(tensor, device, send=transfer._sent):
+        pinned.append(tensor)
+        try:
+            return send(tensor, device)
+        finally:
+            pinned.pop()
+
     fork_rng = torch.random.fork_rng
     asked.clear()
     with pytest.MonkeyPatch.context() as patch, Factories():
         for name in ('get_autocast_dtype', 'is_autocast_enabled', 'autocast'):
             patch.setattr(torch, name, on_cpu(getattr(torch, name)))
         patch.setattr(torch, 'tensor', tensor)
+        patch.setattr(transfer, '_sent', sent)
         patch.setattr(torch.random, 'fork_rng', lambda _: fork_rng([]))
         yield asked
 

@@ -55,6 +55,7 @@ class Layout:
         self.levels: Levels = Levels.of(pose_set, self.set_name)
         self._home: torch.device = values['pose_size'].device
         self.device: torch.device = device or self._home
+        self._moves = self.device != self._home
         self.receptor_size = _counts(values['receptor_size'])
         self.pose_size = _counts(values['pose_size'])
         self.set_size = _counts(values['set_size'])
@@ -199,7 +200,7 @@ class Layout:
         out['set_size'] = self._tensor(np.array([len(chosen)]))
         if 'num_nodes' in out:
             out['num_nodes'] = int(node.size.sum())
-        return on_device(out, self.device)
+        return on_device(out, self.device) if self._moves else out
 
     # Inside ##################################################################
 
@@ -253,7 +254,9 @@ class Layout:
         values['batch'] = self._tensor(graph)
 
         out = copy.copy(_EMPTY_BATCH)
-        for key, value in on_device(values, self.device).items():
+        if self._moves:
+            values = on_device(values, self.device)
+        for key, value in values.items():
             out[key] = value
         if tables.keys().isdisjoint(SIZED):
             out.num_nodes = int(ptr['node'][-1])

@@ -39,8 +39,8 @@ def _sent(tensor: Tensor, device: torch.device) -> Tensor:
     if tensor.device == device:
         return tensor
     follows = tensor.requires_grad and torch.is_grad_enabled()
-    if device.type != 'cuda' or follows:  # pinning has no derivative
-        return tensor.to(device)
+    if device.type != 'cuda' or not tensor.is_cpu or follows:
+        return tensor.to(device)  # pinning has no derivative
     # Nobody waits: a copy from pinned memory is queued behind what the GPU
     # has to do, and the host makes the next chunk ready meanwhile.
     return tensor.pin_memory().to(device, non_blocking=True)

@@ -36,6 +36,7 @@ class Comparison:
         low = first.masked_fill(~finite, math.inf).min()
         high = first.masked_fill(~finite, -math.inf).max()
         self._narrow = torch.minimum(self._limit, (high - low) * 1e-3)
+        self._looked = False
         self._off: list[Tensor] = []
         self._first: list[Tensor] = []
         self._again: list[Tensor] = []
@@ -44,7 +45,10 @@ class Comparison:
     def add(
         self, again: Tensor, first: Tensor, poses: np.ndarray, regrouped: bool
     ) -> None:
-        r"""Takes up a chunk; the first one is looked at immediately.
+        r"""Takes up a chunk.
+
+        On a CPU it is looked at immediately; elsewhere, where that means to
+        wait, the first one is.
 
         Args:
             again: Predictions of the second pass.
@@ -61,18 +65,21 @@ class Comparison:
         self._first.append(first)
         self._again.append(again)
         self._poses.append(poses)
-        if len(self._off) == 1:
+        if off.is_cpu or not self._looked:
+            self._looked = True
             self.check()
 
     def check(self) -> None:
         r"""Raises :class:`Mismatch` if a pose is not what it was.
 
-        A GPU is asked once, for all chunks together.
+        It asks once for all chunks that were not looked at yet.
         """
         if not self._off:
             return
         off = torch.cat(self._off).cpu().numpy()
         if not off.any():
+            for noted in (self._off, self._first, self._again, self._poses):
+                noted.clear()
             return
         row = int(off.argmax())
         pose = int(np.concatenate(self._poses)[row])

@@ -320,13 +320,15 @@ class Evaluation:
         first = next(devices, home)
         if first == home or home in devices:
             return home
-        if home.type != 'cpu':
+        if home.type == 'cpu':
+            return first
+        if first.type == 'cpu':
             raise ValueError(
                 f'The batch is on {home} and the single-pose model on '
                 f'{first}. Put both on one device, or leave the batch on the '
                 f'CPU, from where chunks of poses go to the model'
             )
-        return first
+        return home
 
     @contextmanager
     def on(self, parameters: Sequence[Tensor]) -> Iterator[None]:

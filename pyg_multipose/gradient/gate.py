@@ -44,7 +44,7 @@ def negligible(
     if tolerance is None:
         tolerance = epsilon(coefficients.dtype)
     weight = coefficients.detach().double().abs()
-    if weight.is_cpu and len(weight):  # elsewhere, to look is to wait
+    if weight.is_cpu and weight.numel():  # elsewhere, to look is to wait
         least, most = weight.aminmax()
         if least > tolerance * int(layout.set_size.max()) * most:
             return torch.zeros(len(weight), dtype=torch.bool)

@@ -146,7 +146,7 @@ class SecondPass:
             key: torch.zeros_like(self.tables[key], requires_grad=False)
             for key in self.wanted
         }
-        num_backward = 0
+        any_backward = False
         compared = Comparison(evaluation, self.first)
         for leaf in shared:
             leaf.grad = None  # of a chunk that ran out of memory
@@ -166,7 +166,8 @@ class SecondPass:
                 if not again.requires_grad:
                     continue
                 again.backward(grad[rows].to(again.dtype))
-                num_backward += len(poses)
+                any_backward = True
+                evaluation.counts.backward += len(poses)
                 sums.collect()
                 for key, leaf in leaves.items():
                     if leaf.grad is not None:
@@ -174,9 +175,8 @@ class SecondPass:
                         part = leaf.grad.to(where.device)
                         input_sums[key].index_add_(0, where, part)
         compared.check()
-        evaluation.counts.backward += num_backward
         return [
-            *sums.totals(num_backward > 0),
+            *sums.totals(any_backward),
             *(input_sums.get(key) for key in evaluation.keys),
         ]
 

@@ -34,7 +34,8 @@ def obstacle(
 
     Args:
         model: The single-pose model.
-        pose_set: The batch. (default: :obj:`None`, not known yet)
+        pose_set: The batch, or one pose of it if the batch is not where the
+            model is. (default: :obj:`None`, not known yet)
         inputs: The attributes that the model is called with, if it is.
             (default: :obj:`None`)
     """
@@ -99,7 +100,11 @@ def shared_receptors(
     if asked == 'auto' and not layout.receptor_size.any():
         why_not = 'no set has a receptor'
     if not why_not:
-        why_not = obstacle(model, pose_set, inputs)
+        looked_at = pose_set
+        if pose_set['pose_size'].device != layout.device:
+            # The batch stays on the host; the model may run to tell.
+            looked_at = PoseSet(**layout.select(tables, [0]))
+        why_not = obstacle(model, looked_at, inputs)
         if asked is True:
             _refuse(why_not)
     if not why_not:

@@ -13,6 +13,7 @@ from pyg_multipose.gradient.closure import check_closure
 from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.finite import (
     finite_rows,
+    refuse,
     refuse_empty,
     screen,
 )
@@ -123,11 +124,14 @@ class Stream(torch.autograd.Function):
                     check_closure(evaluation.model, out, leaves)
                     differentiable |= out.requires_grad
                     predictions.append(out.detach().clone())
-                    if evaluation.nonfinite == 'mask':
+                    # Elsewhere than on a CPU, to look is to wait.
+                    if out.is_cpu or evaluation.nonfinite == 'mask':
                         finite = finite_rows(out)
-                        if not finite.any():
-                            continue
                         if not finite.all():
+                            if evaluation.nonfinite == 'raise':
+                                refuse(evaluation, out, poses)
+                            if not finite.any():
+                                continue
                             out = evaluation.predict(poses[finite], states)
                     counts.backward += one.absorb(out)
                     del out  # a graph that went not backward is still whole
@@ -229,13 +233,12 @@ class _OneSet:
             epsilon(wide) if self._tolerance is None else self._tolerance
         )
         rescale, weights = self.running.update(out.detach().to(wide))
+        self._sums.scale(rescale)
+        self._keep(weights, rescale)
         number = self.running.num_predictions
         if self.running.equal_weights and tolerance * number < 1:
             kept = len(weights)  # that is known without looking
-            self._keep(weights)
         else:
-            self._sums.scale(rescale)
-            self._keep(weights, rescale)
             # Mass rule on the running sum: what is dropped now is at most
             # the tolerance times the final sum, since that only grows.
             ordered, order = weights.sort()
@@ -253,14 +256,12 @@ class _OneSet:
             return kept
         return 0
 
-    def _keep(self, weights: Tensor, rescale: Tensor | None = None) -> None:
+    def _keep(self, weights: Tensor, rescale: Tensor) -> None:
         """Notes the weights so far, in the present scale."""
         before = self._weights
-        if before is None:
-            self._weights = weights
-        else:
-            before = before if rescale is None else before * rescale
-            self._weights = torch.cat([before, weights])
+        if before is not None:
+            weights = torch.cat([before * rescale, weights])
+        self._weights = weights
 
     def mattered(self) -> Tensor:
         """How many poses matter by their final weights."""

@@ -61,6 +61,31 @@ def test_grad_scaler(kit, mode, dtype):
         assert new.isfinite().all() and not torch.equal(new, old)
 
 
+@pytest.mark.parametrize('mode', MODES)
+def test_a_batch_that_stays_on_the_host(kit, mode):
+    model = kit.TinyGNN().double().cuda()
+    batch = kit.make_batch()
+    kwargs = {'max_nodes_per_chunk': 1 if mode == 'store' else 30}
+    expected, _, _ = run(kit, mode, model, batch.to('cuda'), **kwargs)
+    got, _, _ = run(kit, mode, model, batch.to('cpu'), **kwargs)
+    assert got[0].is_cuda
+    assert kit.relative_error(got, expected, mode) <= 1e-10
+
+
+@pytest.mark.parametrize('mode', ['full', 'recompute'])
+def test_gradients_of_positions_on_the_host(kit, mode):
+    model = kit.TinyGNN().double().cuda()
+    forces = []
+    for device in ('cuda', 'cpu'):
+        batch = kit.make_batch().to(device)
+        batch.pos.requires_grad_()
+        readout = kit.MultiPoseReadout(model, 'mean', mode)
+        (force,) = torch.autograd.grad(readout(batch).sum(), [batch.pos])
+        assert force.device.type == device
+        forces.append(force.cpu())
+    torch.testing.assert_close(*forces, rtol=1e-10, atol=1e-12)
+
+
 class Large(nn.Module):
     """Takes 4 MiB for each atom while it runs."""
 

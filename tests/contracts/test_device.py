@@ -5,11 +5,12 @@ import copy
 import pytest
 import torch
 from torch_geometric.data import Batch, Data
+from torch_geometric.nn import GraphConv
 from torch_geometric.nn.aggr import AttentionalAggregation
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.nn import MultiPoseReadout
-from pyg_multipose.nn.models import EquivariantGNN, SchNet
+from pyg_multipose.nn.models import EquivariantGNN, SchNet, SharedLayers
 from pyg_multipose.transforms import RadiusGraph
 from tests import remote
 
@@ -101,6 +102,36 @@ def test_embeddings(kit):
     both(readout, kit.make_batch(), train)
 
 
+@pytest.mark.parametrize('on_host', [False, True])
+@pytest.mark.parametrize('mode', ['full', 'stream', 'recompute', 'auto'])
+def test_poses_that_are_not_finite(kit, mode, on_host):
+    model = kit.make_model('tiny').module
+    batch = kit.make_batch(sizes=((4, 3, 5, 4), (2, 3)))
+    batch.pos[-1] = torch.nan  # of the last pose
+    readout = MultiPoseReadout(
+        model, 'mean', mode, max_nodes_per_chunk=30, nonfinite='mask'
+    )
+    with pytest.warns(UserWarning, match='Left out 1 poses'):
+        both(readout, batch, train, on_host)
+    readout = MultiPoseReadout(model, 'mean', mode, max_nodes_per_chunk=30)
+    there = remote.moved(readout), batch if on_host else remote.moved(batch)
+    with remote.device(), pytest.raises(ValueError, match='pose 1 is nan'):
+        train(*there)
+
+
+@pytest.mark.parametrize('on_host', [False, True])
+def test_best_first(kit, on_host):
+    model = kit.make_model('tiny').module
+    sets = kit.make_batch().to_data_list()
+    for pose_set in sets:
+        pose_set.put('score', torch.randn(pose_set.num_poses), 'pose')
+    batch = Batch.from_data_list(sets)
+    readout = MultiPoseReadout(
+        model, 'max', 'stream', best_first='score', tolerance=0.1
+    )
+    both(readout, batch, train, on_host)
+
+
 def complexes(kit):
     """Two sets in one receptor."""
     make = torch.Generator().manual_seed(0)
@@ -122,11 +153,16 @@ def complexes(kit):
 
 @pytest.mark.parametrize('options', [{}, {'max_nodes_per_chunk': 10}], ids=str)
 @pytest.mark.parametrize('mode', ['full', 'stream', 'recompute', 'auto'])
-@pytest.mark.parametrize('name', ['schnet', 'e3nn'])
+@pytest.mark.parametrize('name', ['layers', 'schnet', 'e3nn'])
 @pytest.mark.parametrize('on_host', [False, True])
 def test_a_shared_receptor(kit, on_host, name, mode, options):
     torch.manual_seed(0)
     model = {
+        'layers': lambda: SharedLayers(
+            torch.nn.Embedding(10, 8),
+            [GraphConv(8, 8), GraphConv(8, 8)],
+            torch.nn.Linear(8, 1),
+        ),
         'schnet': lambda: SchNet(8, 8, 2, 6, kit.CUTOFF),
         'e3nn': lambda: EquivariantGNN(
             '4x0e+2x1o', num_layers=2, cutoff=kit.CUTOFF, lmax=1
@@ -138,7 +174,7 @@ def test_a_shared_receptor(kit, on_host, name, mode, options):
     batch = complexes(kit)
     both(readout, batch, train, on_host)
     both(readout, batch, infer, on_host)
-    if mode == 'recompute':
+    if mode == 'recompute' and name != 'layers':
         both(readout, batch, forces, on_host)
 
 
@@ -199,7 +235,9 @@ def test_nothing_is_asked_chunk_by_chunk(kit, combination, gradient):
     few = questions(kit, combination, gradient, 3)
     many = questions(kit, combination, gradient, 12)
     assert len(few[0]) > 0  # the layout at least
-    assert many == few
+    assert many[0] == few[0]
+    # A second pass of several chunks asks for all but the first one at once.
+    assert len(many[1]) - len(few[1]) in (0, 1)
 
 
 @pytest.mark.parametrize('combination', ['mean', 'max'])
@@ -207,7 +245,8 @@ def test_nor_in_a_second_pass_of_the_same_chunks(kit, combination):
     """With dropout they stay; without, few large ones are made."""
     few = questions(kit, combination, 'recompute', 3, dropout=0.5)
     many = questions(kit, combination, 'recompute', 12, dropout=0.5)
-    assert many == few
+    assert many[0] == few[0]
+    assert len(many[1]) - len(few[1]) in (0, 1)
 
 
 def test_the_number_that_matters_is_asked_chunk_by_chunk(kit):
