@@ -51,21 +51,22 @@ class Levels(Mapping[str, Level]):
             ValueError: If the sets of a batch declare different keys, or if
                 a key is on no known level.
         """
-        values = dict(data.stores[0].items())
-        missing = [key for key in (*COUNTS, 'levels') if key not in values]
+        store = data.stores[0]
+        keys = tuple(store.keys())
+        missing = [key for key in (*COUNTS, 'levels') if key not in keys]
         if missing:
             raise ValueError(
                 f'The pose set lacks {missing}: build it by '
                 f'PoseSet.from_poses or PoseSet.from_complex, and leave these '
                 f'keys out of exclude_keys'
             )
-        text = values['levels']
+        text = store['levels']
         if not isinstance(text, str):
             for index, other in enumerate(text):
                 if other != text[0]:
                     _raise_mixed(text[0], other, set_name, index)
             text = text[0]
-        return _levels(text, tuple(values))
+        return _levels(text, keys)
 
     def __getitem__(self, key: str) -> Level:
         return self._levels[key]

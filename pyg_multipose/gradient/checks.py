@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 
 def input_names(inputs: str | None) -> list[str] | None:
@@ -41,7 +42,7 @@ def check_model(
         modules: All of its modules. (default: :obj:`None`, asked for)
     """
     for module in model.modules() if modules is None else modules:
-        if isinstance(module, nn.parallel.DistributedDataParallel):
+        if isinstance(module, DistributedDataParallel):
             raise ValueError(
                 f"'{_name(model, module)}' is a DistributedDataParallel, "
                 f'which counts on one forward per backward. Wrap the whole '

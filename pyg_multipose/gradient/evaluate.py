@@ -13,7 +13,7 @@ from pyg_multipose.data.transfer import to_device
 from pyg_multipose.gradient.counts import Counts
 from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.finite import screen
-from pyg_multipose.gradient.gate import Gate, negligible
+from pyg_multipose.gradient.gate import Gate, all_matter, negligible
 from pyg_multipose.gradient.predictions import joined
 from pyg_multipose.gradient.recompute import Recompute
 
@@ -55,10 +55,11 @@ def evaluate(
             again = [Recompute.apply(evaluation, rest, *evaluation.tensors)]
         held = [evaluation.recorded(number) for number in kept]
         screen(evaluation, joined([p.detach() for p in again + held]))
-        held = [
-            _without_masked(evaluation, number, piece)
-            for number, piece in zip(kept, held, strict=True)
-        ]
+        if not evaluation.finite.all():
+            held = [
+                _without_masked(evaluation, number, piece)
+                for number, piece in zip(kept, held, strict=True)
+            ]
     pieces = again + held
     if keep is None and draws is None:
         out = joined(pieces)
@@ -94,9 +95,11 @@ def _count(
 ) -> None:
     """Counts a backward pass of all poses, for what it matters."""
     counts.note_backward(gradient)
-    if gradient is not None and layout.num_poses > layout.num_sets:
-        drop = negligible(gradient, layout, tolerance)
-        counts.mattered = len(drop) - int(drop.sum())
+    if gradient is None or layout.num_poses == layout.num_sets:
+        return
+    counts.mattered = len(gradient)
+    if not all_matter(gradient, layout, tolerance):
+        counts.mattered -= int(negligible(gradient, layout, tolerance).sum())
 
 
 def predict(evaluation: Evaluation) -> Tensor:

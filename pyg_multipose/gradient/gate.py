@@ -41,13 +41,11 @@ def negligible(
     Returns:
         A mask of shape :obj:`[num_poses]`.
     """
+    if all_matter(coefficients, layout, tolerance):
+        return torch.zeros(len(coefficients), dtype=torch.bool)
     if tolerance is None:
         tolerance = epsilon(coefficients.dtype)
     weight = coefficients.detach().double().abs()
-    if weight.is_cpu and weight.numel():  # elsewhere, to look is to wait
-        least, most = weight.aminmax()
-        if least > tolerance * int(layout.set_size.max()) * most:
-            return torch.zeros(len(weight), dtype=torch.bool)
     weight = weight.view(len(weight), -1)  # poses, features
     dense, pose = padded(weight, layout)
     ordered, order = dense.sort(dim=1)
@@ -57,6 +55,28 @@ def negligible(
     drop &= ordered.isfinite()
     mask = torch.zeros_like(drop).scatter_(1, order, drop)
     return mask[pose].all(dim=1)
+
+
+def all_matter(
+    coefficients: Tensor, layout: Layout, tolerance: float | None = None
+) -> bool:
+    r"""Whether the mass rule drops nothing, if that is seen at a glance.
+
+    It is where the smallest :math:`|c_i|` is more than the tolerance times
+    what a set has at most. Only on a CPU: elsewhere, to look is to wait.
+
+    Args:
+        coefficients: As of :func:`negligible`.
+        layout: Which pose is in which set.
+        tolerance: As of :func:`negligible`. (default: :obj:`None`)
+    """
+    if not coefficients.is_cpu or not coefficients.numel():
+        return False
+    if tolerance is None:
+        tolerance = epsilon(coefficients.dtype)
+    least, most = coefficients.detach().abs().aminmax()
+    largest = max(layout.set_size.tolist())
+    return least.item() > tolerance * largest * most.item()
 
 
 def epsilon(dtype: torch.dtype) -> float:

@@ -47,10 +47,12 @@ def joined(predictions: list[Tensor]) -> Tensor:
     Args:
         predictions: One tensor per chunk.
     """
+    if len(predictions) == 1:
+        return predictions[0]
     widths = {tuple(p.shape[1:]) for p in predictions}
     if len(widths) > 1:
         raise ValueError(
             f'The single-pose model returned different widths from chunk to '
             f'chunk: {sorted(widths)}; expected one width for all poses'
         )
-    return predictions[0] if len(predictions) == 1 else torch.cat(predictions)
+    return torch.cat(predictions)

@@ -266,7 +266,8 @@ class MultiPoseReadout(nn.Module):
         )
         limits = self._planner.limits
         most = limits.most_nodes(evaluation, self.max_nodes_per_chunk)
-        evaluation.cut(most)
+        if most != self.max_nodes_per_chunk:
+            evaluation.cut(most)
         choice = self._choose(evaluation, return_poses)
         within_sets = choice.mode == 'stream' or (
             # What couples the poses of a chunk must not depend on the plan.
@@ -280,7 +281,8 @@ class MultiPoseReadout(nn.Module):
             poses = in_order(
                 evaluation.layout, evaluation.tables, self.best_first
             )
-        evaluation.cut(choice.max_nodes or most, within_sets, poses)
+        if choice.max_nodes or within_sets or poses is not None:
+            evaluation.cut(choice.max_nodes or most, within_sets, poses)
         layout = evaluation.layout
         keep = choice.keep
         if keep and choice.mode == 'full':  # however many chunks there are
