@@ -323,11 +323,9 @@ class Layout:
         owner, other = np.maximum(first, second), np.minimum(first, second)
         stray = other != owner
         if stray.any():  # from another segment: the receptor of its set?
-            receptor = np.empty_like(number)
-            receptor[self._receptor_segment] = self._receptor_segment
-            receptor[self._pose_segment] = self._receptor_segment[
-                self.set_of_pose
-            ]
+            receptor, own = np.empty_like(number), self._receptor_segment
+            receptor[own] = own
+            receptor[self._pose_segment] = own[self.set_of_pose]
             stray &= other != receptor[owner]
         if stray.any():
             edge = int(stray.argmax())
