@@ -40,6 +40,7 @@ class Buffers:
             if isinstance(module, _NormBase) and module.training
         }
         self._watched = False
+        # Whether all were just compared by value.
         self._settled = False
 
     @property

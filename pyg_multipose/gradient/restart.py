@@ -58,9 +58,7 @@ class Limits:
         """
         if self._last is not None and self._last[1].most_nodes is not None:
             self._most_nodes[self._last[0]] = self._last[1].most_nodes
-        if self.whole(evaluation):
-            return asked
-        if not self._most_nodes:
+        if not self._most_nodes or self.whole(evaluation):
             return asked
         fits = self._most_nodes.get(kind_of(evaluation))
         return min(filter(None, (fits, asked)), default=None)

@@ -53,7 +53,6 @@ def obstacle(
 def check_sharing(
     model: nn.Module,
     asked: bool | str,
-    pose_set: Data | None = None,
     inputs: Sequence[str] | None = None,
 ) -> None:
     r"""Refuses :obj:`share_receptor=True` where it is not possible.
@@ -61,11 +60,10 @@ def check_sharing(
     Args:
         model: The single-pose model.
         asked: :obj:`True`, :obj:`False` or :obj:`"auto"`.
-        pose_set: The batch. (default: :obj:`None`, not known yet)
         inputs: As above. (default: :obj:`None`)
     """
     if asked is True:
-        _refuse(obstacle(model, pose_set, inputs))
+        _refuse(obstacle(model, inputs=inputs))
 
 
 def _refuse(reason: str) -> None:
