@@ -6,15 +6,15 @@ This package knows nothing of combinations, except (for :obj:`stream`) their
 running form.
 """
 
-from pyg_multipose.gradient.counts import Counts
-from pyg_multipose.gradient.evaluate import evaluate, predict
 from pyg_multipose.gradient.evaluation import Evaluation
-from pyg_multipose.gradient.gate import Gate, negligible
-from pyg_multipose.gradient.memory import LiveBytes
-from pyg_multipose.gradient.plan import MODES, Plan
-from pyg_multipose.gradient.sampling import draw, sampled
-from pyg_multipose.gradient.store import store
-from pyg_multipose.gradient.stream import stream
+from pyg_multipose.gradient.modes.evaluate import evaluate, predict
+from pyg_multipose.gradient.modes.gate import Gate, negligible
+from pyg_multipose.gradient.modes.sampling import draw, sampled
+from pyg_multipose.gradient.modes.store import store
+from pyg_multipose.gradient.modes.stream import stream
+from pyg_multipose.gradient.plan.counts import Counts
+from pyg_multipose.gradient.plan.live_bytes import LiveBytes
+from pyg_multipose.gradient.plan.plan import MODES, Plan
 
 __all__ = [
     'MODES',

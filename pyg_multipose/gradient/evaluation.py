@@ -13,15 +13,15 @@ from torch_geometric.data import Data
 
 from pyg_multipose.data import Layout, PoseSet
 from pyg_multipose.data.layout import Poses
-from pyg_multipose.gradient.checks import check_model, input_names
-from pyg_multipose.gradient.chunks import LIGAND_NODES_ON_CPU, split
-from pyg_multipose.gradient.closure import check_closure
-from pyg_multipose.gradient.counts import Counts
-from pyg_multipose.gradient.predictions import checked
-from pyg_multipose.gradient.receptor_cache import ReceptorCache
-from pyg_multipose.gradient.replay import Replay
-from pyg_multipose.gradient.sharing import shared_receptors
-from pyg_multipose.gradient.slots import Slots, aliases
+from pyg_multipose.gradient.model.predictions import checked
+from pyg_multipose.gradient.model.requirements import check_model, input_names
+from pyg_multipose.gradient.plan.chunks import LIGAND_NODES_ON_CPU, split
+from pyg_multipose.gradient.plan.counts import Counts
+from pyg_multipose.gradient.receptors.cache import ReceptorCache
+from pyg_multipose.gradient.receptors.sharing import shared_receptors
+from pyg_multipose.gradient.replay.foreign_leaf import check_closure
+from pyg_multipose.gradient.replay.parameters import Slots, aliases
+from pyg_multipose.gradient.replay.replay import Replay
 
 
 class Evaluation:

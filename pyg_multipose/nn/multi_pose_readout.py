@@ -18,14 +18,14 @@ from pyg_multipose.gradient import (
     store,
     stream,
 )
-from pyg_multipose.gradient.checks import check_inputs, check_model
-from pyg_multipose.gradient.order import in_order
-from pyg_multipose.gradient.planner import Choice, Planner
-from pyg_multipose.gradient.receptor_cache import ReceptorCache
-from pyg_multipose.gradient.restart import first_pass
-from pyg_multipose.gradient.sampling import draw
-from pyg_multipose.gradient.sharing import check_sharing
-from pyg_multipose.gradient.stream import VectorPredictionError
+from pyg_multipose.gradient.model.requirements import check_inputs, check_model
+from pyg_multipose.gradient.modes.sampling import draw
+from pyg_multipose.gradient.modes.stream import VectorPredictionError
+from pyg_multipose.gradient.plan.best_first import in_order
+from pyg_multipose.gradient.plan.out_of_memory import first_pass
+from pyg_multipose.gradient.plan.planner import Choice, Planner
+from pyg_multipose.gradient.receptors.cache import ReceptorCache
+from pyg_multipose.gradient.receptors.sharing import check_sharing
 from pyg_multipose.nn._arguments import check_choice, check_count
 from pyg_multipose.nn.combination import combination_resolver
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch_geometric.data import Batch
 
-from pyg_multipose.gradient.order import in_order
+from pyg_multipose.gradient.plan.best_first import in_order
 
 
 def batch_with(kit, model, sign=1.0):

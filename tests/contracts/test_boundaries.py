@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from pyg_multipose.gradient import planner
+from pyg_multipose.gradient.plan import planner
 
 
 class Noise(nn.Module):

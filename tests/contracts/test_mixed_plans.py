@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pyg_multipose.gradient import Evaluation
-from pyg_multipose.gradient.budget import bytes_per_node
+from pyg_multipose.gradient.plan.budget import bytes_per_node
 
 
 def readout_of(kit, model, batch, graphs=5, **kwargs):

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from pyg_multipose.gradient.budget import bytes_per_node
 from pyg_multipose.gradient.evaluation import Evaluation
+from pyg_multipose.gradient.plan.budget import bytes_per_node
 
 RESTART = 'Out of memory; the forward pass starts again'
 SECOND = 'Out of memory; the second pass starts again'

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pyg_multipose.gradient import Evaluation
-from pyg_multipose.gradient.budget import bytes_per_node
+from pyg_multipose.gradient.plan.budget import bytes_per_node
 from pyg_multipose.nn import MultiPoseReadout
 
 MODES = ['full', 'store', 'recompute', 'auto']

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch_geometric.data import Data
 
-from pyg_multipose.gradient.receptor_cache import MOST, ReceptorCache
+from pyg_multipose.gradient.receptors.cache import MOST, ReceptorCache
 
 CPU = torch.device('cpu')
 

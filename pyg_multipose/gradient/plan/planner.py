@@ -9,17 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pyg_multipose.gradient.budget import (
+from pyg_multipose.gradient.evaluation import Evaluation
+from pyg_multipose.gradient.plan.budget import (
     bytes_per_node,
     gradient_bytes,
     kind_of,
     receptor_bytes,
 )
-from pyg_multipose.gradient.chunks import LIGAND_NODES_ON_CPU, NODES_ON_CPU
-from pyg_multipose.gradient.counts import Counts
-from pyg_multipose.gradient.evaluation import Evaluation
-from pyg_multipose.gradient.plan import Plan
-from pyg_multipose.gradient.restart import Limits, smaller
+from pyg_multipose.gradient.plan.chunks import (
+    LIGAND_NODES_ON_CPU,
+    NODES_ON_CPU,
+)
+from pyg_multipose.gradient.plan.counts import Counts
+from pyg_multipose.gradient.plan.out_of_memory import Limits, smaller
+from pyg_multipose.gradient.plan.plan import Plan
 
 #: A backward pass, in forward passes.
 BACKWARD = 2.0

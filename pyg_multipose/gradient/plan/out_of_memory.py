@@ -9,10 +9,10 @@ from typing import TypeVar
 import torch
 
 from pyg_multipose.data.layout import Poses
-from pyg_multipose.gradient.budget import Kind, kind_of
-from pyg_multipose.gradient.counts import Counts
 from pyg_multipose.gradient.evaluation import Evaluation
-from pyg_multipose.gradient.plan import Plan
+from pyg_multipose.gradient.plan.budget import Kind, kind_of
+from pyg_multipose.gradient.plan.counts import Counts
+from pyg_multipose.gradient.plan.plan import Plan
 
 T = TypeVar('T')
 #: Why chunks stay as they are.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pyg_multipose.gradient.snapshot import Snapshot
+from pyg_multipose.gradient.replay.snapshot import Snapshot
 from pyg_multipose.nn.models import EquivariantGNN, SchNet
 
 

@@ -8,22 +8,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyg_multipose.gradient.accumulator import Accumulator
-from pyg_multipose.gradient.closure import check_closure
 from pyg_multipose.gradient.evaluation import Evaluation
-from pyg_multipose.gradient.finite import (
+from pyg_multipose.gradient.model.finite import (
     finite_rows,
     refuse,
     refuse_empty,
     screen,
 )
-from pyg_multipose.gradient.gate import epsilon
-from pyg_multipose.gradient.predictions import joined
-from pyg_multipose.gradient.recompute import (
+from pyg_multipose.gradient.model.predictions import joined
+from pyg_multipose.gradient.modes.accumulator import Accumulator
+from pyg_multipose.gradient.modes.gate import epsilon
+from pyg_multipose.gradient.modes.recompute import (
     refuse_double_backward,
     saved_tensors,
 )
-from pyg_multipose.gradient.slots import aliases
+from pyg_multipose.gradient.replay.foreign_leaf import check_closure
+from pyg_multipose.gradient.replay.parameters import aliases
 
 if TYPE_CHECKING:
     from pyg_multipose.nn.combination import Combination

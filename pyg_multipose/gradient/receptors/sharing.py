@@ -11,7 +11,7 @@ from torch import nn
 from torch_geometric.data import Data
 
 from pyg_multipose.data import Layout, PoseSet
-from pyg_multipose.gradient.receptors import Receptors
+from pyg_multipose.gradient.receptors.receptors import Receptors
 
 #: What a model that can has.
 METHODS = ('encode_receptor', 'forward_poses')

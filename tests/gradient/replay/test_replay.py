@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from pyg_multipose.gradient import replay as module
-from pyg_multipose.gradient.replay import Replay
+from pyg_multipose.gradient.replay import replay as module
+from pyg_multipose.gradient.replay.replay import Replay
 
 CPU = torch.device('cpu')
 

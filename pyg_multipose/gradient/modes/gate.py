@@ -10,9 +10,9 @@ from torch import Tensor
 
 from pyg_multipose.data import Layout
 from pyg_multipose.data.transfer import to_device
-from pyg_multipose.gradient.counts import Counts
-from pyg_multipose.gradient.padding import padded
-from pyg_multipose.gradient.sampling import sampled
+from pyg_multipose.gradient.modes.padding import padded
+from pyg_multipose.gradient.modes.sampling import sampled
+from pyg_multipose.gradient.plan.counts import Counts
 
 
 def negligible(

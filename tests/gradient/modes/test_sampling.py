@@ -19,7 +19,7 @@ from pyg_multipose.gradient import (
     evaluate,
     sampled,
 )
-from pyg_multipose.gradient.planner import Planner
+from pyg_multipose.gradient.plan.planner import Planner
 from pyg_multipose.nn import (
     MaxCombination,
     MeanCombination,

@@ -9,8 +9,8 @@ from torch_geometric.utils import scatter
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.gradient import Counts, Evaluation, LiveBytes
-from pyg_multipose.gradient.budget import bytes_per_node
-from pyg_multipose.gradient.planner import RUNNING, Planner, free_bytes
+from pyg_multipose.gradient.plan.budget import bytes_per_node
+from pyg_multipose.gradient.plan.planner import RUNNING, Planner, free_bytes
 from pyg_multipose.nn import MaxCombination, MultiPoseReadout
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pyg_multipose.gradient.accumulator import Accumulator
+from pyg_multipose.gradient.modes.accumulator import Accumulator
 
 
 @pytest.mark.parametrize('dtype', [torch.float64, torch.float32])

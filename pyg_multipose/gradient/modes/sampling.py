@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.data import Layout
-from pyg_multipose.gradient.padding import padded
+from pyg_multipose.gradient.modes.padding import padded
 
 
 def draw(

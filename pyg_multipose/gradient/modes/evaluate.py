@@ -10,12 +10,12 @@ from torch import Tensor
 
 from pyg_multipose.data import Layout
 from pyg_multipose.data.transfer import to_device
-from pyg_multipose.gradient.counts import Counts
 from pyg_multipose.gradient.evaluation import Evaluation
-from pyg_multipose.gradient.finite import screen
-from pyg_multipose.gradient.gate import Gate, all_matter, negligible
-from pyg_multipose.gradient.predictions import joined
-from pyg_multipose.gradient.recompute import Recompute
+from pyg_multipose.gradient.model.finite import screen
+from pyg_multipose.gradient.model.predictions import joined
+from pyg_multipose.gradient.modes.gate import Gate, all_matter, negligible
+from pyg_multipose.gradient.modes.recompute import Recompute
+from pyg_multipose.gradient.plan.counts import Counts
 
 
 def evaluate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from pyg_multipose.gradient.counts import Counts
+from pyg_multipose.gradient.plan.counts import Counts
 
 Mode = Literal['full', 'store', 'stream', 'recompute', 'auto']
 MODES: tuple[str, ...] = get_args(Mode)

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from pyg_multipose.gradient.closure import foreign_leaf
-from pyg_multipose.gradient.slots import Slots, aliases
+from pyg_multipose.gradient.replay.foreign_leaf import foreign_leaf
+from pyg_multipose.gradient.replay.parameters import Slots, aliases
 
 
 class Twice(nn.Module):

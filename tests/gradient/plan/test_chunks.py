@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch_geometric.data import Batch, Data
 
 from pyg_multipose.data import Layout, PoseSet
-from pyg_multipose.gradient.chunks import NODES_ON_CPU, split
+from pyg_multipose.gradient.plan.chunks import NODES_ON_CPU, split
 
 CPU = torch.device('cpu')
 

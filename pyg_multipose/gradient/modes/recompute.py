@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.data.transfer import to_device
-from pyg_multipose.gradient.accumulator import Accumulator
-from pyg_multipose.gradient.closure import check_closure
-from pyg_multipose.gradient.comparison import Comparison, Mismatch
 from pyg_multipose.gradient.evaluation import Evaluation
-from pyg_multipose.gradient.predictions import joined
-from pyg_multipose.gradient.restart import WHOLE, smaller
-from pyg_multipose.gradient.slots import aliases
+from pyg_multipose.gradient.model.predictions import joined
+from pyg_multipose.gradient.modes.accumulator import Accumulator
+from pyg_multipose.gradient.plan.out_of_memory import WHOLE, smaller
+from pyg_multipose.gradient.replay.comparison import Comparison, Mismatch
+from pyg_multipose.gradient.replay.foreign_leaf import check_closure
+from pyg_multipose.gradient.replay.parameters import aliases
 
 #: Chunks of the second pass: the number of the first pass, and the poses.
 Chunks = list[tuple[int | None, np.ndarray]]

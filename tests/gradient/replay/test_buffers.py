@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from pyg_multipose.gradient.buffers import Buffers
+from pyg_multipose.gradient.replay.buffers import Buffers
 
 
 class Holder(nn.Module):

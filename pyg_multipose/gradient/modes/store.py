@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyg_multipose.gradient.closure import check_closure
 from pyg_multipose.gradient.evaluation import Evaluation
-from pyg_multipose.gradient.finite import screen
-from pyg_multipose.gradient.gate import Gate
-from pyg_multipose.gradient.predictions import joined
-from pyg_multipose.gradient.recompute import (
+from pyg_multipose.gradient.model.finite import screen
+from pyg_multipose.gradient.model.predictions import joined
+from pyg_multipose.gradient.modes.gate import Gate
+from pyg_multipose.gradient.modes.recompute import (
     refuse_double_backward,
     saved_tensors,
 )
-from pyg_multipose.gradient.slots import aliases
+from pyg_multipose.gradient.replay.foreign_leaf import check_closure
+from pyg_multipose.gradient.replay.parameters import aliases
 
 
 def store(

@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 from torch.utils.checkpoint import get_device_states
 from torch_geometric.data import Data
 
-from pyg_multipose.gradient.snapshot import Snapshot
+from pyg_multipose.gradient.replay.snapshot import Snapshot
 
 #: The most receptors that are kept; a campaign seldom has more than one.
 MOST = 4

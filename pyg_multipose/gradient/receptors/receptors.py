@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 from torch_geometric.data import Data
 
 from pyg_multipose.data import Layout, receptors
-from pyg_multipose.gradient.receptor_cache import ReceptorCache
+from pyg_multipose.gradient.receptors.cache import ReceptorCache
 
 
 class Receptors:

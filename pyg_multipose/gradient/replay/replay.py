@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.checkpoint import get_device_states, set_device_states
 
-from pyg_multipose.gradient.buffers import Buffers
+from pyg_multipose.gradient.replay.buffers import Buffers
 
 #: Of the CPU, and of accelerators by number; None where nothing was drawn.
 RandomState = tuple[Tensor | None, list[int], list[Tensor]]

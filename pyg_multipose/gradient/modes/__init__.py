@@ -1,0 +1,1 @@
+"""Gradient modes: how the gradient of many poses is obtained."""

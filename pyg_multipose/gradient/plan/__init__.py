@@ -1,0 +1,1 @@
+"""What a call does: chunks, bytes, the mode that is chosen."""

@@ -1,0 +1,1 @@
+"""Receptors that are evaluated once for all of their poses."""

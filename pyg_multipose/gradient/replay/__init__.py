@@ -1,0 +1,1 @@
+"""What makes a second pass find what the first one found."""
