@@ -13,7 +13,7 @@ from torch_geometric.data import Batch, Data
 
 from pyg_multipose.data.levels import RELATIONS, SIZED, Levels, num_rows
 from pyg_multipose.data.runs import Runs, offsets
-from pyg_multipose.data.transfer import on_device, to_device
+from pyg_multipose.data.transfer import on_device, on_host, to_device
 
 #: Numbers of poses.
 Poses = Sequence[int] | np.ndarray
@@ -310,7 +310,7 @@ class Layout:
                 f"'{key}' has shape {list(index.shape)} and dtype "
                 f'{index.dtype}, expected [2, num_rows] and torch.int64'
             )
-        ends = index.detach().cpu().numpy()
+        ends = on_host(index)
         # As unsigned numbers, negative ones are the largest.
         if ends.size and ends.view(np.uint64).max() >= self.num_nodes:
             raise ValueError(
@@ -397,4 +397,4 @@ class Layout:
 
 def _counts(value: Tensor) -> np.ndarray:
     """A copy: the set may change while the layout is in use."""
-    return value.detach().cpu().numpy().copy()
+    return on_host(value).copy()

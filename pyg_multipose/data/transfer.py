@@ -44,3 +44,15 @@ def _sent(tensor: Tensor, device: torch.device) -> Tensor:
     # Nobody waits: a copy from pinned memory is queued behind what the GPU
     # has to do, and the host makes the next chunk ready meanwhile.
     return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def on_host(tensor: Tensor) -> np.ndarray:
+    r"""The values of a tensor of integers, not copied if they are there.
+
+    Args:
+        tensor: Integers.
+    """
+    # Within a transform of torch.func, whatever an operation returns has no
+    # values to look at.
+    with torch._C._DisableFuncTorch():
+        return (tensor if tensor.is_cpu else tensor.cpu()).numpy()

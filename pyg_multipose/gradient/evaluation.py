@@ -11,16 +11,27 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from pyg_multipose.data import Layout, PoseSet
+from pyg_multipose.data import Layout
 from pyg_multipose.data.layout import Poses
+from pyg_multipose.gradient.composer import Composer
 from pyg_multipose.gradient.model.predictions import checked
-from pyg_multipose.gradient.model.requirements import check_model, input_names
+from pyg_multipose.gradient.model.requirements import (
+    attribute,
+    check_model,
+    device_of,
+    input_names,
+)
+from pyg_multipose.gradient.model.traits import Traits
 from pyg_multipose.gradient.plan.chunks import LIGAND_NODES_ON_CPU, split
 from pyg_multipose.gradient.plan.counts import Counts
 from pyg_multipose.gradient.receptors.cache import ReceptorCache
 from pyg_multipose.gradient.receptors.sharing import shared_receptors
-from pyg_multipose.gradient.replay.foreign_leaf import check_closure
-from pyg_multipose.gradient.replay.parameters import Slots, aliases
+from pyg_multipose.gradient.receptors.verdict import Verdict
+from pyg_multipose.gradient.replay.foreign_leaf import (
+    check_leaves,
+    made_leaves,
+)
+from pyg_multipose.gradient.replay.parameters import Parameters, aliases
 from pyg_multipose.gradient.replay.replay import Replay
 
 
@@ -48,6 +59,10 @@ class Evaluation:
             ligand. (default: :obj:`False`)
         receptor_cache: Receptors encoded by earlier calls without gradient.
             (default: :obj:`None`, none)
+        verdict: What was seen of sharing in earlier calls.
+            (default: :obj:`None`, nothing)
+        traits: What was seen of the model in earlier calls.
+            (default: :obj:`None`, nothing, and nothing is looked at)
 
     Raises:
         ValueError: If the model cannot be evaluated in chunks, with the
@@ -64,14 +79,18 @@ class Evaluation:
         nonfinite: str = 'raise',
         share_receptor: bool | str = False,
         receptor_cache: ReceptorCache | None = None,
+        verdict: Verdict | None = None,
+        traits: Traits | None = None,
     ) -> None:
         # Once: walking through a model takes time.
-        modules = list(model.modules())
-        check_model(model, modules)
+        self.modules = list(model.modules())
+        check_model(model, self.modules)
         self.model = model
         self.inputs = input_names(inputs)
-        self.slots = Slots(modules)
-        self.layout = Layout(pose_set, self._device(pose_set))
+        self.parameters = Parameters(self.modules)
+        self.layout = Layout(
+            pose_set, device_of(pose_set, self.parameters.tensors)
+        )
         values = pose_set.stores[0]
         self.tables: dict[str, Any] = {
             key: values[key]
@@ -91,16 +110,24 @@ class Evaluation:
         self.differentiable_keys = [
             key for key in self.keys if self.tables[key].requires_grad
         ]
-        self.replay = Replay(modules, self.layout.device)
+        self.replay = Replay(self.modules, self.layout.device)
         #: The receptors that are encoded once, or :obj:`None`; and why.
         self.receptors, self.receptor_plan = shared_receptors(
             model,
+            self.modules,
             share_receptor,
             self.layout,
             self.tables,
             pose_set,
+            verdict or Verdict(),
             self.inputs,
         )
+        self.composer = Composer(self.layout, self.receptors)
+        if traits is not None and self.receptors is None:
+            traits.look(
+                model, self.modules, self.layout, self.tables, self.run
+            )
+            self.replay.know(traits)
         self.receptor_cache = receptor_cache or ReceptorCache()
         #: Atoms that a pose counts for, :obj:`[num_poses]`.
         self.pose_nodes = (self.receptors or self.layout).nodes_per_pose
@@ -109,15 +136,18 @@ class Evaluation:
         self.nonfinite = nonfinite
         #: Which poses have a finite prediction, once all are known.
         self.finite = np.ones(self.layout.num_poses, dtype=bool)
-        #: Whether a prediction depends on anything that requires grad.
-        self.differentiable = True
-        self._fingerprint: Tensor | None = None
+        #: Whether a prediction was seen to depend on what requires grad.
+        self.differentiable = False
+        #: The predictions of the first pass, once all are known.
+        self.predictions: Tensor | None = None
+        #: Inputs of the last model call that the model itself made leaves.
+        self.made_leaves: list[Tensor] = []
 
     @property
     def tensors(self) -> list[Tensor]:
         r"""Parameters, tensors of encoded receptors, then tables."""
         tables = (self.tables[key] for key in self.keys)
-        return [*self.slots.tensors, *self.states, *tables]
+        return [*self.parameters.tensors, *self.states, *tables]
 
     @property
     def states(self) -> list[Tensor]:
@@ -189,20 +219,42 @@ class Evaluation:
 
     # Model calls #############################################################
 
+    def parts(
+        self, tensors: Sequence[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor], dict[str, Any]]:
+        r"""What stands for parameters, states and tables.
+
+        Args:
+            tensors: One for each of :attr:`tensors`.
+        """
+        first = len(self.parameters.tensors)
+        last = first + self.num_states
+        tables = dict(zip(self.keys, tensors[last:], strict=True))
+        return (
+            list(tensors[:first]),
+            list(tensors[first:last]),
+            {**self.tables, **tables},
+        )
+
     def predict(
-        self, poses: Poses, states: Sequence[Tensor] | None = None
+        self,
+        poses: Poses,
+        states: Sequence[Tensor] | None = None,
+        tables: dict[str, Any] | None = None,
     ) -> Tensor:
         r"""Predictions of some poses, differentiable by plain autograd.
 
         Args:
             poses: Numbers of the poses.
             states: What to use for :attr:`states`. (default: :obj:`None`)
+            tables: What to use for :attr:`tables`. (default: :obj:`None`)
 
         Returns:
             Predictions of shape :obj:`[len(poses)]` or
             :obj:`[len(poses), F]`.
         """
-        return self.call(self._compose(self.tables, poses), poses, states)
+        graphs = self.composer.compose(tables or self.tables, poses)
+        return self.call(graphs, poses, states)
 
     def call(
         self,
@@ -218,7 +270,7 @@ class Evaluation:
             states: What to use for :attr:`states`. (default: :obj:`None`)
         """
         self.counts.forward += len(poses)
-        index = self._receptor(poses)
+        index = self.composer.receptor(poses)
         if self.receptors is not None and index is not None:
             out = self.model.forward_poses(  # type: ignore[operator]
                 graphs,
@@ -226,58 +278,79 @@ class Evaluation:
                     index, self.states if states is None else states
                 ),
             )
-        elif self.inputs is None:
-            out = self.model(graphs)
         else:
-            out = self.model(*[_attribute(graphs, k) for k in self.inputs])
+            out = self.run(self.model, graphs)
+        self.made_leaves = made_leaves(graphs)
         return checked(out, self.layout, poses)
 
-    def recorded(self, number: int) -> Tensor:
+    def run(self, model: nn.Module, graphs: Data) -> Any:
+        r"""Calls a model with graphs, or with attributes of them.
+
+        Args:
+            model: The single-pose model, or a copy of it.
+            graphs: Poses as graphs.
+        """
+        if self.inputs is None:
+            return model(graphs)
+        return model(*[attribute(graphs, key) for key in self.inputs])
+
+    def recorded(self, number: int, *args: Any) -> Tensor:
         r"""Predictions of a chunk of the first pass, which a replay can find.
 
         Args:
             number: Number of the chunk.
+            args: As of :meth:`predict`.
         """
         with self.replay.recorded(number):
-            return self.predict(self.chunks[number])
+            return self.predict(self.chunks[number], *args)
 
-    def probed(self, number: int) -> Tensor:
-        r"""As :meth:`recorded`, and looks for leaves that would be lost.
+    def first(self, number: int, graph: bool = True) -> Tensor:
+        r"""As :meth:`recorded`, but nothing is held of the graph.
 
-        Only plain autograd sees a leaf that is neither a parameter nor part
-        of the batch.
+        Until a prediction was seen to require grad, chunks are evaluated with
+        their graph: that tells whether the predictions of the call depend on
+        what requires grad, and shows leaves that would be lost, which only
+        plain autograd sees.
 
         Args:
             number: Number of the chunk.
+            graph: Whether gradients are switched on outside.
+                (default: :obj:`True`)
         """
-        tensors = self.slots.tensors
+        if not graph or self.differentiable:
+            needs = graph and self.replay.needs_graph
+            try:
+                with torch.set_grad_enabled(needs):
+                    return self.recorded(number).detach()
+            except RuntimeError as error:
+                if needs or 'does not require grad' not in str(error):
+                    raise
+                raise RuntimeError(
+                    f'The single-pose model asks autograd for a gradient '
+                    f'inside, for some poses only, and the first pass has no '
+                    f"graph. Use gradient='full' ({error})"
+                ) from error
+        tensors = self.parameters.tensors
         leaves = aliases(tensors, [t.requires_grad for t in tensors])
         states = aliases(self.states, [t.requires_grad for t in self.states])
         poses = self.chunks[number]
         with self.replay.recorded(number), self.on(leaves):
-            graphs, inputs = self.graphs(
+            graphs, inputs = self.composer.leaves(
                 poses, self.tables, self.differentiable_keys
             )
             out = self.call(graphs, poses, states)
-        check_closure(self.model, out, [*leaves, *states, *inputs.values()])
+        self.check_leaves(out, [*leaves, *states, *inputs.values()])
         self.differentiable = out.requires_grad
         return out.detach()
 
-    def seal(self) -> None:
-        r"""Takes a fingerprint of everything, at the end of the first pass."""
-        self._fingerprint = self._norms(self._outer(self.tensors))
-
-    def unchanged(self, tensors: Sequence[Tensor]) -> bool:
-        r"""Whether everything is as it was when sealed.
-
-        It also finds changes that bypass autograd's version counters.
+    def check_leaves(self, out: Tensor, leaves: Sequence[Tensor]) -> None:
+        r"""Refuses predictions that depend on leaves that would be lost.
 
         Args:
-            tensors: What :attr:`tensors` was then, saved by autograd.
+            out: Predictions of the last model call.
+            leaves: What they may depend on.
         """
-        assert self._fingerprint is not None
-        now = torch.nan_to_num(self._norms(self._outer(tensors)))
-        return torch.equal(now, torch.nan_to_num(self._fingerprint))
+        check_leaves(self.model, out, [*leaves, *self.made_leaves])
 
     def release(self) -> None:
         r"""Lets go of all tensors, which autograd has saved as far as needed.
@@ -292,44 +365,6 @@ class Evaluation:
         if self.receptors is not None:
             self.receptors.release()
 
-    def _outer(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """All but the states, which nobody outside can reach."""
-        first = len(self.slots.tensors)
-        return [*tensors[:first], *tensors[first + self.num_states :]]
-
-    def _norms(self, tensors: Sequence[Tensor]) -> Tensor:
-        floats: dict[torch.device, list[Tensor]] = {}
-        for tensor in [*tensors, *self.replay.fingerprint()]:
-            if tensor.is_floating_point() and tensor.numel():
-                floats.setdefault(tensor.device, []).append(tensor.detach())
-        norms = [
-            torch.stack([norm.double() for norm in torch._foreach_norm(there)])
-            for there in floats.values()
-        ]
-        if len(norms) == 1:
-            return norms[0]
-        return torch.cat([n.cpu() for n in norms]) if norms else torch.zeros(1)
-
-    def _device(self, pose_set: Data) -> torch.device | None:
-        """Where the model runs; a batch may stay on the host."""
-        sizes = pose_set.stores[0].get('pose_size')
-        if sizes is None:
-            return None  # the layout tells what is wrong
-        home = sizes.device
-        devices = (tensor.device for tensor in self.slots.tensors)
-        first = next(devices, home)
-        if first == home or home in devices:
-            return home
-        if home.type == 'cpu':
-            return first
-        if first.type == 'cpu':
-            raise ValueError(
-                f'The batch is on {home} and the single-pose model on '
-                f'{first}. Put both on one device, or leave the batch on the '
-                f'CPU, from where chunks of poses go to the model'
-            )
-        return home
-
     @contextmanager
     def on(self, parameters: Sequence[Tensor]) -> Iterator[None]:
         r"""Runs the model on other parameters, with gradient.
@@ -337,60 +372,5 @@ class Evaluation:
         Args:
             parameters: One for each distinct parameter.
         """
-        with self.slots.filled(parameters), torch.enable_grad():
+        with self.parameters.filled(parameters), torch.enable_grad():
             yield
-
-    def graphs(
-        self, poses: Poses, tables: dict[str, Any], keys: Sequence[str]
-    ) -> tuple[Data, dict[str, Tensor]]:
-        r"""Composes poses cut off from the batch, with leaves of their own.
-
-        A leaf of the whole batch would cost its size for every chunk.
-
-        Args:
-            poses: Numbers of the poses.
-            tables: The values of the batch.
-            keys: Those that need a gradient.
-        """
-        with torch.no_grad():
-            graphs = self._compose(tables, poses)
-        leaves = {key: graphs[key].requires_grad_() for key in keys}
-        for key, leaf in leaves.items():
-            graphs[key] = leaf.clone()  # which a model may change in place
-        return graphs, leaves
-
-    def rows(self, key: str, poses: Poses) -> Tensor:
-        r"""The rows of a table that :meth:`graphs` of poses are made of.
-
-        Args:
-            key: The key of the table.
-            poses: Numbers of the poses.
-        """
-        return self.layout.rows(key, poses, self._receptor(poses))
-
-    def _receptor(self, poses: Poses) -> int | None:
-        """The set whose encoded receptor a chunk shares."""
-        if self.receptors is None:
-            return None
-        index = int(self.receptors.of_pose[poses[0]])
-        return None if index < 0 else index
-
-    def _compose(self, tables: dict[str, Any], poses: Poses) -> Data:
-        index = self._receptor(poses)
-        if index is None:
-            return self.layout.compose(tables, poses)
-        out = PoseSet()
-        for key, value in self.layout.select(tables, poses, index).items():
-            out[key] = value
-        out['levels'] = str(self.layout.levels)
-        return out
-
-
-def _attribute(graphs: Data, name: str) -> Any:
-    value = getattr(graphs, name, None)
-    if value is None:
-        raise ValueError(
-            f"inputs names '{name}', which the poses do not have; they have "
-            f'{sorted(graphs.keys())}'
-        )
-    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,6 @@ from torch_geometric.nn.aggr import Aggregation
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.gradient import (
-    MODES,
     Evaluation,
     Plan,
     evaluate,
@@ -18,18 +18,22 @@ from pyg_multipose.gradient import (
     store,
     stream,
 )
-from pyg_multipose.gradient.model.requirements import check_inputs, check_model
+from pyg_multipose.gradient.model.traits import Traits
+from pyg_multipose.gradient.modes.refusals import within_transform
 from pyg_multipose.gradient.modes.sampling import draw
 from pyg_multipose.gradient.modes.stream import VectorPredictionError
 from pyg_multipose.gradient.plan.best_first import in_order
 from pyg_multipose.gradient.plan.out_of_memory import first_pass
 from pyg_multipose.gradient.plan.planner import Choice, Planner
 from pyg_multipose.gradient.receptors.cache import ReceptorCache
-from pyg_multipose.gradient.receptors.sharing import check_sharing
-from pyg_multipose.nn._arguments import check_choice, check_count
+from pyg_multipose.gradient.receptors.verdict import Verdict
+from pyg_multipose.nn._combine import combine, weighted
+from pyg_multipose.nn._settings import (
+    check_settings,
+    check_transform,
+    has_running_form,
+)
 from pyg_multipose.nn.combination import combination_resolver
-
-_NONFINITE = ('raise', 'mask')
 
 
 class MultiPoseReadout(nn.Module):
@@ -103,6 +107,18 @@ class MultiPoseReadout(nn.Module):
     One readout must not be called by several threads at a time.
     """
 
+    model: nn.Module
+    combination: Aggregation
+    gradient: str
+    inputs: str | None
+    max_nodes_per_chunk: int | None
+    memory_budget: int | None
+    tolerance: float | None
+    backward_poses: int | None
+    best_first: str | None
+    share_receptor: bool | str
+    nonfinite: str
+
     def __init__(
         self,
         model: nn.Module,
@@ -118,33 +134,12 @@ class MultiPoseReadout(nn.Module):
         nonfinite: str = 'raise',
     ) -> None:
         super().__init__()
-        if not isinstance(model, nn.Module):
-            raise ValueError(
-                f"'model' is a {type(model).__name__}, expected a "
-                f'torch.nn.Module'
-            )
-        check_choice('gradient', gradient, MODES)
-        check_choice('nonfinite', nonfinite, _NONFINITE)
-        check_count('max_nodes_per_chunk', max_nodes_per_chunk)
-        check_count('memory_budget', memory_budget)
-        check_count('backward_poses', backward_poses)
-        if tolerance is not None and not (
-            isinstance(tolerance, (int, float)) and 0 <= tolerance < 1
-        ):
-            raise ValueError(
-                f'tolerance={tolerance!r} is not a share of the mass; '
-                f'expected a number from 0 up to, but not, 1'
-            )
-        check_model(model)
-        check_inputs(model, inputs)
-        self.model = model
-        self.combination = combination_resolver(combination)
-        self.gradient = gradient
-        self.inputs = inputs
-        self.max_nodes_per_chunk = max_nodes_per_chunk
-        self.memory_budget = memory_budget
-        self.tolerance = tolerance
-        self.backward_poses = backward_poses
+        settings = dict(locals())
+        settings = {name: settings[name] for name in _SETTINGS}
+        settings['combination'] = combination_resolver(combination)
+        check_settings(**settings)
+        for name, value in settings.items():
+            setattr(self, name, value)
         #: Where :obj:`backward_poses` draws from, in every forward pass with
         #: gradient. It starts at seed 0; ranks need seeds of their own:
         #: :obj:`readout.generator.manual_seed(rank)`. Copies and pickles
@@ -153,43 +148,27 @@ class MultiPoseReadout(nn.Module):
         self.generator: torch.Generator | None = None
         if backward_poses is not None:
             self.generator = torch.Generator().manual_seed(0)
-        self.best_first = best_first
-        self.share_receptor = share_receptor
-        self.nonfinite = nonfinite
         #: The :class:`~pyg_multipose.gradient.Plan` of the last call, with
         #: counts of what ran.
         self.last_plan: Plan | None = None
         self._vector = False
-        self._planner = Planner(memory_budget, backward_poses)
+        self._planner = Planner()
+        self._verdict = Verdict()
+        self._traits = Traits()
         self._receptor_cache = ReceptorCache()
-        self._has_running = bool(
-            getattr(self.combination, 'has_running_form', False)
-        )
-        if gradient == 'stream' and not self._has_running:
-            raise ValueError(
-                f"gradient='stream' needs a combination with a running form, "
-                f'and {self.combination} has none. Use '
-                f"gradient='recompute', which serves any combination"
-            )
-        if gradient == 'stream' and backward_poses is not None:
-            raise ValueError(
-                f'backward_poses={backward_poses} does not go with '
-                f"gradient='stream', which takes the gradients of poses in "
-                f'forward, before the loss says which poses matter. Use '
-                f"gradient='recompute' or 'auto'"
-            )
-        check_choice('share_receptor', share_receptor, (True, False, 'auto'))
-        check_sharing(model, share_receptor, inputs=self.inputs)
-        self._share_receptor = share_receptor
-        if gradient == 'store':
-            if share_receptor is True:
-                raise ValueError(
-                    "share_receptor=True does not go with gradient='store', "
-                    'which would store the gradient of what is shared for '
-                    "every pose. Use gradient='recompute' or 'auto'"
-                )
-            self._share_receptor = False
+        self._checked = True
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Settings may change between calls, to what they may be."""
+        if name in _SETTINGS and '_checked' in self.__dict__:
+            if name == 'combination':
+                value = combination_resolver(value)
+            now = {other: getattr(self, other) for other in _SETTINGS}
+            check_settings(**{**now, name: value})
+        super().__setattr__(name, value)
+
+    # What is compiled around it goes on after it; the model may be compiled.
+    @torch.compiler.disable
     def forward(
         self,
         batch: PoseSet,
@@ -216,13 +195,18 @@ class MultiPoseReadout(nn.Module):
             self._planner.limits,
             self.generator,
         )
-        if combined is None:
-            combined = self._combine(poses, evaluation)
+        weights = None
+        if return_weights:
+            combined, weights = weighted(
+                self.combination, poses, evaluation, combined
+            )
+        elif combined is None:
+            combined = combine(self.combination, poses, evaluation)
         out = [combined]
         if return_poses:
             out.append(poses)
-        if return_weights:
-            out.append(self._weights(poses, evaluation))
+        if weights is not None:
+            out.append(weights)
         return out[0] if len(out) == 1 else tuple(out)
 
     def plan(self, batch: PoseSet, return_poses: bool = False) -> Plan:
@@ -255,14 +239,20 @@ class MultiPoseReadout(nn.Module):
                 f'PoseSet or a batch of them. Build sets by '
                 f'PoseSet.from_poses or PoseSet.from_complex'
             )
+        transform = within_transform()
+        if transform:
+            check_transform(self.gradient, self.share_receptor)
         evaluation = Evaluation(
             self.model,
             batch,
             self.inputs,
             self.max_nodes_per_chunk,
             nonfinite=self.nonfinite,
-            share_receptor=self._share_receptor,
+            share_receptor=not (transform or self.gradient == 'store')
+            and self.share_receptor,
             receptor_cache=self._receptor_cache,
+            verdict=self._verdict,
+            traits=None if transform else self._traits,
         )
         limits = self._planner.limits
         most = limits.most_nodes(evaluation, self.max_nodes_per_chunk)
@@ -272,7 +262,7 @@ class MultiPoseReadout(nn.Module):
         within_sets = choice.mode == 'stream' or (
             # What couples the poses of a chunk must not depend on the plan.
             self.gradient == 'auto'
-            and self._has_running
+            and has_running_form(self.combination)
             and limits.whole(evaluation)
             and (self.memory_budget is not None or len(evaluation.chunks) > 1)
         )
@@ -305,9 +295,13 @@ class MultiPoseReadout(nn.Module):
             return Choice('none', 'gradients are switched off')
         if not evaluation.requires_grad and self.gradient != 'full':
             return Choice('none', 'nothing requires grad')
+        if within_transform():
+            return Choice('full', 'a transform of torch.func is at work')
         if self.gradient == 'auto':
             no_stream = self._no_stream(evaluation, return_poses)
             free = self.max_nodes_per_chunk is None
+            self._planner.budget = self.memory_budget
+            self._planner.backward_poses = self.backward_poses
             return self._planner.choose(evaluation, no_stream, free)
         keep = 0 if self.gradient == 'recompute' else None
         max_nodes = None
@@ -318,7 +312,7 @@ class MultiPoseReadout(nn.Module):
     def _no_stream(
         self, evaluation: Evaluation, return_poses: bool
     ) -> str | None:
-        if not self._has_running:
+        if not has_running_form(self.combination):
             return f'{self.combination} has no running form'
         if self.backward_poses is not None:
             return 'poses are drawn in backward'
@@ -361,33 +355,13 @@ class MultiPoseReadout(nn.Module):
     def _predict_poses(self, plan: Plan, evaluation: Evaluation) -> Tensor:
         if plan.mode == 'none':
             return predict(evaluation)
+        if self.backward_poses is not None and self.generator is None:
+            self.generator = torch.Generator().manual_seed(0)
         draws = draw(evaluation.layout, self.backward_poses, self.generator)
         if plan.mode == 'store':
             return store(evaluation, self.tolerance, draws)
         return evaluate(evaluation, plan.keep, self.tolerance, draws)
 
-    def _combine(self, poses: Tensor, evaluation: Evaluation) -> Tensor:
-        index = evaluation.layout.pose_to_set
-        if not evaluation.finite.all():
-            kept = torch.from_numpy(evaluation.finite).to(poses.device)
-            poses, index = poses[kept], index[kept]
-        out = self.combination(
-            poses if poses.dim() > 1 else poses.unsqueeze(1),
-            index=index,
-            dim_size=evaluation.layout.num_sets,
-            dim=-2,
-        )
-        return out.squeeze(1) if out.size(-1) == 1 else out
 
-    def _weights(self, poses: Tensor, evaluation: Evaluation) -> Tensor:
-        # Aggregations may draw random numbers; this extra call must not show.
-        cuda = [poses.device] if poses.is_cuda else []
-        with (
-            torch.inference_mode(False),
-            torch.enable_grad(),
-            torch.random.fork_rng(cuda),
-        ):
-            leaf = poses.detach().clone().requires_grad_()
-            combined = self._combine(leaf, evaluation)
-            (weights,) = torch.autograd.grad(combined.sum(), leaf)
-        return weights
+#: The arguments, which are attributes too.
+_SETTINGS = tuple(inspect.signature(MultiPoseReadout).parameters)

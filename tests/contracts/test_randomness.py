@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import pytest
 import torch
@@ -130,10 +131,10 @@ def test_exception_in_the_second_pass(kit):
     class Trap(nn.Module):
         def __init__(self):
             super().__init__()
-            self.armed = False
+            self.armed = threading.Event()
 
         def forward(self, h):
-            if self.armed:
+            if self.armed.is_set():
                 raise MemoryError('out of memory')
             return h
 
@@ -141,7 +142,7 @@ def test_exception_in_the_second_pass(kit):
     model = kit.TinyGNN(norm=trap).double()
     names = [(n, id(p)) for n, p in model.named_parameters()]
     out = kit.MultiPoseReadout(model, gradient='recompute')(kit.make_batch())
-    trap.armed = True
+    trap.armed.set()
     with pytest.raises(MemoryError):
         out.sum().backward()
     assert names == [(n, id(p)) for n, p in model.named_parameters()]

@@ -28,6 +28,8 @@ def checked(out: Any, layout: Layout, poses: Poses) -> Tensor:
             f'point tensor (or a tuple that begins with one) with one '
             f'row per pose'
         )
+    # A copy: a model may return what it will write to again.
+    out = out.clone()
     if out.dim() == 2 and out.size(1) == 1:
         out = out.squeeze(1)
     if out.dim() not in (1, 2) or out.size(0) != len(poses):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch_geometric.data import Data
 
 
 def input_names(inputs: str | None) -> list[str] | None:
@@ -54,6 +56,15 @@ def check_model(
                 f'would wait for each other in different chunks. Use a '
                 f'normalisation without batch statistics'
             )
+        if isinstance(module, torch.jit.ScriptModule):
+            if next(module.parameters(), None) is not None:
+                raise ValueError(
+                    f"'{_name(model, module)}' was compiled by "
+                    f'torch.jit.script, whose parameters a second pass '
+                    f'cannot put its own in the place of. Use the module as '
+                    f'it was before, or torch.compile'
+                )
+            continue
         if not module._parameters and not module._buffers:
             continue
         tensors: dict[str, Any] = {**module._parameters, **module._buffers}
@@ -101,3 +112,50 @@ def check_inputs(model: nn.Module, inputs: str | None) -> None:
             f'batch. Name the attributes of the batch that it takes, such as '
             f'inputs="{", ".join([*required, "batch"])}"'
         )
+
+
+def attribute(graphs: Data, name: str) -> Any:
+    r"""An attribute of poses that a model is called with.
+
+    Args:
+        graphs: Poses as graphs.
+        name: Its name.
+    """
+    value = getattr(graphs, name, None)
+    if value is None:
+        raise ValueError(
+            f"inputs names '{name}', which the poses do not have; they have "
+            f'{sorted(graphs.keys())}'
+        )
+    return value
+
+
+def device_of(
+    pose_set: Data, parameters: Sequence[Tensor]
+) -> torch.device | None:
+    r"""Where the model runs; a batch may stay on the host.
+
+    Args:
+        pose_set: A batch.
+        parameters: Those of the model.
+
+    Returns:
+        The device, or :obj:`None` if the batch is no pose set.
+    """
+    sizes = pose_set.stores[0].get('pose_size')
+    if sizes is None:
+        return None  # the layout tells what is wrong
+    home = sizes.device
+    devices = (tensor.device for tensor in parameters)
+    first = next(devices, home)
+    if first == home or home in devices:
+        return home
+    if home.type == 'cpu':
+        return first
+    if first.type == 'cpu':
+        raise ValueError(
+            f'The batch is on {home} and the single-pose model on '
+            f'{first}. Put both on one device, or leave the batch on the '
+            f'CPU, from where chunks of poses go to the model'
+        )
+    return home

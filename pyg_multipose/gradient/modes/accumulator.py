@@ -40,6 +40,21 @@ class Accumulator:
         if old:
             torch._foreach_add_(old, new)
 
+    def finite(self) -> bool:
+        r"""Whether all that the last backward pass left is finite."""
+        grads = [leaf.grad for leaf in self._leaves if leaf.grad is not None]
+        dense = [grad.to_dense() if grad.is_sparse else grad for grad in grads]
+        norms = torch._foreach_norm(dense) if dense else []
+        # A sum of squares may overflow where every number is finite.
+        return all(n.isfinite() for n in norms) or all(
+            bool(grad.isfinite().all()) for grad in dense
+        )
+
+    def forget(self) -> None:
+        r"""Clears what the last backward pass left."""
+        for leaf in self._leaves:
+            leaf.grad = None
+
     def scale(self, factor: Tensor) -> None:
         r"""Multiplies all sums.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -14,8 +15,11 @@ from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.model.finite import screen
 from pyg_multipose.gradient.model.predictions import joined
 from pyg_multipose.gradient.modes.gate import Gate, all_matter, negligible
+from pyg_multipose.gradient.modes.held import Held, Route
 from pyg_multipose.gradient.modes.recompute import Recompute
+from pyg_multipose.gradient.modes.refusals import is_transformed
 from pyg_multipose.gradient.plan.counts import Counts
+from pyg_multipose.gradient.replay.seal import Seal
 
 
 def evaluate(
@@ -44,38 +48,49 @@ def evaluate(
         Predictions of shape :obj:`[num_poses]` or :obj:`[num_poses, F]`.
     """
     evaluation.encode()
+    if keep is None and draws is None:
+        return _plain(evaluation, tolerance)
     count = len(evaluation.chunks)
     start = 0 if keep is None else max(count - keep, 0)
     # Graphs that are held come last, so that autograd goes through them
     # first, and they are gone when the second pass needs room.
     rest, kept = range(start), range(start, count)
-    with evaluation.replay.first_pass(again=bool(rest)):
-        again = []
-        if rest:
-            again = [Recompute.apply(evaluation, rest, *evaluation.tensors)]
-        held = [evaluation.recorded(number) for number in kept]
-        screen(evaluation, joined([p.detach() for p in again + held]))
-        if not evaluation.finite.all():
-            held = [
-                _without_masked(evaluation, number, piece)
-                for number, piece in zip(kept, held, strict=True)
+    held, seal = Held(evaluation), Seal(evaluation)
+    with evaluation.replay.first_pass(again=True):
+        out, ticket, *aliases = Recompute.apply(
+            evaluation, held, seal, rest, *evaluation.tensors
+        )
+        given = iter(aliases)
+        parameters, states, tables = evaluation.parts(
+            [next(given) if t.requires_grad else t for t in evaluation.tensors]
+        )
+        with evaluation.on(parameters):
+            graphs = [
+                evaluation.recorded(number, states, tables) for number in kept
             ]
-    pieces = again + held
-    if keep is None and draws is None:
-        out = joined(pieces)
-        if out.requires_grad:
-            counts, layout = evaluation.counts, evaluation.layout
-            out.register_hook(partial(_count, counts, layout, tolerance))
-        return out
-    for piece in held:
-        if piece.requires_grad:
-            piece.register_hook(evaluation.counts.note_backward)
-    if rest:
-        evaluation.seal()
-    evaluation.release()
+            pieces = [out, *graphs] if rest else graphs
+            evaluation.predictions = joined([p.detach() for p in pieces])
+            screen(evaluation, evaluation.predictions)
+            if not evaluation.finite.all():
+                again = partial(
+                    evaluation.predict, states=states, tables=tables
+                )
+                graphs = [
+                    _without_masked(evaluation, number, graph, again)
+                    for number, graph in zip(kept, graphs, strict=True)
+                ]
+    seal.close()
     chunks = evaluation.chunks
     poses = [np.concatenate(chunks[:start])] if rest else []
     poses += chunks[start:]
+    graphs = [
+        Route.apply(held, number, ticket, graph)
+        if graph.requires_grad
+        else graph
+        for number, graph in zip(kept, graphs, strict=True)
+    ]
+    pieces = [out, *graphs] if rest else graphs
+    evaluation.release()
     return Gate.apply(
         evaluation.layout,
         tolerance,
@@ -86,6 +101,26 @@ def evaluate(
     )
 
 
+def _plain(evaluation: Evaluation, tolerance: float | None) -> Tensor:
+    """Plain autograd and nothing else."""
+    with evaluation.replay.first_pass():
+        pieces = [
+            evaluation.recorded(number)
+            for number in range(len(evaluation.chunks))
+        ]
+        screen(evaluation, joined([piece.detach() for piece in pieces]))
+        if not evaluation.finite.all():
+            pieces = [
+                _without_masked(evaluation, number, piece, evaluation.predict)
+                for number, piece in enumerate(pieces)
+            ]
+    out = joined(pieces)
+    if out.requires_grad:
+        counts, layout = evaluation.counts, evaluation.layout
+        out.register_hook(partial(_count, counts, layout, tolerance))
+    return out
+
+
 # A hook must not hold the evaluation: it stays as long as the loss does.
 def _count(
     counts: Counts,
@@ -94,6 +129,8 @@ def _count(
     gradient: Tensor | None,
 ) -> None:
     """Counts a backward pass of all poses, for what it matters."""
+    if gradient is not None and is_transformed(gradient):
+        return  # many gradients at once
     counts.note_backward(gradient)
     if gradient is None or layout.num_poses == layout.num_sets:
         return
@@ -109,23 +146,23 @@ def predict(evaluation: Evaluation) -> Tensor:
         evaluation: What to evaluate.
     """
     evaluation.encode()
-    # A leaf that nobody knows of would be lost here too.
-    first = evaluation.probed if torch.is_grad_enabled() else None
+    graph = torch.is_grad_enabled()
     with evaluation.replay.first_pass(), torch.no_grad():
-        out = joined(
-            [
-                (first if first and not number else evaluation.recorded)(
-                    number
-                )
-                for number in range(len(evaluation.chunks))
-            ]
-        )
+        # A leaf that nobody knows of would be lost here too.
+        pieces = [
+            evaluation.first(number, graph)
+            for number in range(len(evaluation.chunks))
+        ]
+        out = joined(pieces)
         screen(evaluation, out)
     return out
 
 
 def _without_masked(
-    evaluation: Evaluation, number: int, piece: Tensor
+    evaluation: Evaluation,
+    number: int,
+    piece: Tensor,
+    predict: Callable[[np.ndarray], Tensor],
 ) -> Tensor:
     """A held graph without the poses that are masked: 0 times NaN is NaN."""
     poses = evaluation.chunks[number]
@@ -134,6 +171,5 @@ def _without_masked(
         return piece
     if not finite.any():
         return piece.detach()
-    good = evaluation.predict(poses[finite])
     rows = to_device(finite.nonzero()[0], piece.device)
-    return piece.detach().index_put((rows,), good)
+    return piece.detach().index_put((rows,), predict(poses[finite]))

@@ -11,6 +11,7 @@ from torch import Tensor
 from pyg_multipose.data import Layout
 from pyg_multipose.data.transfer import to_device
 from pyg_multipose.gradient.modes.padding import padded
+from pyg_multipose.gradient.modes.refusals import is_transformed
 from pyg_multipose.gradient.modes.sampling import sampled
 from pyg_multipose.gradient.plan.counts import Counts
 
@@ -133,6 +134,10 @@ class Gate(torch.autograd.Function):
                 "MultiPoseReadout(..., gradient='full') without "
                 'backward_poses'
             )
+        if torch.is_grad_enabled() or is_transformed(grad):
+            # A coefficient may be zero and its derivative not.
+            pieces = [grad[rows] for rows in ctx.pieces]
+            return None, None, None, None, None, *pieces
         drop = negligible(grad, ctx.layout, ctx.tolerance)
         matters = [~drop]
         mask = drop if grad.dim() == 1 else drop.unsqueeze(1)

@@ -12,11 +12,11 @@ from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.model.finite import screen
 from pyg_multipose.gradient.model.predictions import joined
 from pyg_multipose.gradient.modes.gate import Gate
-from pyg_multipose.gradient.modes.recompute import (
+from pyg_multipose.gradient.modes.refusals import (
+    refuse_batched,
     refuse_double_backward,
     saved_tensors,
 )
-from pyg_multipose.gradient.replay.foreign_leaf import check_closure
 from pyg_multipose.gradient.replay.parameters import aliases
 
 
@@ -48,7 +48,7 @@ def store(
             f"{keys} of the batch require grad. Use gradient='recompute' or "
             f"'full'"
         )
-    poses = Store.apply(evaluation, *evaluation.slots.tensors)
+    poses = Store.apply(evaluation, *evaluation.parameters.tensors)
     every = [np.arange(evaluation.layout.num_poses)]
     return Gate.apply(
         evaluation.layout, tolerance, draws, evaluation.counts, every, poses
@@ -90,11 +90,22 @@ class Store(torch.autograd.Function):
                         f'the model returned {out.size(1)} predictions for '
                         f"each. Use gradient='recompute' or 'full'"
                     )
-                check_closure(evaluation.model, out, leaves)
+                evaluation.check_leaves(out, leaves)
                 predictions.append(out.detach())
                 for row, _ in enumerate(poses):
                     last = row + 1 == len(poses)
                     grads, scale = _gradients(out[row], wanted, last, scale)
+                    if (
+                        len(poses) > 1
+                        and not replay.whole_chunks
+                        and not _finite(grads)
+                    ):
+                        # Another pose of the chunk may have spoiled it: the
+                        # derivative of that one is multiplied by zero.
+                        alone = evaluation.predict(poses[row : row + 1])
+                        grads, scale = _gradients(
+                            alone[0], wanted, True, scale
+                        )
                     _add(stored, grads)
                 evaluation.counts.backward += len(poses)
             screen(evaluation, joined(predictions))
@@ -116,6 +127,7 @@ class Store(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """Weights the stored gradients and sums them."""
         refuse_double_backward('store')
+        refuse_batched('store', grad)
         saved = saved_tensors(ctx)
         parameters = saved[: ctx.num_parameters]
         stacked = iter(saved[ctx.num_parameters :])
@@ -147,13 +159,17 @@ def _gradients(
         grads = [leaf.grad for leaf in wanted]
         if start == 1:
             return grads, start
-        finite = all(
-            g is None or bool(g.to_dense().isfinite().all()) for g in grads
-        )
+        finite = _finite(grads)
         if finite or scale == 1:
             grads = [g if g is None else g / scale for g in grads]
             return grads, scale if finite else start
         scale /= 2
+
+
+def _finite(gradients: list[Tensor | None]) -> bool:
+    return all(
+        g is None or bool(g.to_dense().isfinite().all()) for g in gradients
+    )
 
 
 def _add(

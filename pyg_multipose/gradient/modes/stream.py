@@ -18,12 +18,13 @@ from pyg_multipose.gradient.model.finite import (
 from pyg_multipose.gradient.model.predictions import joined
 from pyg_multipose.gradient.modes.accumulator import Accumulator
 from pyg_multipose.gradient.modes.gate import epsilon
-from pyg_multipose.gradient.modes.recompute import (
+from pyg_multipose.gradient.modes.refusals import (
+    refuse_batched,
     refuse_double_backward,
     saved_tensors,
 )
-from pyg_multipose.gradient.replay.foreign_leaf import check_closure
 from pyg_multipose.gradient.replay.parameters import aliases
+from pyg_multipose.gradient.replay.seal import Seal
 
 if TYPE_CHECKING:
     from pyg_multipose.nn.combination import Combination
@@ -67,15 +68,18 @@ def stream(
             "gradient='recompute'"
         )
     evaluation.encode()
+    # Of receptors, plain autograd holds graphs, which need the weights.
+    seal = Seal(evaluation) if evaluation.states else None
     out = Stream.apply(
         evaluation,
+        seal,
         combination,
         tolerance,
-        *evaluation.slots.tensors,
+        *evaluation.parameters.tensors,
         *evaluation.states,
     )
-    if evaluation.states:
-        evaluation.seal()
+    if seal is not None:
+        seal.close()
     evaluation.release()
     return out
 
@@ -93,6 +97,7 @@ class Stream(torch.autograd.Function):
     def forward(
         ctx: Any,
         evaluation: Evaluation,
+        seal: Seal | None,
         combination: Combination,
         tolerance: float | None,
         *parameters: Tensor,
@@ -101,7 +106,7 @@ class Stream(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         needed = [p.requires_grad for p in parameters]
         leaves = aliases(parameters, needed)
-        count = len(evaluation.slots.tensors)
+        count = len(evaluation.parameters.tensors)
         states = leaves[count:]
         predictions: list[Tensor] = []
         combined: list[Tensor] = []
@@ -113,7 +118,7 @@ class Stream(torch.autograd.Function):
         chunks = iter(enumerate(evaluation.chunks))
         with replay.first_pass(), evaluation.on(leaves[:count]):
             for index in range(layout.num_sets):
-                one = _OneSet(combination, leaves, tolerance)
+                one = _OneSet(evaluation, combination, leaves, tolerance)
                 left = int(layout.set_size[index])
                 while left:
                     number, poses = next(chunks)
@@ -121,7 +126,7 @@ class Stream(torch.autograd.Function):
                     with replay.recorded(number):
                         out = evaluation.predict(poses, states)
                     _check_scalar(out)
-                    check_closure(evaluation.model, out, leaves)
+                    evaluation.check_leaves(out, leaves)
                     differentiable |= out.requires_grad
                     predictions.append(out.detach().clone())
                     # Elsewhere than on a CPU, to look is to wait.
@@ -132,8 +137,9 @@ class Stream(torch.autograd.Function):
                                 refuse(evaluation, out, poses)
                             if not finite.any():
                                 continue
-                            out = evaluation.predict(poses[finite], states)
-                    counts.backward += one.absorb(out)
+                            poses = poses[finite]
+                            out = evaluation.predict(poses, states)
+                    counts.backward += one.absorb(out, poses)
                     del out  # a graph that went not backward is still whole
                 combined.append(one.value(evaluation, index))
                 mattered.append(one.mattered())
@@ -145,8 +151,7 @@ class Stream(torch.autograd.Function):
         flat = [total for of_set in sums for total in of_set]
         ctx.has = [total is not None for total in flat]
         ctx.num_parameters = len(parameters)
-        # Of receptors, plain autograd holds graphs, which need the weights.
-        ctx.evaluation = evaluation if evaluation.states else None
+        ctx.seal = seal
         tables = [evaluation.tables[key] for key in evaluation.keys]
         tables = tables if evaluation.states else []
         ctx.num_tables = len(tables)
@@ -166,6 +171,7 @@ class Stream(torch.autograd.Function):
     ) -> tuple[Any, ...]:
         """Weights the sums of the sets."""
         refuse_double_backward('stream')
+        refuse_batched('stream', grad, grad_poses)
         if grad_poses is not None:
             raise RuntimeError(
                 'The loss uses the predictions of the poses, which '
@@ -176,13 +182,13 @@ class Stream(torch.autograd.Function):
         count = ctx.num_parameters
         saved = saved_tensors(ctx)
         last = count + ctx.num_tables
-        evaluation: Evaluation | None = ctx.evaluation
-        if evaluation and not evaluation.unchanged(saved[:last]):
+        change = ctx.seal.change(saved[:last]) if ctx.seal else ''
+        if change:
             raise RuntimeError(
-                'Parameters, buffers or inputs of the single-pose model '
-                'changed between forward and backward, which the graph of '
-                'the receptor does not allow. Call backward before the '
-                "optimizer's step, or use share_receptor=False"
+                f'The single-pose model or its input changed between forward '
+                f'and backward: {change}. The graph of the receptor does not '
+                f"allow that. Call backward before the optimizer's step, or "
+                f'use share_receptor=False'
             )
         parameters, sums = saved[:count], iter(saved[last:])
         out: list[Tensor | None] = [None] * count
@@ -199,7 +205,7 @@ class Stream(torch.autograd.Function):
                     part = total * weight
                 before = out[number]
                 out[number] = part if before is None else before + part
-        return (None, None, None) + tuple(
+        return (None, None, None, None) + tuple(
             total if total is None else total.to(parameter.dtype)
             for total, parameter in zip(out, parameters, strict=True)
         )
@@ -210,15 +216,21 @@ class _OneSet:
 
     def __init__(
         self,
+        evaluation: Evaluation,
         combination: Combination,
         leaves: list[Tensor],
         tolerance: float | None,
     ) -> None:
         self.running = combination.running()
+        self._evaluation = evaluation
+        self._states = leaves[len(evaluation.parameters.tensors) :]
         self._sums = Accumulator(leaves)
         self._tolerance = tolerance
         self._dropped: Tensor | float = 0.0
         self._weights: Tensor | None = None
+        #: Poses whose derivative is not finite: their place among the
+        #: weights, and their number.
+        self._unbounded: list[tuple[int, np.ndarray]] = []
 
     def value(self, evaluation: Evaluation, index: int) -> Tensor:
         """The combined prediction."""
@@ -226,7 +238,7 @@ class _OneSet:
             refuse_empty(evaluation, index)
         return self.running.value()
 
-    def absorb(self, out: Tensor) -> int:
+    def absorb(self, out: Tensor, poses: np.ndarray) -> int:
         """Adds a chunk; returns how many poses got a backward pass."""
         wide = torch.promote_types(out.dtype, torch.float32)
         tolerance = self._tolerance = (
@@ -250,11 +262,33 @@ class _OneSet:
             drop = torch.empty_like(drop).scatter_(0, order, drop)
             weights = torch.where(drop, 0, weights)
             kept = len(drop) - int(drop.sum())  # waits for a GPU
-        if kept and out.requires_grad:
-            out.backward(weights.to(out.dtype))
+        if not kept or not out.requires_grad:
+            return 0
+        out.backward(weights.to(out.dtype))
+        if (
+            self.running.equal_weights
+            or self._evaluation.replay.whole_chunks
+            or self._sums.finite()
+        ):
             self._sums.collect()
-            return kept
-        return 0
+        else:
+            self._one_by_one(poses, weights)
+        return kept
+
+    def _one_by_one(self, poses: np.ndarray, weights: Tensor) -> None:
+        """Sets poses aside that would spoil the sum: 0 times inf is NaN."""
+        self._sums.forget()
+        assert self._weights is not None
+        start = len(self._weights) - len(poses)
+        for row in weights.nonzero().flatten().tolist():
+            pose = poses[row : row + 1]
+            out = self._evaluation.predict(pose, self._states)
+            out.backward(weights[row : row + 1].to(out.dtype))
+            if self._sums.finite():
+                self._sums.collect()
+            else:
+                self._sums.forget()
+                self._unbounded.append((start + row, pose))
 
     def _keep(self, weights: Tensor, rescale: Tensor) -> None:
         """Notes the weights so far, in the present scale."""
@@ -263,15 +297,28 @@ class _OneSet:
             weights = torch.cat([before * rescale, weights])
         self._weights = weights
 
-    def mattered(self) -> Tensor:
-        """How many poses matter by their final weights."""
+    def _matter(self) -> Tensor:
+        """Which poses matter by their final weights, in their order here."""
         assert self._weights is not None and self._tolerance is not None
-        weights = self._weights.sort().values
+        weights, order = self._weights.sort()
         small = weights.cumsum(0) <= self._tolerance * self.running.mass
-        return (~small & (weights != 0)).sum()
+        matter = ~small & (weights != 0)
+        return torch.empty_like(matter).scatter_(0, order, matter)
+
+    def mattered(self) -> Tensor:
+        """How many poses matter."""
+        return self._matter().sum()
 
     def totals(self) -> list[Tensor | None]:
         """The gradient of the combined prediction."""
+        if self._unbounded:
+            assert self._weights is not None
+            matter = self._matter().tolist()
+            for place, pose in self._unbounded:
+                if matter[place]:  # then the sum is not finite, and shows it
+                    out = self._evaluation.predict(pose, self._states)
+                    out.backward(self._weights[place : place + 1].to(out))
+                    self._sums.collect()
         self._sums.scale(self.running.normalizer())
         return self._sums.sums()
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from pyg_multipose.data.layout import Poses
 from pyg_multipose.gradient.evaluation import Evaluation
+from pyg_multipose.gradient.model.twin import aside, twin
+from pyg_multipose.gradient.plan.counts import Counts
+from pyg_multipose.gradient.replay.parameters import Parameters
 
 Kind = tuple[object, ...]
 
@@ -40,7 +44,7 @@ def gradient_bytes(evaluation: Evaluation) -> int:
     """
     size = sum(
         tensor.numel() * max(tensor.element_size(), 4)
-        for tensor in (*evaluation.slots.tensors, *evaluation.states)
+        for tensor in (*evaluation.parameters.tensors, *evaluation.states)
         if tensor.requires_grad
     )
     return size * evaluation.layout.num_sets
@@ -50,15 +54,20 @@ def bytes_per_node(evaluation: Evaluation) -> float:
     r"""Bytes that plain autograd saves for each atom, measured on a chunk.
 
     Parameters and the batch's own tensors do not count.
-    The run leaves no trace: random state and buffers are put back.
+    A copy of the model runs, so there is no trace of it.
 
     Args:
         evaluation: What will be evaluated; not yet run.
+
+    Raises:
+        NoTwinError: If the model cannot be copied.
     """
+    copied = _twin(evaluation)
     poses = evaluation.chunks[0]
     while True:
         try:
-            return _measured(evaluation, poses)
+            total = _saved(copied, partial(copied.predict, poses))
+            return total / int(copied.pose_nodes[poses].sum())
         except torch.OutOfMemoryError:
             if len(poses) == 1:
                 raise
@@ -73,25 +82,30 @@ def receptor_bytes(evaluation: Evaluation) -> float:
 
     Args:
         evaluation: What will be evaluated, with a receptor at least.
+
+    Raises:
+        NoTwinError: If the model cannot be copied.
     """
     assert evaluation.receptors is not None
+    copied = _twin(evaluation)
     index = evaluation.receptors.sets[0]
-    graph = evaluation.layout.compose_receptor(evaluation.tables, index)
-    encode: Any = evaluation.model.encode_receptor
-    total = _saved(evaluation, lambda: encode(graph))
-    return total / int(evaluation.layout.receptor_size[index])
+    graph = copied.layout.compose_receptor(copied.tables, index)
+    encode: Any = copied.model.encode_receptor
+    total = _saved(copied, partial(encode, graph))
+    return total / int(copied.layout.receptor_size[index])
 
 
-def _measured(evaluation: Evaluation, poses: Poses) -> float:
-    try:
-        total = _saved(evaluation, lambda: evaluation.predict(poses))
-    finally:
-        evaluation.counts.forward -= len(poses)
-    return total / int(evaluation.pose_nodes[poses].sum())
+def _twin(evaluation: Evaluation) -> Evaluation:
+    """The same call of a copy of the model, which leaves no trace."""
+    out = copy.copy(evaluation)
+    out.model = twin(evaluation.model)
+    out.parameters = Parameters(list(out.model.modules()))
+    out.counts = Counts(evaluation.layout.num_poses)
+    return out
 
 
 def _saved(evaluation: Evaluation, run: Callable[[], Any]) -> int:
-    """What autograd saves in a run that leaves no trace."""
+    """What autograd saves in a run of a copy."""
     outside = {
         tensor.untyped_storage().data_ptr() for tensor in evaluation.tensors
     }
@@ -105,7 +119,7 @@ def _saved(evaluation: Evaluation, run: Callable[[], Any]) -> int:
         return tensor.detach()
 
     hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda t: t)
-    with evaluation.replay.trial(), torch.enable_grad(), hooks:
+    with aside(evaluation.layout.device), torch.enable_grad(), hooks:
         # Alive until all is counted: an address counts once.
         graph = run()
         for leaf in pytree.tree_leaves(graph):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pyg_multipose.gradient.evaluation import Evaluation
+from pyg_multipose.gradient.model.twin import NoTwinError
 from pyg_multipose.gradient.plan.budget import (
     bytes_per_node,
     gradient_bytes,
@@ -87,6 +88,8 @@ class Planner:
         self.limits = Limits()
         self._bytes: dict[tuple[object, ...], float] = {}
         self._seen: Counts | None = None
+        # Whether all poses of the last step mattered.
+        self._all = False
 
     def watch(self, counts: Counts) -> None:
         r"""Learns from the step before, and watches the next one.
@@ -97,6 +100,7 @@ class Planner:
         if self._seen is not None and self._seen.mattered is not None:
             share = self._seen.mattered / max(self._seen.poses, 1)
             self.share = MEMORY * self.share + (1 - MEMORY) * share
+            self._all = self._seen.mattered == self._seen.poses
         self._seen = counts
 
     def choose(
@@ -120,10 +124,15 @@ class Planner:
         sizes = evaluation.nodes_of(evaluation.chunks)
         if len(sizes) == 1 and self.budget is None:
             why = f'all poses fit into one chunk; {why}'
-            if BACKWARD <= share * (1 + BACKWARD):
+            if self._all:
                 return Choice('full', why)
+            if BACKWARD <= share * (1 + BACKWARD):
+                return Choice('full', why, 1)
             return Choice('recompute', why, 0)
-        per_node = running = self._measured(evaluation)
+        try:
+            per_node = running = self._measured(evaluation)
+        except NoTwinError as error:
+            return self._unmeasured(error, why, no_stream)
         budget = free_bytes(device)
         receptors = 0
         if self.budget is not None:
@@ -204,6 +213,21 @@ class Planner:
             return Choice('recompute', why, 0, max_nodes, receptors)
         mode = 'full' if keep == len(sizes) else 'mixed'
         return Choice(mode, why, keep, max_nodes, int(held) + receptors)
+
+    def _unmeasured(
+        self, error: NoTwinError, why: str, no_stream: str | None
+    ) -> Choice:
+        """What is valid whatever a graph takes."""
+        if self.budget is not None:
+            raise ValueError(
+                f'memory_budget={self.budget} bytes cannot be kept: what the '
+                f'graph of a pose takes is measured on a copy of the '
+                f'single-pose model, and {error}. Use max_nodes_per_chunk'
+            )
+        why = f'what a graph takes is not known, since {error}; {why}'
+        if no_stream is None:
+            return Choice('stream', why)
+        return Choice('recompute', why, 0)
 
     def _share(self, evaluation: Evaluation) -> tuple[float, str]:
         """The share of the poses that will go backward, and why."""

@@ -61,9 +61,9 @@ class ReceptorCache:
             self.clear()
             return [encode(receptor) for receptor in receptors], len(receptors)
         now = Snapshot.of(model, _torch_settings(device))
-        if now is None or not now.same(self._model):
+        if now is None or now != self._model:
             self.clear()
-            self._model = None if now is None else now.keep()
+            self._model = now
         looks = [Snapshot.of(receptor.to_dict()) for receptor in receptors]
         found = [self._find(look) for look in looks]
         # What this call does not need makes room before it takes any.
@@ -76,19 +76,19 @@ class ReceptorCache:
             states[number] = encode(receptors[number].clone())
             look = looks[number]
             if self._model and look and len(self._kept) < MOST:
-                entry = _Encoded(look.keep(), states[number])
+                entry = _Encoded(look, states[number])
                 states[number] = entry.state
                 self._kept.append(entry)
         if new and self._model is not None:
             after = Snapshot.of(model, _torch_settings(device))
             drew = not all(map(torch.equal, random, _random_state(device)))
-            if drew or not self._model.same(after):
+            if drew or self._model != after:
                 self.clear()
         return states, len(new)
 
     def _find(self, look: Snapshot | None) -> _Encoded | None:
         for entry in self._kept:
-            if entry.receptor.same(look) and entry.untouched:
+            if entry.receptor == look and entry.untouched:
                 return entry
         return None
 

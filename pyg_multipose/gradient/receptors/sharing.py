@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from pyg_multipose.data import Layout, PoseSet
 from pyg_multipose.gradient.receptors.receptors import Receptors
+from pyg_multipose.gradient.receptors.verdict import Verdict
 
 #: What a model that can has.
 METHODS = ('encode_receptor', 'forward_poses')
@@ -20,22 +21,16 @@ MANY = 16
 
 
 def obstacle(
-    model: nn.Module,
-    pose_set: Data | None = None,
-    inputs: Sequence[str] | None = None,
+    model: nn.Module, inputs: Sequence[str] | str | None = None
 ) -> str:
-    r"""Why a model cannot share a receptor; empty if it can.
+    r"""Why a model cannot share a receptor at all; empty if it might.
 
-    Besides :obj:`encode_receptor(receptor)` and :obj:`forward_poses(poses,
-    state)`, a model may have :obj:`sharing_obstacle(pose_set)`, which returns
-    a reason why it cannot now (in training mode with dropout, say), or an
-    empty string; and :obj:`sharing_cost(poses)`, which returns what a pose
-    costs beside a shared receptor, as a share of a whole complex.
+    It needs the methods :obj:`encode_receptor(receptor)` and
+    :obj:`forward_poses(poses, state)`. Whether these give what the model
+    gives is for the :class:`Verdict` to see.
 
     Args:
         model: The single-pose model.
-        pose_set: The batch, or one pose of it if the batch is not where the
-            model is. (default: :obj:`None`, not known yet)
         inputs: The attributes that the model is called with, if it is.
             (default: :obj:`None`)
     """
@@ -46,27 +41,15 @@ def obstacle(
         return (
             "the model is called with attributes ('inputs'), not with a batch"
         )
-    tell = getattr(model, 'sharing_obstacle', None)
-    return '' if tell is None or pose_set is None else tell(pose_set)
+    return ''
 
 
-def check_sharing(
-    model: nn.Module,
-    asked: bool | str,
-    inputs: Sequence[str] | None = None,
-) -> None:
-    r"""Refuses :obj:`share_receptor=True` where it is not possible.
+def refuse_sharing(reason: str) -> None:
+    r"""Refuses :obj:`share_receptor=True` if there is a reason.
 
     Args:
-        model: The single-pose model.
-        asked: :obj:`True`, :obj:`False` or :obj:`"auto"`.
-        inputs: As above. (default: :obj:`None`)
+        reason: Why sharing is not possible; empty if it is.
     """
-    if asked is True:
-        _refuse(obstacle(model, inputs=inputs))
-
-
-def _refuse(reason: str) -> None:
     if reason:
         raise ValueError(
             f'share_receptor=True is not possible: {reason}. Use '
@@ -76,52 +59,78 @@ def _refuse(reason: str) -> None:
 
 def shared_receptors(
     model: nn.Module,
+    modules: Sequence[nn.Module],
     asked: bool | str,
     layout: Layout,
     tables: Mapping[str, Any],
     pose_set: Data,
+    verdict: Verdict,
     inputs: Sequence[str] | None = None,
 ) -> tuple[Receptors | None, str]:
     r"""The receptors of a batch that are encoded once, and why or why not.
 
+    Besides the methods of :func:`obstacle`, a model may have
+    :obj:`sharing_cost(poses)`, which returns what a pose costs beside a shared
+    receptor, as a share of a whole complex.
+
     Args:
         model: The single-pose model.
+        modules: All of its modules.
         asked: :obj:`True`, :obj:`False` or :obj:`"auto"`, which shares where
             a receptor has several poses, and these do not change so much
             of it that nothing is saved.
         layout: The layout of the batch.
         tables: Its values by key.
         pose_set: The batch.
+        verdict: What was seen of the model.
         inputs: As above. (default: :obj:`None`)
     """
-    why_not = '' if asked else 'asked for'
-    if asked == 'auto' and not layout.receptor_size.any():
-        why_not = 'no set has a receptor'
-    if not why_not:
-        looked_at = pose_set
-        if pose_set['pose_size'].device != layout.device:
-            # The batch stays on the host; the model may run to tell.
-            looked_at = PoseSet(**layout.select(tables, [0]))
-        why_not = obstacle(model, looked_at, inputs)
-        if asked is True:
-            _refuse(why_not)
-    if not why_not:
+    reason = '' if asked else 'asked for'
+    if not reason and not layout.receptor_size.any():
+        reason = 'no set has a receptor'
+        asked = 'auto'  # nothing to share is nothing to refuse
+    reason = reason or obstacle(model, inputs) or _mask(layout, tables)
+    receptors = None
+    if not reason:
         receptors = Receptors(layout, tables, pose_set)
-        if not receptors.sets:
-            why_not = 'no set has a receptor'
-        reasons = []
+        reasons = set()
         for index in list(receptors.sets) if asked == 'auto' else []:
             poses = receptors.poses_of(index)
-            reasons.append(_no_gain(model, layout, tables, index, poses))
-            if reasons[-1]:
+            no_gain = _no_gain(model, layout, tables, index, poses)
+            if no_gain:
+                reasons.add(no_gain)
                 receptors.drop(index)
+        reason = '; '.join(sorted(reasons))
         if receptors.sets:
-            return receptors, (
-                f'{len(receptors.sets)} encoded, each once for all of its '
-                f'poses'
+            reason = verdict.reason(model, modules, layout, tables, receptors)
+    if asked is True:
+        refuse_sharing(reason)
+    if receptors is not None and receptors.sets and not reason:
+        return receptors, (
+            f'{len(receptors.sets)} encoded, each once for all of its poses'
+        )
+    return None, f'whole complexes, composed chunk by chunk: {reason}'
+
+
+def _mask(layout: Layout, tables: Mapping[str, Any]) -> str:
+    """Whether two definitions of the ligand contradict each other."""
+    mask = tables.get('is_ligand')
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        return ''
+    marked = mask.detach().reshape(-1).cpu().numpy()
+    expected = marked.copy()
+    for index in layout.receptor_size.nonzero()[0].tolist():
+        rows = layout.receptor_rows(index)
+        first = layout.set_ptr[index : index + 2]
+        ligands = int(layout.pose_size[first[0] : first[1]].sum())
+        expected[rows] = False
+        expected[rows.stop : rows.stop + ligands] = True
+        if (expected != marked).any():
+            return (
+                f"'is_ligand' of {layout.set_name(index)} marks other "
+                f'atoms than those of its poses'
             )
-        why_not = why_not or '; '.join(sorted(set(reasons)))
-    return None, f'whole complexes, composed chunk by chunk: {why_not}'
+    return ''
 
 
 def _no_gain(
@@ -140,7 +149,10 @@ def _no_gain(
         return ''
     with torch.no_grad():
         one = PoseSet(**layout.select(tables, poses[:1], index))
-        each = float(cost(one))
+        try:
+            each = float(cost(one))
+        except Exception:  # of any kind: the verdict will say why
+            return ''
     if 1 + number * each <= number:
         return ''
     return (

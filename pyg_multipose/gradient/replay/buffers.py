@@ -108,31 +108,26 @@ class Buffers:
             for place in self._changed
         )
 
-    def rewind(self, to_first_chunk: bool = False) -> None:
-        r"""Puts all of them back as they were on entry.
-
-        Args:
-            to_first_chunk: Whether what came before all chunks stays.
-                (default: :obj:`False`)
-        """
+    def rewind(self) -> None:
+        r"""Puts all of them back as they were on entry."""
         with torch.no_grad():
             for place, buffer in enumerate(self._objects):
                 if not self._history[place]:
                     continue
-                past = self._history[place]
-                stay = [entry for entry in past[1:] if entry[0] == 0]
-                past = [past[0], *(stay if to_first_chunk else [])]
-                self._history[place], entry = past, past[-1]
-                if buffer is not None and not _equal(buffer, entry[1]):
-                    buffer.copy_(entry[1])  # type: ignore[arg-type]
+                del self._history[place][1:]
+                entry = self._history[place][0][1]
+                if buffer is not None and not _equal(buffer, entry):
+                    buffer.copy_(entry)  # type: ignore[arg-type]
         self._put(enumerate(self._objects))
         self._marks = [_mark(buffer) for buffer in self._objects]
 
-    def constant(self) -> list[Tensor]:
-        r"""Those that must not change between the passes."""
+    def constant(self) -> list[tuple[str, Tensor]]:
+        r"""Those that must not change between the passes, by name."""
         return [
-            buffer
-            for place, buffer in enumerate(self._objects)
+            (f"'{name}' of {type(module).__name__}", buffer)
+            for place, ((module, name), buffer) in enumerate(
+                zip(self._places, self._objects, strict=True)
+            )
             if buffer is not None and place not in self._changed
         ]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.data import Data
 
 
-def check_closure(
+def check_leaves(
     model: nn.Module, output: Tensor, leaves: Sequence[Tensor]
 ) -> None:
     r"""Refuses gradients that would be lost.
@@ -38,8 +42,23 @@ def check_closure(
     )
 
 
+def made_leaves(graphs: Data) -> list[Tensor]:
+    r"""Inputs that a model made leaves of its own, to take forces, say.
+
+    Args:
+        graphs: What the model was called with; cut off from the batch.
+    """
+    return [
+        value
+        for value in graphs.stores[0].values()
+        if isinstance(value, Tensor) and value.requires_grad and value.is_leaf
+    ]
+
+
 def foreign_leaf(output: Tensor, leaves: Sequence[Tensor]) -> Tensor | None:
     r"""A leaf that an output depends on, but which is none of those given.
+
+    Leaves that a model makes in a call and forgets are no loss.
 
     Args:
         output: What the model returned, with its graph.
@@ -53,8 +72,28 @@ def foreign_leaf(output: Tensor, leaves: Sequence[Tensor]) -> Tensor | None:
         if node is None or node in seen:
             continue
         seen.add(node)
-        variable = getattr(node, 'variable', None)
-        if isinstance(variable, torch.Tensor) and id(variable) not in known:
-            return variable
+        if hasattr(node, 'variable'):
+            leaf = node.variable
+            if id(leaf) not in known:
+                del leaf
+                if _references(node) > _of_forgotten():
+                    return node.variable
         stack.extend(child for child, _ in node.next_functions)
     return None
+
+
+def _references(node: Any) -> int:
+    return sys.getrefcount(node.variable)
+
+
+@cache
+def _of_forgotten() -> int:
+    """References to a leaf that nothing but its graph holds."""
+
+    def forget() -> Tensor:
+        return torch.ones(1, requires_grad=True) * 2
+
+    with torch.inference_mode(False), torch.enable_grad():
+        out = forget()
+    assert out.grad_fn is not None
+    return _references(out.grad_fn.next_functions[0][0])

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 
-class Slots:
+class Parameters:
     r"""Every place in a model that holds a parameter, each once.
 
     A second pass runs the model on detached aliases of its parameters: inner
@@ -22,12 +22,13 @@ class Slots:
     """
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
+        self._modules = list(modules)
         self._places: list[tuple[nn.Module, str, int]] = []
         self._rnns: list[nn.RNNBase] = []
         #: Each distinct parameter once, shared ones too.
         self.tensors: list[Tensor] = []
         number: dict[int, int] = {}
-        for module in modules:
+        for module in self._modules:
             if isinstance(module, nn.RNNBase):
                 self._rnns.append(module)
             for name, tensor in module._parameters.items():
@@ -37,6 +38,15 @@ class Slots:
                     number[id(tensor)] = len(self.tensors)
                     self.tensors.append(tensor)
                 self._places.append((module, name, number[id(tensor)]))
+
+    def names(self) -> list[str]:
+        r"""How messages call each of :attr:`tensors`."""
+        paths = {id(m): n for n, m in self._modules[0].named_modules()}
+        out = [''] * len(self.tensors)
+        for module, name, number in reversed(self._places):
+            path = paths.get(id(module), '')
+            out[number] = f"'{path}.{name}'" if path else f"'{name}'"
+        return out
 
     @contextmanager
     def filled(self, tensors: Sequence[Tensor]) -> Iterator[None]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.checkpoint import get_device_states, set_device_states
 
+from pyg_multipose.gradient.model.traits import Traits
 from pyg_multipose.gradient.replay.buffers import Buffers
 
 #: Of the CPU, and of accelerators by number; None where nothing was drawn.
@@ -49,16 +50,35 @@ class Replay:
         self._draws: dict[int, RandomState] = {}
         self._again = False
         coupling = [m for m, _ in self._training if _couples(m)]
-        self._coupling = type(coupling[0]).__name__ if coupling else ''
+        self._coupling = ''
+        if coupling:
+            self._coupling = (
+                f'{type(coupling[0]).__name__} takes its statistics over each '
+                f'chunk'
+            )
+        self._changes = False
         #: Whether the model drew random numbers up to now.
         self.draws = False
+        #: Whether it works with a graph only, as where it takes forces.
+        self.needs_graph = False
         #: Number of the chunk that runs, or ran last, in the first pass.
         self.chunk = 0
+
+    def know(self, traits: Traits) -> None:
+        r"""Takes up what was seen of the model before.
+
+        Args:
+            traits: What was seen.
+        """
+        self.draws |= traits.draws
+        self.needs_graph |= traits.needs_graph
+        self._changes |= traits.changes
+        self._coupling = self._coupling or traits.mixes
 
     @property
     def couples(self) -> bool:
         r"""Whether a pose's prediction may depend on its chunk."""
-        return bool(self._coupling) or self._buffers.changed
+        return bool(self._coupling or self._changes or self._buffers.changed)
 
     @property
     def whole_chunks(self) -> bool:
@@ -85,10 +105,11 @@ class Replay:
         """
         if self._coupling and num_chunks > 1:
             warnings.warn(
-                f'{self._coupling} takes its statistics over each of '
-                f'{num_chunks} chunks, not over the batch. Put it into eval '
-                f'mode, raise max_nodes_per_chunk, or use a normalisation '
-                f'per graph',
+                f'{self._coupling}, not over the batch, which is cut into '
+                f'{num_chunks} chunks: results depend on how it is cut. Put '
+                f'that module into eval mode, raise max_nodes_per_chunk, or '
+                f'use a normalisation or pooling per graph (that is given '
+                f'batch.batch)',
                 stacklevel=2,
             )
 
@@ -140,20 +161,6 @@ class Replay:
         self._buffers.watch(chunk, self._again)
 
     @contextmanager
-    def trial(self) -> Iterator[None]:
-        r"""Around a run of the first chunk that leaves no trace.
-
-        What it tells about the model stays known.
-        """
-        before = self._random_state()
-        try:
-            with self.recorded(0):
-                yield
-        finally:
-            self._set_random_state(before)
-            self._buffers.rewind(to_first_chunk=True)
-
-    @contextmanager
     def second_pass(self) -> Iterator[None]:
         r"""Around the second pass: everything is as before, and after."""
         with ExitStack() as stack:
@@ -191,8 +198,8 @@ class Replay:
         self._set_random_state(self._start)
         self._buffers.rewind()
 
-    def fingerprint(self) -> list[Tensor]:
-        r"""The buffers that must not change between the passes."""
+    def constant(self) -> list[tuple[str, Tensor]]:
+        r"""The buffers that must not change between the passes, by name."""
         return self._buffers.constant()
 
     def _random_state(self) -> RandomState:

@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import io
 import pickle
-from types import FunctionType
+import sys
+from collections.abc import Iterator
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    ModuleType,
+)
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-#: Classes of these are as they came: nobody changes their attributes.
-_LIBRARIES = ('builtins', 'collections', 'torch')
+from pyg_multipose.gradient.replay.checksum import checksums
+
+#: Nobody changes the classes of these, nor their global variables.
+_FIXED = {'numpy', 'scipy', 'torch', *sys.stdlib_module_names} - {'__main__'}
+#: Of these, code may be replaced, but the rest stays.
+_KNOWN = {'e3nn', 'pyg_multipose', 'torch_geometric'}
+#: What an attribute of a class says of the class, and not of its objects.
+_OF_CLASSES = {'__dict__', '__weakref__', '__doc__', '__module__'}
+_OF_CLASSES |= {'__firstlineno__', '__static_attributes__', '__slotnames__'}
 
 
 class Snapshot:
-    r"""All that a model (or anything else) is made of, to compare by value.
+    r"""All that some values are made of, to compare by value.
 
-    Tensors are compared by content, functions and methods by code and the
-    values that they captured, attributes of any kind by what pickle makes of
-    them.
+    Tensors are compared by the checksums of their content, functions by their
+    code and by the values that they captured or name as global variables,
+    classes by their attributes, and anything else by what pickle makes of it.
     So it does not matter how something was changed, nor whether autograd
     noticed.
+    Nothing is held but numbers, bytes and code.
 
     Args:
         values: What to look at.
@@ -35,8 +52,8 @@ class Snapshot:
         pickler = _Pickler(file)
         pickler.dump(values)
         self._attributes = file.getvalue()
-        self._tensors = pickler.tensors
-        self._objects = pickler.objects()
+        self._sums = checksums(pickler.tensors)
+        self._objects = pickler.objects
 
     @classmethod
     def of(cls, *values: Any) -> Snapshot | None:
@@ -50,28 +67,17 @@ class Snapshot:
         except Exception:  # of any kind: pickle runs code of the values
             return None
 
-    def keep(self) -> Snapshot:
-        r"""Holds copies of the tensors, which may change from now on."""
-        with torch.no_grad():
-            self._tensors = [t.detach().clone() for t in self._tensors]
-        return self
-
-    def same(self, other: Snapshot | None) -> bool:
-        r"""Whether two are equal.
-
-        Args:
-            other: The other one.
-        """
+    def __eq__(self, other: object) -> bool:
         return (
-            other is not None
+            isinstance(other, Snapshot)
             and self._attributes == other._attributes
             and len(self._objects) == len(other._objects)
-            and all(
-                one is two
-                for one, two in zip(self._objects, other._objects, strict=True)
-            )
-            and all(map(_equal, self._tensors, other._tensors))
+            and all(map(_same, self._objects, other._objects))
+            and self._sums.device == other._sums.device
+            and torch.equal(self._sums, other._sums)
         )
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class _Pickler(pickle.Pickler):
@@ -80,63 +86,110 @@ class _Pickler(pickle.Pickler):
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
         self.tensors: list[Tensor] = []
-        self._code: list[Any] = []
-        self._classes: dict[type, None] = {}
-
-    def objects(self) -> list[Any]:
-        """Code, and what classes hold: the same objects, or they changed."""
-        out = list(self._code)
-        for kind in self._classes:
-            for attribute in vars(kind).values():
-                is_function = isinstance(attribute, FunctionType)
-                out.append(attribute.__code__ if is_function else attribute)
-        return out
+        #: What is the same object, or changed.
+        self.objects: list[Any] = []
 
     def reducer_override(self, value: Any) -> Any:
         """What pickle asks for any object that is not built in."""
         if value is _mark:
             return NotImplemented
         if isinstance(value, Tensor):
-            if value.layout != torch.strided:
-                raise pickle.PicklingError(f'{value.layout} is not compared')
+            # Its shape and type are written, its content is summed up.
             self.tensors.append(value)
             place = str(value.dtype), str(value.device), tuple(value.shape)
-            return _mark, (type(value), *place, value.requires_grad)
+            settings = str(value.layout), value.requires_grad
+            return _mark, (type(value), *place, *settings)
         if isinstance(value, nn.Module):
-            return _mark, (type(value),), _settings(value)
+            if isinstance(value, torch.fx.GraphModule):
+                # Its graph was compiled to a method of its class.
+                self.objects.append(type(value).forward.__code__)
+                keys = ('training', '_parameters', '_buffers', '_modules')
+                return _mark, (), {key: value.__dict__[key] for key in keys}
+            return _mark, (type(value),), value.__dict__
         if isinstance(value, FunctionType):
-            self._code.append(value.__code__)
-            captured = [cell.cell_contents for cell in value.__closure__ or ()]
+            self.objects.append(value.__code__)
+            captured = [_content(cell) for cell in value.__closure__ or ()]
             defaults = value.__defaults__, value.__kwdefaults__
-            return _mark, (captured, *defaults, value.__dict__)
+            reached = dict(_globals(value))
+            return _mark, (captured, *defaults, value.__dict__, reached)
         if isinstance(value, type):
-            self._code.append(value)
+            self.objects.append(value)
+            defined: dict[str, Any] = {}
             for kind in value.__mro__:
-                if kind.__module__.split('.')[0] not in _LIBRARIES:
-                    self._classes[kind] = None
+                library = _library(kind.__module__)
+                if library in _KNOWN:
+                    self.objects += map(_code, vars(kind).values())
+                elif library not in _FIXED:
+                    defined.update(_attributes(kind))
+            return _mark, (), defined
+        if isinstance(value, property):
+            return _mark, (value.fget, value.fset, value.fdel)
+        if isinstance(value, (staticmethod, classmethod)):
+            return _mark, (value.__func__,)
+        if isinstance(
+            value,
+            (
+                BuiltinFunctionType,
+                GetSetDescriptorType,
+                MemberDescriptorType,
+                ModuleType,
+                CodeType,
+            ),
+        ):
+            self.objects.append(value)
             return _mark, ()
         return NotImplemented
+
+
+def _same(one: Any, two: Any) -> bool:
+    # The same code may be compiled again, as copies of e3nn's modules do.
+    return one is two or (type(one) is type(two) is CodeType and one == two)
 
 
 def _mark(*args: Any) -> None:
     """Stands for something in the stream of bytes; nothing is ever read."""
 
 
-def _settings(module: nn.Module) -> dict[str, Any]:
-    """The attributes of a module that its results may depend on."""
-    if module._forward_hooks or module._forward_pre_hooks:
-        raise pickle.PicklingError('a hook may count on every call')
-    return {
-        key: value
-        for key, value in module.__dict__.items()
-        # A graph of torch.fx is compiled to a method of its module's class.
-        if not key.endswith('_hooks') and key != '_graph'
-    }
+def _library(name: str | None) -> str:
+    return (name or '').split('.')[0]
 
 
-def _equal(one: Tensor, two: Tensor) -> bool:
-    """By value; their dtypes and shapes are among the attributes."""
+def _code(attribute: Any) -> Any:
+    is_function = isinstance(attribute, FunctionType)
+    return attribute.__code__ if is_function else attribute
+
+
+def _attributes(kind: type) -> Iterator[tuple[str, Any]]:
+    """What a class defines."""
+    for key, value in vars(kind).items():
+        if key not in _OF_CLASSES and not key.startswith('_abc_'):
+            yield f'{kind.__qualname__}.{key}', value
+
+
+def _globals(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """The global variables that a function names, also by its module."""
+    if _library(function.__module__) in _FIXED | _KNOWN:
+        return
+    names = set(_names(function.__code__))
+    for name in sorted(names & function.__globals__.keys()):
+        value = function.__globals__[name]
+        if not isinstance(value, ModuleType):
+            yield name, value
+        elif _library(value.__name__) not in _FIXED | _KNOWN:
+            for inner in sorted(names & vars(value).keys()):
+                if not isinstance(vars(value)[inner], ModuleType):
+                    yield f'{name}.{inner}', vars(value)[inner]
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _content(cell: Any) -> Any:
     try:
-        return torch.equal(one, two)
-    except RuntimeError:  # a dtype that cannot be compared
-        return False
+        return cell.cell_contents
+    except ValueError:  # empty yet
+        return None

@@ -3,7 +3,6 @@ r"""Layers with any messages, and a receptor that is computed once."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +12,6 @@ from torch_geometric.data import Data
 
 from pyg_multipose.nn.models._checks import check_batch, check_choice
 from pyg_multipose.nn.models.edges import is_symmetric
-from pyg_multipose.nn.models.locality import caches, nonlocal_reason, probe
 from pyg_multipose.nn.models.pooling import pool_atoms
 from pyg_multipose.nn.models.shared_receptor import (
     pool_poses,
@@ -133,37 +131,6 @@ class SharedLayers(Module):
         return pool_atoms(
             self.readout(x), index, num_graphs, self.pool, is_ligand
         )
-
-    def sharing_obstacle(self, poses: Data) -> str:
-        r"""Returns why poses cannot share their receptor; empty if they can.
-
-        Args:
-            poses: A pose set or a batch of them.
-        """
-        if 'edge_index' not in poses:
-            return 'the pose sets have no edge_index'
-        cached = caches(self.modules())
-        if cached:
-            return f'{cached} caches a graph (cached=True)'
-        z, pos, edges = probe(poses.z, poses.pos)
-        edge_attr = self._attributes(pos, edges)
-
-        def run(layer: Module, x: Tensor, kept: Tensor) -> Tensor:
-            of_kept = None if edge_attr is None else edge_attr[kept]
-            return _call(layer, x, edges[:, kept], of_kept)
-
-        stages = [('embed', self.embed, lambda x, _: self.embed(x))]
-        stages += [
-            (f'layer {number}', layer, partial(run, layer))
-            for number, layer in enumerate(self.layers)
-        ]
-        stages += [('readout', self.readout, lambda x, _: self.readout(x))]
-        x = z
-        for name, module, stage in stages:
-            reason, x = nonlocal_reason(module, stage, x, edges)
-            if reason:
-                return f'{name} ({type(module).__name__}) {reason}'
-        return ''
 
     def sharing_cost(self, poses: Data) -> float:
         r"""Returns what a pose costs, as a share of its whole complex.

@@ -74,16 +74,6 @@ class SharedReceptor(InteractionModel):
     #: How much of the work on an edge is its filters, as far as it is known.
     filter_share: float = 0.0
 
-    def sharing_obstacle(self, poses: Data) -> str:
-        r"""Returns why poses cannot share their receptor; empty if they can.
-
-        Args:
-            poses: A pose set or a batch of them.
-        """
-        if 'edge_index' not in poses:
-            return 'the pose sets have no edge_index'
-        return ''
-
     def sharing_cost(self, poses: Data) -> float:
         r"""Returns what a pose costs, as a share of its whole complex.
 

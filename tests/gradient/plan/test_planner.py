@@ -109,9 +109,14 @@ def test_cuts_smaller_chunks_before_it_gives_up():
 
 
 def test_one_chunk_is_plain():
-    record = evaluation(max_nodes=1000)
-    assert Planner().choose(record, None).mode == 'full'
-    assert Planner().choose(record, None).keep is None
+    """Once all poses were seen to matter; till then, some may not."""
+    record, planner = evaluation(max_nodes=1000), Planner()
+    assert planner.choose(record, None).mode == 'full'
+    assert planner.choose(record, None).keep == 1
+    planner.watch(Counts(4, mattered=4))
+    planner.watch(Counts(4))
+    assert planner.choose(record, None).mode == 'full'
+    assert planner.choose(record, None).keep is None
 
 
 def test_free_memory_of_a_cpu():

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from pyg_multipose.gradient.replay.foreign_leaf import foreign_leaf
-from pyg_multipose.gradient.replay.parameters import Slots, aliases
+from pyg_multipose.gradient.replay.parameters import Parameters, aliases
 
 
 class Twice(nn.Module):
@@ -24,7 +24,7 @@ class Twice(nn.Module):
 
 def test_every_parameter_once():
     model = Twice()
-    slots = Slots(model.modules())
+    slots = Parameters(model.modules())
     assert len(slots.tensors) == 6
     assert {id(t) for t in slots.tensors} == {
         id(p) for p in model.parameters()
@@ -34,11 +34,11 @@ def test_every_parameter_once():
 def test_runs_on_other_parameters_and_puts_them_back():
     torch.manual_seed(0)
     model, other = Twice(), Twice()
-    slots = Slots(model.modules())
+    slots = Parameters(model.modules())
     before = dict(model.named_parameters())
     x = torch.randn(4, 1, 3)
     leaves = aliases(
-        Slots(other.modules()).tensors,
+        Parameters(other.modules()).tensors,
         [p.requires_grad for p in slots.tensors],
     )
     with slots.filled(leaves):
@@ -57,7 +57,7 @@ def test_runs_on_other_parameters_and_puts_them_back():
 
 def test_puts_them_back_after_an_error():
     model = Twice()
-    slots = Slots(model.modules())
+    slots = Parameters(model.modules())
     before = dict(model.named_parameters())
     with pytest.raises(RuntimeError):
         with slots.filled([torch.zeros(1)] * 6):

@@ -70,28 +70,6 @@ def test_flags_and_autocast_are_those_of_the_first_pass():
     assert not torch.is_autocast_enabled('cpu')
 
 
-def test_trial_leaves_no_trace_but_knowledge():
-    class Draws(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.register_buffer('steps', torch.zeros(()))
-
-        def forward(self):
-            self.steps += torch.rand(())
-
-    model = Draws()
-    record = Replay(list(model.modules()), CPU)
-    state = torch.get_rng_state()
-    with record.trial():
-        model()
-    assert torch.equal(state, torch.get_rng_state())
-    assert model.steps == 0
-    assert record.draws and record.couples
-    with record.first_pass(again=True), record.recorded(0):
-        model()
-    assert model.steps > 0
-
-
 def test_what_a_chunk_drew_before_it_failed_is_known():
     record = Replay([nn.Linear(1, 1)], CPU)
     state = torch.get_rng_state()

@@ -1,0 +1,188 @@
+"""What a model does with the poses of a chunk, as far as it has been seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pyg_multipose.data import Layout
+from pyg_multipose.data.layout import Poses
+from pyg_multipose.gradient.model.predictions import checked
+from pyg_multipose.gradient.model.twin import (
+    NoTwinError,
+    default_dtype,
+    doubled,
+    looking,
+    perturb,
+    same_parameters,
+    twin,
+)
+
+#: From a model and poses as graphs to what it returns.
+Call = Callable[[nn.Module, Any], Any]
+#: How much rarer a look becomes each time, in calls.
+_RARER = 10
+#: Relative difference of predictions that is not rounding, in float64.
+_LIMIT = 1e-9
+
+
+class Traits:
+    r"""Whether a model draws, changes buffers, mixes poses or needs a graph.
+
+    Two real poses go through a copy of the model together and one by one, in
+    float64 and at perturbed parameters: when the model is first used, when
+    its modules or their training flags change, and again after 10, 100, ...
+    calls.
+    Copies and pickles know nothing.
+    """
+
+    def __init__(self) -> None:
+        self._modules: list[nn.Module] = []
+        self._training: list[bool] = []
+        self._calls = 0
+        self._next = 0
+        self._clear()
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return type(self), ()
+
+    def _clear(self) -> None:
+        #: Whether it draws random numbers.
+        self.draws = False
+        #: Whether it changes its buffers.
+        self.changes = False
+        #: Whether it works with a graph only, as where it takes forces.
+        self.needs_graph = False
+        #: The module that mixes poses, and by how much; empty if none does.
+        self.mixes = ''
+
+    def look(
+        self,
+        model: nn.Module,
+        modules: Sequence[nn.Module],
+        layout: Layout,
+        tables: Mapping[str, Any],
+        call: Call,
+    ) -> None:
+        r"""Looks at two poses of a batch, if it is time to.
+
+        Args:
+            model: The single-pose model.
+            modules: All of its modules.
+            layout: The layout of the batch.
+            tables: Its values by key.
+            call: Calls a model.
+        """
+        training = [module.training for module in modules]
+        if self._modules != modules or self._training != training:
+            self._modules, self._training = list(modules), training
+            self._calls = self._next = 0
+            self._clear()
+        if self._calls >= self._next and layout.num_poses > 1:
+            self._next = _RARER * max(self._next, 1)
+            last = layout.num_poses - 1
+            pair = [0, last] if self._calls == 0 else [last // 2, last]
+            with looking(layout.device):
+                self._look(model, layout, tables, pair, call)
+        self._calls += 1
+
+    def _look(
+        self,
+        model: nn.Module,
+        layout: Layout,
+        tables: Mapping[str, Any],
+        pair: list[int],
+        call: Call,
+    ) -> None:
+        try:
+            copied = twin(model).double()
+        except NoTwinError:
+            return  # then only the passes themselves can tell
+        perturb(copied, torch.Generator().manual_seed(1 + self._calls))
+        values = doubled(tables)
+
+        def run(model: nn.Module, poses: Poses) -> Tensor:
+            torch.manual_seed(0)
+            out = call(model, layout.compose(values, poses))
+            return checked(out, layout, poses).detach()
+
+        for dtype in (torch.get_default_dtype(), torch.float64):
+            for graph in (False, True):
+                try:
+                    with default_dtype(dtype), torch.set_grad_enabled(graph):
+                        self._compare(copied, run, pair)
+                        self.needs_graph |= graph
+                        return
+                except torch.OutOfMemoryError:
+                    return
+                except Exception:  # of any kind: a call will raise it again
+                    continue
+
+    def _compare(
+        self,
+        model: nn.Module,
+        run: Callable[..., Tensor],
+        pair: list[int],
+    ) -> None:
+        copied = same_parameters(model)
+        together = run(copied, pair)
+        state = torch.get_rng_state()
+        torch.manual_seed(0)
+        self.draws |= not torch.equal(state, torch.get_rng_state())
+        self.changes |= _changed(model, copied)
+        if self.draws:
+            return
+        alone = torch.cat([run(same_parameters(model), [p]) for p in pair])
+        size = max(float(together.abs().max()), 1e-300)
+        off = float((together - alone).abs().max()) / size
+        if off > _LIMIT:  # not a number is no difference
+            name = _first_different(model, run, pair)
+            self.mixes = f'{name} mixes the poses of a chunk (by {off:.1e})'
+
+
+def _changed(model: nn.Module, after: nn.Module) -> bool:
+    before, now = dict(model.named_buffers()), dict(after.named_buffers())
+    return before.keys() != now.keys() or any(
+        not torch.equal(torch.nan_to_num(b), torch.nan_to_num(now[key]))
+        for key, b in before.items()
+    )
+
+
+def _first_different(
+    model: nn.Module,
+    run: Callable[..., Tensor],
+    pair: list[int],
+) -> str:
+    """The first module whose rows of a pose depend on what is beside it."""
+    found = [_outputs(model, partial(run, poses=p)) for p in (pair, pair[:1])]
+    for (name, module, many), (other, _, one) in zip(*found, strict=False):
+        if name != other:
+            break
+        if not (isinstance(many, Tensor) and isinstance(one, Tensor)):
+            continue
+        if many.shape[1:] == one.shape[1:] and len(many) >= len(one):
+            rows = many[: len(one)]
+            if not torch.allclose(rows, one, rtol=1e-7, atol=1e-10):
+                kind = type(module).__name__
+                return f"'{name}' ({kind})" if name else f'the model ({kind})'
+    return f'the model ({type(model).__name__})'
+
+
+def _outputs(
+    model: nn.Module, run: Callable[[nn.Module], Tensor]
+) -> list[tuple[str, nn.Module, Any]]:
+    """What every module of a copy returns, in their order."""
+    outputs: list[tuple[str, nn.Module, Any]] = []
+    copied = same_parameters(model)
+    for name, module in copied.named_modules():
+        module.register_forward_hook(
+            lambda module, _, out, name=name: outputs.append(
+                (name, module, out)
+            )
+        )
+    run(copied)
+    return outputs

@@ -1,0 +1,176 @@
+"""Copies of a model, to look at what it does without a trace."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+#: What perturbed parameters move by, in root mean squares of their own.
+_NOISE = 0.1
+
+
+class NoTwinError(ValueError):
+    r"""A model that cannot be copied."""
+
+
+def twin(model: nn.Module) -> nn.Module:
+    r"""A copy of a model without the user's hooks, that shares nothing.
+
+    What is compiled runs as it was written.
+
+    Args:
+        model: The model.
+
+    Raises:
+        NoTwinError: If it cannot be copied, with the reason.
+    """
+    memo: dict[int, Any] = {}
+    for module in model.modules():
+        for value in module.__dict__.values():
+            # Such as the weight of a torch.nn.utils.weight_norm.
+            if isinstance(value, Tensor) and not value.is_leaf:
+                memo[id(value)] = value.detach().clone()
+    try:
+        return _copied(model, memo)
+    except Exception as error:  # of any kind: it runs code of the model
+        raise NoTwinError(f'it cannot be copied ({error})') from error
+
+
+def same_parameters(model: nn.Module) -> nn.Module:
+    r"""A second copy of a twin, with its very parameters.
+
+    Args:
+        model: A twin.
+    """
+    return _copied(model, {id(p): p for p in model.parameters()})
+
+
+def _copied(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """As deepcopy, which compiles the code of e3nn's modules again."""
+    if id(module) in memo:
+        return memo[id(module)]
+    if isinstance(module, torch._dynamo.OptimizedModule):
+        return _copied(module._orig_mod, memo)
+    traced = isinstance(module, torch.fx.GraphModule)
+    if hasattr(module, '__deepcopy__') and not traced:
+        return copy.deepcopy(module, memo)
+    out = memo[id(module)] = object.__new__(type(module))
+    for key, value in module.__dict__.items():
+        if key == '_modules':
+            value = {
+                name: None if child is None else _copied(child, memo)
+                for name, child in value.items()
+            }
+        elif key.endswith('_hooks') and isinstance(value, dict):
+            # torch.nn.utils.weight_norm and its like compute weights in one.
+            value = type(value)(
+                (name, copy.deepcopy(hook, memo))
+                for name, hook in value.items()
+                if type(hook).__module__.startswith('torch.nn.')
+            )
+        elif key == '_compiled_call_impl':
+            value = None
+        elif not traced or key in ('_parameters', '_buffers'):
+            value = copy.deepcopy(value, memo)
+        out.__dict__[key] = value
+    return out
+
+
+def perturb(
+    model: nn.Module, generator: torch.Generator, sign: float = 1.0
+) -> None:
+    r"""Moves all parameters of a twin a little, also those that are zero.
+
+    What a model does with zeros and ones is a special case: a gate that is
+    zero hides what lies behind it.
+
+    Args:
+        model: A twin.
+        generator: Where random numbers come from, on the CPU.
+        sign: What parameters are multiplied by before. (default: :obj:`1.0`)
+    """
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if not parameter.is_floating_point() or not parameter.numel():
+                continue
+            size = parameter.square().mean().sqrt()
+            size = torch.where(size > 0, size, torch.ones_like(size))
+            noise = torch.randn(
+                parameter.shape, generator=generator, dtype=torch.float64
+            ).to(parameter)
+            parameter.mul_(sign).add_(_NOISE * size * noise)
+
+
+@contextmanager
+def aside(device: torch.device) -> Iterator[None]:
+    r"""Around what must leave no trace in random numbers.
+
+    Args:
+        device: Where the model runs.
+    """
+    python, arrays = random.getstate(), np.random.get_state()
+    # What torch.nn.utils.parametrize.cached() keeps goes by addresses.
+    cached = parametrize._cache_enabled, parametrize._cache
+    parametrize._cache_enabled, parametrize._cache = 0, {}
+    devices = [] if device.type == 'cpu' else [device]
+    with torch.inference_mode(False), torch.random.fork_rng(devices):
+        try:
+            yield
+        finally:
+            parametrize._cache_enabled, parametrize._cache = cached
+            random.setstate(python)
+            np.random.set_state(arrays)
+
+
+@contextmanager
+def looking(device: torch.device) -> Iterator[None]:
+    r"""As :func:`aside`, without autocast, and as the model was written.
+
+    Args:
+        device: Where the model runs.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(aside(device))
+        for kind in {'cpu', device.type}:
+            stack.enter_context(torch.autocast(kind, enabled=False))
+        if hasattr(torch.compiler, 'set_stance'):
+            stack.enter_context(torch.compiler.set_stance('force_eager'))
+        yield
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    r"""Another default dtype for a while.
+
+    Args:
+        dtype: The dtype.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def doubled(values: Mapping[str, Any]) -> dict[str, Any]:
+    r"""Copies of values without their graphs, real tensors in float64.
+
+    Args:
+        values: Any values.
+    """
+    out = dict(values)
+    for key, value in values.items():
+        if isinstance(value, Tensor):
+            tensor = value.detach().clone()
+            real = tensor.is_floating_point()
+            out[key] = tensor.double() if real else tensor
+    return out

@@ -1,0 +1,114 @@
+"""Numbers that tell whether the content of tensors is still the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+#: Elements that are multiplied with weights of their own.
+_BLOCK = 2**14
+#: Elements that are looked at in one go: they are copied as int64.
+_MOST = 4 * _BLOCK
+#: The integer type that shows the bits of an element, by its bytes.
+_BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+def checksums(tensors: Sequence[Tensor]) -> Tensor:
+    r"""A checksum of the bits of every tensor, in their order.
+
+    Bits are read as integers and summed with random weights, modulo
+    :math:`2^{64}`: swapped rows, other signs and the bits of a NaN are seen,
+    and sums of integers do not depend on their order.
+
+    Args:
+        tensors: Any tensors, on any devices.
+
+    Returns:
+        Integers of shape :obj:`[len(tensors)]`, where the first tensor is.
+    """
+    if not tensors:
+        return torch.zeros(0, dtype=torch.int64)
+    home = tensors[0].device
+    small: dict[tuple[torch.device, torch.dtype], list[int]] = {}
+    with torch.no_grad():
+        flat = [_bits(tensor.detach()) for tensor in tensors]
+        out = torch.zeros(len(flat), dtype=torch.int64, device=home)
+        for number, bits in enumerate(flat):
+            if bits.numel() > _BLOCK:
+                out[number] = _large(bits).to(home)
+            elif bits.numel():
+                small.setdefault((bits.device, bits.dtype), []).append(number)
+        for (device, _), numbers in small.items():
+            for some in _packed(numbers, flat):
+                # Many at once, for most tensors of a model are small.
+                parts = [flat[number] for number in some]
+                bits = torch.cat(parts)
+                sums = (bits * _weights(device)[: bits.numel()]).cumsum(0)
+                ends = np.cumsum([part.numel() for part in parts]) - 1
+                sums = sums[torch.from_numpy(ends).to(device)].to(home)
+                zero = sums.new_zeros(1)
+                out[torch.tensor(some, device=home)] = sums.diff(prepend=zero)
+    return out
+
+
+def _bits(tensor: Tensor) -> Tensor:
+    if tensor.layout != torch.strided:
+        tensor = tensor.to_dense()
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor.resolve_conj())
+    flat = tensor.reshape(-1)
+    bits = flat.view(_BITS[flat.element_size()])
+    if bits.dtype == torch.int64:
+        # Of a high bit, such as a sign, products keep little: fold them.
+        bits = bits ^ (bits >> 32)
+    return bits
+
+
+def _packed(numbers: list[int], flat: list[Tensor]) -> Iterator[list[int]]:
+    """Numbers of tensors that fit into a block together."""
+    some: list[int] = []
+    total = 0
+    for number in numbers:
+        size = flat[number].numel()
+        if total + size > _BLOCK:
+            yield some
+            some, total = [], 0
+        some.append(number)
+        total += size
+    yield some
+
+
+def _large(bits: Tensor) -> Tensor:
+    """The sums of blocks are mixed as elements are."""
+    weights = _weights(bits.device)
+    if bits.numel() <= _BLOCK:
+        return (bits * weights[: bits.numel()]).sum()
+    rest = bits.numel() % _BLOCK
+    sums = [
+        (part.view(-1, _BLOCK) * weights).sum(1)
+        for part in bits[: bits.numel() - rest].split(_MOST)
+    ]
+    last = (bits[bits.numel() - rest :] * weights[:rest]).sum().view(1)
+    return _large(torch.cat([*sums, last]))
+
+
+def _odd() -> Tensor:
+    """Odd numbers, the same in every process."""
+    generator = torch.Generator().manual_seed(2**31 - 1)
+    limits = -(2**62), 2**62
+    return 2 * torch.randint(*limits, (_BLOCK,), generator=generator) + 1
+
+
+#: The weights, by device.
+_made = {torch.device('cpu'): _odd()}
+
+
+def _weights(device: torch.device) -> Tensor:
+    if device not in _made:
+        # A normal tensor, also if the first call is in inference mode.
+        with torch.inference_mode(False):
+            _made[device] = _made[torch.device('cpu')].to(device)
+    return _made[device]

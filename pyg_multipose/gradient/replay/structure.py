@@ -1,0 +1,233 @@
+"""What a model is made of, apart from the content of its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import FunctionType
+from typing import Any
+
+import torch
+from torch import nn
+
+from pyg_multipose.gradient.replay.snapshot import Snapshot
+
+#: What compares by value and never changes.
+_PLAIN = {
+    *(int, float, complex, str, bytes, bool, type(None)),
+    *(torch.dtype, torch.device, torch.Size, slice, range),
+}
+#: How many values may be remembered as those that never change.
+_MOST_FIXED = 2**14
+#: What every module has; the rest are settings.
+_OWN = set(nn.Module().__dict__)
+_HOOKS = [name for name in _OWN if name.endswith('_hooks')]
+#: Hooks that do not see a forward or backward pass.
+_OF_STATE = ('state_dict', 'load_state_dict')
+_GLOBAL_HOOKS = (
+    '_global_forward_hooks',
+    '_global_forward_pre_hooks',
+    '_global_backward_hooks',
+    '_global_backward_pre_hooks',
+)
+
+
+class Structure:
+    r"""The modules of a model with their code, hooks and attributes.
+
+    Two are compared part by part, so that what changed has a name.
+    Modules, hooks and code have to be the same objects, attributes equal by
+    value. What cannot be compared by value has to be the same object.
+
+    Args:
+        modules: All modules of the model, in their order.
+        before: An earlier one, so that less has to be looked at again.
+            (default: :obj:`None`)
+    """
+
+    def __init__(
+        self, modules: Sequence[nn.Module], before: Structure | None = None
+    ) -> None:
+        self.modules = list(modules)
+        #: Values that can never change, with what is compared of them.
+        self._fixed: dict[int, tuple[Any, Any]] = {}
+        if before is not None and len(before._fixed) < _MOST_FIXED:
+            self._fixed = before._fixed
+        self._settings = [self._of(module) for module in self.modules]
+        self._code = {
+            kind: _code(kind) for kind in dict.fromkeys(map(type, modules))
+        }
+        self._flags = [
+            (
+                module.training,
+                [
+                    (key, p.requires_grad, p.shape, p.dtype, p.device)
+                    for key, p in module._parameters.items()
+                    if p is not None
+                ],
+            )
+            for module in self.modules
+        ]
+
+    def change(self, now: Structure, flags: bool = True) -> str:
+        r"""What differs; empty if nothing does.
+
+        Args:
+            now: The other one.
+            flags: Whether to compare what a second pass puts back too:
+                training flags, and what parameters are like.
+                (default: :obj:`True`)
+        """
+        if len(self.modules) != len(now.modules):
+            return 'modules were added or removed'
+        for place, (one, two) in enumerate(
+            zip(self.modules, now.modules, strict=True)
+        ):
+            if one is not two:
+                return f'{self.name(place)} is another module'
+        if self._settings != now._settings:
+            for place, name in self._different(now):
+                what = 'hooks' if name in _HOOKS else f"attribute '{name}'"
+                return f'{what} of {self.name(place)}'
+        if self._code != now._code:
+            kinds = [k for k, c in self._code.items() if now._code[k] != c]
+            return f'the code of {kinds[0].__name__}'
+        if flags and self._flags != now._flags:
+            flagged = zip(self._flags, now._flags, strict=True)
+            place = [one != two for one, two in flagged].index(True)
+            return f'training flags or parameters of {self.name(place)}'
+        return ''
+
+    def name(self, place: int) -> str:
+        r"""How messages call a module.
+
+        Args:
+            place: Its number among :attr:`modules`.
+        """
+        module = self.modules[place]
+        names = {id(m): n for n, m in self.modules[0].named_modules()}
+        name = names.get(id(module), '')
+        kind = type(module).__name__
+        return f"'{name}' ({kind})" if name else f'the model ({kind})'
+
+    def without(self, now: Structure) -> Structure:
+        r"""The same, less the attributes that differ by now.
+
+        Args:
+            now: A later one: what the model itself has changed until then.
+        """
+        if len(self.modules) == len(now.modules):
+            for place, name in list(self._different(now)):
+                if name not in _HOOKS:
+                    now._settings[place].pop(name, None)
+        return now
+
+    def aligned(self, now: Structure) -> Structure:
+        r"""A later one, with the attributes only that this one has.
+
+        Args:
+            now: The later one.
+        """
+        for mine, its in zip(self._settings, now._settings, strict=False):
+            for name in [name for name in its if name not in mine]:
+                del its[name]
+        return now
+
+    @property
+    def hooked(self) -> str:
+        r"""The first module with hooks, or :obj:`forward` of its own."""
+        for name in _GLOBAL_HOOKS:
+            if getattr(torch.nn.modules.module, name):
+                return 'hooks are registered for all modules'
+        for place, module in enumerate(self.modules):
+            if any(
+                module.__dict__.get(name)
+                for name in _HOOKS
+                if not any(part in name for part in _OF_STATE)
+            ):
+                return f'{self.name(place)} has hooks'
+            if 'forward' in module.__dict__ and not _is_compiled(module):
+                return f"'forward' of {self.name(place)} was replaced"
+        return ''
+
+    def _different(self, now: Structure) -> Iterator[tuple[int, str]]:
+        settings = zip(self._settings, now._settings, strict=True)
+        for place, (mine, its) in enumerate(settings):
+            for name in dict.fromkeys([*mine, *its]):
+                if mine.get(name, _MISSING) != its.get(name, _MISSING):
+                    yield place, name
+
+    def _of(self, module: nn.Module) -> dict[str, Any]:
+        values = module.__dict__
+        hooks = {name: values[name] for name in _HOOKS if values.get(name)}
+        out: dict[str, Any] = {
+            name: [_Same(hook) for hook in hooks[name].values()]
+            for name in hooks
+        }
+        if isinstance(module, torch.fx.GraphModule):
+            out['forward'] = type(module).forward.__code__
+            return out
+        for key, value in values.items():
+            if key not in _OWN:
+                plain = type(value) in _PLAIN
+                out[key] = (type(value), value if plain else self._by(value))
+        return out
+
+    def _by(self, value: Any) -> Any:
+        """What is compared of a value."""
+        try:
+            return self._frozen(value)[0]
+        except TypeError:
+            return Snapshot.of(value) or _Same(value)
+
+    def _frozen(self, value: Any) -> tuple[Any, bool]:
+        """What plain containers hold, and whether it can never change."""
+        kind = type(value)
+        if kind in _PLAIN:
+            return value, True
+        known = self._fixed.get(id(value))
+        if known is not None and known[0] is value:
+            return known[1], True
+        if isinstance(value, (tuple, list)):
+            parts = [self._frozen(part) for part in value]
+            frozen = kind, [part[0] for part in parts]
+            fixed = isinstance(value, tuple) and all(p[1] for p in parts)
+            if fixed and not getattr(value, '__dict__', None):
+                self._fixed[id(value)] = value, frozen
+                return frozen, True
+            return frozen, False
+        if kind is dict:
+            items = {key: self._frozen(part)[0] for key, part in value.items()}
+            return (dict, items), False
+        if kind in (set, frozenset):
+            if all(type(part) in _PLAIN for part in value):
+                return (set, set(value)), False
+        raise TypeError
+
+
+class _Same:
+    """Equal to itself only."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self._value is other._value
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+_MISSING = _Same(object())
+
+
+def _code(kind: type) -> list[Any]:
+    """The code of a class, and of those it is made from."""
+    return [
+        value.__code__ if isinstance(value, FunctionType) else _Same(value)
+        for one in kind.__mro__
+        if one is not object and not one.__module__.startswith('torch.')
+        for value in vars(one).values()
+    ]
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    return isinstance(module, torch._dynamo.OptimizedModule)
