@@ -253,4 +253,5 @@ def test_the_number_that_matters_is_asked_chunk_by_chunk(kit):
     """Else `stream` could not skip a backward pass."""
     few = questions(kit, 'max', 'stream', 3)[1]
     many = questions(kit, 'max', 'stream', 12)[1]
-    assert len(many) == len(few) + 9
+    # And whether the gradient is finite, which a pose may spoil for others.
+    assert len(many) == len(few) + 2 * 9

@@ -46,9 +46,9 @@ class Accumulator:
         dense = [grad.to_dense() if grad.is_sparse else grad for grad in grads]
         norms = torch._foreach_norm(dense) if dense else []
         # A sum of squares may overflow where every number is finite.
-        return all(n.isfinite() for n in norms) or all(
-            bool(grad.isfinite().all()) for grad in dense
-        )
+        if not norms or bool(torch.stack(list(norms)).isfinite().all()):
+            return True
+        return all(bool(grad.isfinite().all()) for grad in dense)
 
     def forget(self) -> None:
         r"""Clears what the last backward pass left."""

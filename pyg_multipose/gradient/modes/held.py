@@ -66,13 +66,17 @@ class Route(torch.autograd.Function):
         if torch.is_grad_enabled() or is_transformed(grad):
             return None, None, None, grad  # plain autograd
         zero = grad.new_zeros(())
+        held.passed[ctx.number] = grad
+        if not grad.is_cpu:  # to look is to wait
+            held.mixed = not held.whole.whole_chunks
+            held.counts.backward += len(grad)
+            return None, None, zero, grad
         left = grad.ne(0).reshape(len(grad), -1).any(dim=1)
         matter = int(left.sum())
         if matter < len(grad) and not held.whole.whole_chunks:
             if matter * (1 + BACKWARD) < len(grad) * BACKWARD:
-                held.again[ctx.number] = grad
+                held.again[ctx.number] = held.passed.pop(ctx.number)
                 return None, None, zero, None
             held.mixed = True
-        held.passed[ctx.number] = grad
         held.counts.backward += len(grad)
         return None, None, zero, grad

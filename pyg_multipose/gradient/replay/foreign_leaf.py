@@ -65,6 +65,8 @@ def foreign_leaf(output: Tensor, leaves: Sequence[Tensor]) -> Tensor | None:
         leaves: The leaves it may depend on.
     """
     known = {id(leaf) for leaf in leaves}
+    # A cache may hold on to a leaf of an earlier pass by its graph alone.
+    places = {leaf.data_ptr() for leaf in leaves if leaf.numel()}
     seen = set()
     stack = [output.grad_fn]
     while stack:
@@ -75,8 +77,9 @@ def foreign_leaf(output: Tensor, leaves: Sequence[Tensor]) -> Tensor | None:
         if hasattr(node, 'variable'):
             leaf = node.variable
             if id(leaf) not in known:
+                place = leaf.data_ptr()
                 del leaf
-                if _references(node) > _of_forgotten():
+                if place in places or _references(node) > _of_forgotten():
                     return node.variable
         stack.extend(child for child, _ in node.next_functions)
     return None

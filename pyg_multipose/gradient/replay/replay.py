@@ -64,15 +64,18 @@ class Replay:
         #: Number of the chunk that runs, or ran last, in the first pass.
         self.chunk = 0
 
-    def know(self, traits: Traits) -> None:
+    def know(self, traits: Traits, whole: bool = False) -> None:
         r"""Takes up what was seen of the model before.
 
         Args:
             traits: What was seen.
+            whole: Whether chunks are to stay as they are cut, of a model
+                that draws or changes buffers. (default: :obj:`False`)
         """
-        self.draws |= traits.draws
         self.needs_graph |= traits.needs_graph
-        self._changes |= traits.changes
+        if whole:
+            self.draws |= traits.draws
+            self._changes |= traits.changes
         self._coupling = self._coupling or traits.mixes
 
     @property
