@@ -8,6 +8,9 @@ TORCH ?= torch==2.13.0
 PYTHON ?= python3
 # The torch-scatter that `make scatter-test` compiles.
 SCATTER ?= torch-scatter==2.1.2
+# How many random cases `make fuzz` runs, and which ones.
+N ?= 10000
+SEED ?= 1
 
 VENV := .venv
 SCATTER_VENV := .venv-scatter
@@ -16,18 +19,24 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 STAMPS := $(VENV)/.stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs tutorials scatter-test bench bench-gpu clean distclean
+.PHONY: help demo test fuzz mutants lint docs tutorials scatter-test bench bench-gpu clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s%s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "  variables: TORCH ($(TORCH)), PYTHON ($(PYTHON))"
+	@echo "  variables: TORCH ($(TORCH)), PYTHON ($(PYTHON)), N, SEED"
 
 demo: $(STAMPS)/base ## train on the bundled dataset; tables and pictures in results/demo
 	$(RUN) -m pyg_multipose.demo
 
 test: $(STAMPS)/base ## run the tests
 	$(RUN) -m pytest
+
+fuzz: $(STAMPS)/base ## run N random cases against plain autograd, those of SEED
+	$(RUN) -m tests.random_cases --cases $(N) --seed $(SEED)
+
+mutants: $(STAMPS)/base ## make small faults one by one; which of them does no test notice? (half an hour)
+	$(RUN) -m tests.mutants
 
 lint: $(STAMPS)/base ## check style, formatting, types and docstrings
 	$(RUN) -m ruff check

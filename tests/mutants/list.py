@@ -1,0 +1,27 @@
+"""All mutants, room by room."""
+
+from tests.mutants import (
+    combination,
+    data,
+    evaluation,
+    models,
+    modes,
+    plan,
+    receptors,
+    replay,
+    shared_models,
+    streaming,
+)
+
+MUTANTS = [
+    *modes.MUTANTS,
+    *streaming.MUTANTS,
+    *evaluation.MUTANTS,
+    *replay.MUTANTS,
+    *plan.MUTANTS,
+    *receptors.MUTANTS,
+    *combination.MUTANTS,
+    *models.MUTANTS,
+    *shared_models.MUTANTS,
+    *data.MUTANTS,
+]

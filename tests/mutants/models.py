@@ -1,0 +1,307 @@
+"""Faults of single-pose models, whole complex by whole complex."""
+
+from tests.mutants.mutant import Mutant
+
+_CONV = 'nn/models/equivariant_conv.py'
+_COUPLED = 'nn/models/coupled_sum.py'
+_EDGES = 'nn/models/edges.py'
+_EQUIVARIANT = 'nn/models/equivariant_gnn.py'
+_GATE = 'nn/models/gate.py'
+_MESSAGES = 'nn/models/message_sum.py'
+_POOLING = 'nn/models/pooling.py'
+_PRODUCT = 'nn/models/tensor_product.py'
+_RADIAL = 'nn/models/radial_basis.py'
+_SCHNET = 'nn/models/schnet.py'
+_SCHNET_LAYER = 'nn/models/schnet_layer.py'
+
+_OF_CONV = ['nn/models/test_equivariant_conv.py']
+_OF_EDGES = ['nn/models/test_edges.py']
+_OF_EQUIVARIANT = 'nn/models/test_equivariant_gnn.py'
+_OF_GATE = ['nn/models/test_gate.py']
+_OF_MESSAGES = ['nn/models/test_message_sum.py']
+_OF_POOLING = ['nn/models/test_pooling.py']
+_OF_PRODUCT = 'nn/models/test_tensor_product.py'
+_OF_RADIAL = ['nn/models/test_radial_basis.py']
+_OF_SCHNET = 'nn/models/test_schnet.py'
+
+MUTANTS = [
+    Mutant(
+        'edges: from source to target',
+        _EDGES,
+        'vec = vec - pos.index_select(0, edge_index[1])',
+        'vec = pos.index_select(0, edge_index[1]) - vec',
+        _OF_EDGES,
+    ),
+    Mutant(
+        'edges: distances in half precision',
+        _EDGES,
+        'return vec.to(torch.promote_types(vec.dtype, torch.float32))',
+        'return vec',
+        _OF_EDGES,
+    ),
+    Mutant(
+        'edges: all are symmetric',
+        _EDGES,
+        'return torch.equal(forth, ',
+        'return True or torch.equal(forth, ',
+        [
+            *_OF_EDGES,
+            'nn/models/test_shared_receptor.py::test_edges_that_go_one_way',
+        ],
+    ),
+    Mutant(
+        'messages: a block loses its last edge',
+        _MESSAGES,
+        'slice(start, start + _BLOCK)',
+        'slice(start, start + _BLOCK - 1)',
+        _OF_MESSAGES,
+    ),
+    Mutant(
+        'messages: what atoms send is changed in place',
+        _MESSAGES,
+        'left * right if i is None else left.mul_(right)',
+        'left.mul_(right)',
+        _OF_MESSAGES,
+    ),
+    Mutant(
+        'messages: the gradient of filters goes to other rows',
+        _MESSAGES,
+        '_ProductSum.apply(grad[0], a, k, i, j, b.size(0))',
+        '_ProductSum.apply(grad[0], a, k, i, None, b.size(0))',
+        _OF_MESSAGES,
+    ),
+    Mutant(
+        'coupled sum: padding sends messages',
+        _COUPLED,
+        'return y.masked_fill_(block.padding, 0.0)',
+        'return y',
+        [f'{_OF_PRODUCT}::test_equals_e3nn'],
+    ),
+    Mutant(
+        'coupled sum: padding gets gradients',
+        _COUPLED,
+        'grad_y_b.masked_fill_(block.padding, 0.0)',
+        'pass',
+        [f'{_OF_PRODUCT}::test_equals_e3nn', f'{_OF_PRODUCT}::test_gradcheck'],
+    ),
+    Mutant(
+        'coupled sum: gradients of features without weights',
+        _COUPLED,
+        'grad_wx.mul_(w_g)',
+        'grad_wx',
+        [f'{_OF_PRODUCT}::test_equals_e3nn'],
+    ),
+    Mutant(
+        'coupled sum: only the first components count',
+        _COUPLED,
+        'for i in range(1, A):',
+        'for i in range(1, A - 1):',
+        [f'{_OF_PRODUCT}::test_equals_e3nn'],
+    ),
+    Mutant(
+        'coupled sum: second derivatives of one argument by itself',
+        _COUPLED,
+        'ctx.needs_input_grad[j] and j != i for j in range(3)',
+        'ctx.needs_input_grad[j] for j in range(3)',
+        [
+            f'{_OF_PRODUCT}::test_gradcheck',
+            f'{_OF_PRODUCT}::test_gradient_of_one_gradient',
+        ],
+    ),
+    Mutant(
+        'coupled sum: the last second derivative wins',
+        _COUPLED,
+        'out[j] = term if old is None else old + term',
+        'out[j] = term',
+        [f'{_OF_PRODUCT}::test_equals_e3nn'],
+    ),
+    Mutant(
+        'coupled sum: targets beyond the last',
+        _COUPLED,
+        'if degree.numel() > dim_size:',
+        'if False:',
+        [f'{_OF_PRODUCT}::test_bad_input', 'nn/models/test_coupled_sum.py'],
+    ),
+    Mutant(
+        'tensor product: paths have no norm',
+        _PRODUCT,
+        'path.path_weight * w3j.transpose(0, 1)',
+        'w3j.transpose(0, 1)',
+        [f'{_OF_PRODUCT}::test_equals_e3nn'],
+    ),
+    Mutant(
+        'tensor product: constants of double precision are rounded',
+        _PRODUCT,
+        'buffer.copy_(o3.wigner_3j(l1, l2, l3, dtype=torch.float64))',
+        'pass',
+        [f'{_OF_PRODUCT}::test_constants_are_exact_and_not_state'],
+    ),
+    Mutant(
+        'convolution: the number of neighbors without its root',
+        _CONV,
+        'out / math.sqrt(self.num_neighbors)',
+        'out / self.num_neighbors',
+        _OF_CONV,
+    ),
+    Mutant(
+        'convolution: two terms are one too many',
+        _CONV,
+        'self.gate(out * math.sqrt(0.5))',
+        'self.gate(out)',
+        _OF_CONV,
+    ),
+    Mutant(
+        'gate: odd scalars become even',
+        _GATE,
+        'odd.tanh() * _TANH',
+        'odd.sigmoid() * _TANH',
+        _OF_GATE,
+    ),
+    Mutant(
+        'gate: gates without their norm',
+        _GATE,
+        'gates.sigmoid() * _SIGMOID',
+        'gates.sigmoid()',
+        _OF_GATE,
+    ),
+    Mutant(
+        'equivariant: no envelope',
+        _EQUIVARIANT,
+        'self.basis(dist) * self.envelope(dist).unsqueeze(-1)',
+        'self.basis(dist)',
+        [f'{_OF_EQUIVARIANT}::test_cutoff'],
+    ),
+    Mutant(
+        'equivariant: coincident atoms have a direction',
+        _EQUIVARIANT,
+        '(square > _COINCIDENT**2).unsqueeze(-1)',
+        '(square >= 0).unsqueeze(-1)',
+        [f'{_OF_EQUIVARIANT}::test_coincident_atoms'],
+    ),
+    Mutant(
+        'equivariant: the mean is scaled',
+        _EQUIVARIANT,
+        'self.mean + self.std * out',
+        'self.std * (self.mean + out)',
+        [f'{_OF_EQUIVARIANT}::test_mean_and_std'],
+    ),
+    Mutant(
+        'equivariant: all atoms instead of the ligand',
+        _EQUIVARIANT,
+        "batch.is_ligand if self.atoms == 'ligand' else None",
+        'None',
+        [f'{_OF_EQUIVARIANT}::test_ligand'],
+    ),
+    Mutant(
+        'radial: another polynomial',
+        _RADIAL,
+        'p * (p + 2), p * (p + 1) / 2',
+        'p * (p + 1), p * (p + 1) / 2',
+        _OF_RADIAL,
+    ),
+    Mutant(
+        'radial: the envelope rises again',
+        _RADIAL,
+        '(dist / self.cutoff).clamp(max=1.0)',
+        'dist / self.cutoff',
+        _OF_RADIAL,
+    ),
+    Mutant(
+        'radial: Bessel functions with another norm',
+        _RADIAL,
+        'math.sqrt(2.0 / 3.0)',
+        'math.sqrt(2.0 / self.cutoff)',
+        _OF_RADIAL,
+    ),
+    Mutant(
+        'radial: narrow Gaussians',
+        _RADIAL,
+        '(-0.5 * (scaled - self.order).square()).exp()',
+        '(-(scaled - self.order).square()).exp()',
+        _OF_RADIAL,
+    ),
+    Mutant(
+        'pooling: all atoms instead of the ligand',
+        _POOLING,
+        'is_ligand.unsqueeze(-1),\n',
+        'torch.ones_like(is_ligand).unsqueeze(-1),\n',
+        _OF_POOLING,
+    ),
+    Mutant(
+        'pooling: the mean over all atoms',
+        _POOLING,
+        'count = is_ligand.unsqueeze(-1).to(dtype)',
+        'pass',
+        _OF_POOLING,
+    ),
+    Mutant(
+        'pooling: sums in half precision',
+        _POOLING,
+        'dtype = torch.promote_types(contribution.dtype, torch.float32)',
+        'dtype = contribution.dtype',
+        _OF_POOLING,
+    ),
+    Mutant(
+        'pooling: a mean of nothing',
+        _POOLING,
+        'bool((count < 1).any()):',
+        'False:',
+        _OF_POOLING,
+    ),
+    Mutant(
+        'schnet: the cosine rises again',
+        _SCHNET,
+        '(dist / self.cutoff).clamp(max=1.0)',
+        'dist / self.cutoff',
+        [f'{_OF_SCHNET}::test_cutoff'],
+    ),
+    Mutant(
+        'schnet: the root of zero',
+        _SCHNET,
+        'square.masked_fill(zero, 1).sqrt().masked_fill(zero, 0)',
+        'square.sqrt()',
+        [f'{_OF_SCHNET}::test_coincident_atoms'],
+    ),
+    Mutant(
+        'schnet: the mean is scaled',
+        _SCHNET,
+        'out * self.std + self.mean',
+        '(out + self.mean) * self.std',
+        [f'{_OF_SCHNET}::test_pyg'],
+    ),
+    Mutant(
+        'schnet: no references of elements',
+        _SCHNET,
+        'out = out + self.atomref(z)',
+        'pass',
+        [f'{_OF_SCHNET}::test_atomref', f'{_OF_SCHNET}::test_pyg'],
+    ),
+    Mutant(
+        'schnet: a cap that has no say is not refused',
+        _SCHNET,
+        'graph.max_num_neighbors is not None',
+        'False',
+        [f'{_OF_SCHNET}::test_max_num_neighbors'],
+    ),
+    Mutant(
+        'schnet: both directions have the length of one',
+        _SCHNET,
+        'if isinstance(self.interaction_graph, RadiusInteractionGraph):',
+        'if True:',
+        [f'{_OF_SCHNET}::test_other_interaction_graph'],
+    ),
+    Mutant(
+        'schnet: an update forgets what was before',
+        _SCHNET_LAYER,
+        'return x + self.lin(',
+        'return self.lin(',
+        [f'{_OF_SCHNET}::test_pyg'],
+    ),
+    Mutant(
+        'schnet: filters do not end',
+        _SCHNET_LAYER,
+        'self.mlp(gaussians) * cutoff',
+        'self.mlp(gaussians)',
+        [f'{_OF_SCHNET}::test_pyg'],
+    ),
+]

@@ -1,0 +1,188 @@
+"""Faults of chunks, of budgets and of the planner."""
+
+from tests.mutants.mutant import Mutant
+
+_BUDGET = 'gradient/plan/budget.py'
+_CHUNKS = 'gradient/plan/chunks.py'
+_MEMORY = 'gradient/plan/out_of_memory.py'
+_ORDER = 'gradient/plan/best_first.py'
+_PLANNER = 'gradient/plan/planner.py'
+
+_OF_BEST_FIRST = ['contracts/test_best_first.py']
+_OF_CHUNKS = ['gradient/plan/test_chunks.py']
+_OF_MEMORY = [
+    'gradient/plan/test_out_of_memory.py',
+    'contracts/test_out_of_memory.py',
+    'contracts/test_out_of_memory_later.py',
+]
+_OF_PLANNER = ['gradient/plan/test_planner.py']
+_OF_PLANS = ['contracts/test_plans.py']
+
+MUTANTS = [
+    Mutant(
+        'chunks: the pose that comes next is not counted',
+        _CHUNKS,
+        'total + nodes > max_nodes',
+        'total > max_nodes',
+        _OF_CHUNKS,
+    ),
+    Mutant(
+        'chunks: they go on where groups end',
+        _CHUNKS,
+        'parts[end] != parts[end - 1]',
+        'False',
+        _OF_CHUNKS,
+    ),
+    Mutant(
+        'chunks: some poses are cut by the sizes of others',
+        _CHUNKS,
+        'sizes = size[chosen].tolist()',
+        'sizes = size[: len(chosen)].tolist()',
+        _OF_CHUNKS,
+    ),
+    Mutant(
+        'best first: the worst comes first',
+        _ORDER,
+        'score = -score',
+        'pass',
+        _OF_BEST_FIRST,
+    ),
+    Mutant(
+        'best first: sets are mixed',
+        _ORDER,
+        'np.lexsort((score, layout.set_of_pose))',
+        'np.lexsort((layout.set_of_pose, score))',
+        _OF_BEST_FIRST,
+    ),
+    Mutant(
+        'budget: parameters count as part of a graph',
+        _BUDGET,
+        'if storage.data_ptr() not in outside:',
+        'if True:',
+        _OF_PLANNER,
+    ),
+    Mutant(
+        'budget: dense graphs weigh as much as others',
+        _BUDGET,
+        'round(math.log2(1 + evaluation.edges_per_node))',
+        '0',
+        _OF_PLANS,
+    ),
+    Mutant(
+        'budget: one gradient for all sets',
+        _BUDGET,
+        'return size * evaluation.layout.num_sets',
+        'return size',
+        [*_OF_PLANNER, *_OF_PLANS],
+    ),
+    Mutant(
+        'budget: the poses that were measured count',
+        _BUDGET,
+        'evaluation.counts.forward -= len(poses)',
+        'pass',
+        _OF_PLANNER,
+    ),
+    Mutant(
+        'planner: only the last step counts',
+        _PLANNER,
+        'MEMORY * self.share + (1 - MEMORY) * share',
+        'share',
+        _OF_PLANNER,
+    ),
+    Mutant(
+        'planner: a pose that does not fit',
+        _PLANNER,
+        'if pose * running > budget:',
+        'if False:',
+        _OF_PLANNER,
+    ),
+    Mutant(
+        'planner: no room for the chunk that runs',
+        _PLANNER,
+        'room = limit - running * max(sizes)',
+        'room = limit',
+        _OF_PLANNER,
+    ),
+    Mutant(
+        'planner: nothing beside the graph of the chunk that runs',
+        _PLANNER,
+        'running *= RUNNING',
+        'pass',
+        [*_OF_PLANNER, 'contracts/test_budget.py'],
+    ),
+    Mutant(
+        'planner: stream takes any number of sets',
+        _PLANNER,
+        'if no_stream is None and sums > room:',
+        'if False:',
+        [*_OF_PLANS, *_OF_PLANNER],
+    ),
+    Mutant(
+        'planner: the last graph is never held',
+        _PLANNER,
+        'if keep == len(sizes) - 1 and total + moment <= limit:',
+        'if False:',
+        _OF_PLANNER,
+    ),
+    Mutant(
+        'planner: a second pass takes no forward pass',
+        _PLANNER,
+        'again = share * (1 + BACKWARD)',
+        'again = share * BACKWARD',
+        _OF_PLANNER,
+    ),
+    Mutant(
+        'planner: one chunk is always held',
+        _PLANNER,
+        'if BACKWARD <= share * (1 + BACKWARD):',
+        'if True:',
+        _OF_PLANNER,
+    ),
+    Mutant(
+        'planner: it counts on poses that are not drawn',
+        _PLANNER,
+        'share = min(share, float(most) / layout.num_poses)',
+        'pass',
+        ['gradient/modes/test_sampling.py::test_planner_counts_on_at_most_k'],
+    ),
+    Mutant(
+        'planner: receptors cost nothing',
+        _PLANNER,
+        'budget = self.budget - receptors',
+        'budget = self.budget',
+        ['contracts/test_budget.py::test_never_above_the_budget'],
+    ),
+    Mutant(
+        'out of memory: chunks are halved once',
+        _MEMORY,
+        'while most_nodes >= nodes:',
+        'if most_nodes >= nodes:',
+        _OF_MEMORY,
+    ),
+    Mutant(
+        'out of memory: chunks that must stay are cut',
+        _MEMORY,
+        'if not stay:\n        return most_nodes',
+        'if most_nodes:\n        return most_nodes',
+        [
+            'contracts/test_out_of_memory.py'
+            '::test_chunks_that_were_asked_for_stay',
+        ],
+    ),
+    Mutant(
+        'out of memory: poses are drawn anew',
+        _MEMORY,
+        '            if generator is not None and state is not None:\n'
+        '                generator.set_state(state)\n'
+        '            if not isinstance(',
+        '            if not isinstance(',
+        _OF_MEMORY,
+    ),
+    Mutant(
+        'out of memory: a pass that is run again leaves a trace',
+        _MEMORY,
+        'evaluation.replay.rewind()',
+        'pass',
+        [*_OF_MEMORY, 'contracts/test_boundaries.py'],
+    ),
+]

@@ -1,0 +1,122 @@
+"""Faults of receptors that are evaluated once."""
+
+from tests.mutants.mutant import Mutant
+
+_CACHE = 'gradient/receptors/cache.py'
+_RECEPTORS = 'gradient/receptors/receptors.py'
+_SHARING = 'gradient/receptors/sharing.py'
+
+_OF_CACHE = ['gradient/receptors/test_cache.py']
+_STATE = 'contracts/test_shared_state.py'
+
+MUTANTS = [
+    Mutant(
+        'cache: states that were written to',
+        _CACHE,
+        'entry.receptor.same(look) and entry.untouched',
+        'entry.receptor.same(look)',
+        _OF_CACHE,
+    ),
+    Mutant(
+        'cache: any receptor is the one that is known',
+        _CACHE,
+        'entry.receptor.same(look) and entry.untouched',
+        'entry.untouched',
+        _OF_CACHE,
+    ),
+    Mutant(
+        'cache: models that change themselves',
+        _CACHE,
+        'if drew or not self._model.same(after):',
+        'if drew:',
+        _OF_CACHE,
+    ),
+    Mutant(
+        'cache: models that draw',
+        _CACHE,
+        'if drew or not self._model.same(after):',
+        'if not self._model.same(after):',
+        _OF_CACHE,
+    ),
+    Mutant(
+        'cache: the model holds what is compared',
+        _CACHE,
+        'encode(receptors[number].clone())',
+        'encode(receptors[number])',
+        _OF_CACHE,
+    ),
+    Mutant(
+        'cache: autocast does not count',
+        _CACHE,
+        'out += [on, torch.get_autocast_dtype(kind)]',
+        'pass',
+        _OF_CACHE,
+    ),
+    Mutant(
+        'cache: it is kept with gradient',
+        _CACHE,
+        '        if torch.is_grad_enabled():\n            self.clear()\n',
+        '        if torch.is_grad_enabled():\n',
+        _OF_CACHE,
+    ),
+    Mutant(
+        'cache: parts that nobody can compare',
+        _CACHE,
+        'return self._known and self._versions == [',
+        'return self._versions == [',
+        _OF_CACHE,
+    ),
+    Mutant(
+        'receptors: leaves of equal ones become one',
+        _RECEPTORS,
+        'if own:',
+        'if False:',
+        [f'{_STATE}::test_positions_and_loss_on_poses'],
+    ),
+    Mutant(
+        'receptors: one that is dropped keeps its poses',
+        _RECEPTORS,
+        'self.of_pose[self.of_pose == index] = -1',
+        'pass',
+        [
+            'nn/models/test_shared_receptor.py'
+            '::test_auto_shares_where_it_saves',
+            _STATE,
+        ],
+    ),
+    Mutant(
+        'receptors: one name for two',
+        _RECEPTORS,
+        'receptors.check_names(names, groups, layout)',
+        'pass',
+        [f'{_STATE}::test_one_name_for_two_receptors'],
+    ),
+    Mutant(
+        'receptors: a state takes the tensors of another',
+        _RECEPTORS,
+        'kept.append(_Place(len(self.tensors)))',
+        'kept.append(_Place(len(kept)))',
+        [f'{_STATE}::test_parity', 'nn/models/test_shared_layers.py'],
+    ),
+    Mutant(
+        'sharing: where nothing is saved',
+        _SHARING,
+        'if 1 + number * each <= number:',
+        'if True:',
+        [
+            'nn/models/test_shared_receptor.py'
+            '::test_auto_shares_where_it_saves',
+        ],
+    ),
+    Mutant(
+        'sharing: of one pose',
+        _SHARING,
+        'if number < 2:',
+        'if False:',
+        [
+            f'{_STATE}::test_who_shares_and_why_not',
+            'nn/models/test_shared_receptor.py'
+            '::test_auto_shares_where_it_saves',
+        ],
+    ),
+]

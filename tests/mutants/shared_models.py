@@ -1,0 +1,152 @@
+"""Faults of single-pose models that compute a receptor once."""
+
+from tests.mutants.mutant import Mutant
+
+_LAYERS = 'nn/models/shared_layers.py'
+_REACH = 'nn/models/reach.py'
+_RECEPTOR = 'nn/models/shared_receptor.py'
+
+_OF_LAYERS = 'nn/models/test_shared_layers.py'
+_OF_RECEPTOR = 'nn/models/test_shared_receptor.py'
+_LAYER_PARITY = [f'{_OF_LAYERS}::test_parity']
+_PARITY = [f'{_OF_RECEPTOR}::test_parity']
+_DEPTHS = [f'{_OF_RECEPTOR}::test_layers_and_readouts']
+
+MUTANTS = [
+    Mutant(
+        'reach: one layer less matters',
+        _REACH,
+        'min(layer, num_layers - layer)',
+        'min(layer, max(num_layers - layer - 1, 0))',
+        _DEPTHS,
+    ),
+    Mutant(
+        'reach: atoms that are reached later sent already',
+        _REACH,
+        'reached = (place >= 0) & (place < before)',
+        'reached = place >= 0',
+        _PARITY,
+    ),
+    Mutant(
+        'reach: messages to atoms that do not matter',
+        _REACH,
+        'if after <= depth:',
+        'if False:',
+        [*_PARITY, *_DEPTHS],
+    ),
+    Mutant(
+        'reach: an atom is reached twice',
+        _REACH,
+        '(mark & (place < 0))',
+        'mark',
+        _PARITY,
+    ),
+    Mutant(
+        'reach: atoms without a row are taken for reached',
+        _REACH,
+        'alone = (place < 0) | (place >= rows)',
+        'alone = place < 0',
+        _LAYER_PARITY,
+    ),
+    Mutant(
+        'reach: ligand edges into the receptor are left out',
+        _REACH,
+        'kept = (~self._into | bool(after)).nonzero().squeeze(1)',
+        'kept = (~self._into).nonzero().squeeze(1)',
+        _LAYER_PARITY,
+    ),
+    Mutant(
+        'shared receptor: reached atoms send twice',
+        _RECEPTOR,
+        'source[num_ligand:] - sent',
+        'source[num_ligand:]',
+        _PARITY,
+    ),
+    Mutant(
+        'shared receptor: the ligand sends nothing to it',
+        _RECEPTOR,
+        'change = change + aggregated[num_ligand:]',
+        'pass',
+        _PARITY,
+    ),
+    Mutant(
+        'shared receptor: newly reached atoms are other ones',
+        _RECEPTOR,
+        'alone.x.index_select(0, after[before.numel() :])',
+        'alone.x.index_select(0, after[: after.numel() - before.numel()])',
+        _PARITY,
+    ),
+    Mutant(
+        'shared receptor: filters of other edges',
+        _RECEPTOR,
+        'edge if state.rows is None else state.rows[edge]',
+        'edge',
+        _PARITY,
+    ),
+    Mutant(
+        'shared receptor: edges of the ligand may go one way',
+        _RECEPTOR,
+        'ligand_only and is_symmetric(edges, poses.z.size(0))',
+        'ligand_only',
+        [f'{_OF_RECEPTOR}::test_edges_that_go_one_way'],
+    ),
+    Mutant(
+        'shared receptor: edges of the receptor may go one way',
+        _RECEPTOR,
+        "self.atoms == 'ligand' and state.symmetric",
+        "self.atoms == 'ligand'",
+        [f'{_OF_RECEPTOR}::test_edges_that_go_one_way'],
+    ),
+    Mutant(
+        'shared receptor: unchanged atoms do not contribute',
+        _RECEPTOR,
+        'receptors = alone.repeat(number, 1)',
+        'receptors = alone.repeat(number, 1) * 0',
+        _PARITY,
+    ),
+    Mutant(
+        'shared receptor: filters cost as much as messages',
+        _RECEPTOR,
+        '(1 - self.filter_share) * differing',
+        'differing',
+        [
+            f'{_OF_RECEPTOR}::test_cost',
+            f'{_OF_RECEPTOR}::test_cost_of_any_depth',
+        ],
+    ),
+    Mutant(
+        'shared receptor: elements of atoms that are reached',
+        _RECEPTOR,
+        'torch.cat([poses.z[size:], poses.z[atoms]])',
+        'torch.cat([poses.z[size:], poses.z[: len(atoms)]])',
+        [f'{_OF_RECEPTOR}::test_references_of_elements'],
+    ),
+    Mutant(
+        'shared layers: rows of unchanged atoms in another order',
+        _LAYERS,
+        'torch.cat([after[before.numel() :], step.others])',
+        'torch.cat([step.others, after[before.numel() :]])',
+        _LAYER_PARITY,
+    ),
+    Mutant(
+        'shared layers: edges of the receptor may go one way',
+        _LAYERS,
+        "self.atoms == 'ligand' and state.symmetric",
+        "self.atoms == 'ligand'",
+        [f'{_OF_LAYERS}::test_edges_that_go_one_way'],
+    ),
+    Mutant(
+        'shared layers: attributes of other edges',
+        _LAYERS,
+        'state.edge_attr[step.within]',
+        'state.edge_attr[: len(step.within)]',
+        _LAYER_PARITY,
+    ),
+    Mutant(
+        'shared layers: atoms that do not matter stay',
+        _LAYERS,
+        'x = x[: reach.pose.numel() + after.numel()]',
+        'pass',
+        _LAYER_PARITY,
+    ),
+]
