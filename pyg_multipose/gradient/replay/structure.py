@@ -89,7 +89,7 @@ class Structure:
                 what = 'hooks' if name in _HOOKS else f"attribute '{name}'"
                 return f'{what} of {self.name(place)}'
         if self._code != now._code:
-            kinds = [k for k, c in self._code.items() if now._code[k] != c]
+            kinds = [k for k, c in self._code.items() if now._code.get(k) != c]
             return f'the code of {kinds[0].__name__}'
         if flags and self._flags != now._flags:
             flagged = zip(self._flags, now._flags, strict=True)
