@@ -153,6 +153,7 @@ def counts(problem: Problem) -> dict[str, float]:
     with counted(model) as whole:
         model(pose).sum().backward()
     readout = MultiPoseReadout(model, 'mean', 'full', share_receptor=True)
+    readout.plan(pose_set)  # the model is looked at once, before
     with counted(model) as shared:
         readout(pose_set).sum().backward()
     model.zero_grad()

@@ -12,6 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.utils._python_dispatch import _disable_current_modes
+
+from pyg_multipose.gradient.replay.structure import GLOBAL_HOOKS
 
 #: What perturbed parameters move by, in root mean squares of their own.
 _NOISE = 0.1
@@ -134,11 +137,19 @@ def aside(device: torch.device) -> Iterator[None]:
 def looking(device: torch.device) -> Iterator[None]:
     r"""As :func:`aside`, without autocast, and as the model was written.
 
+    Hooks of all modules and modes that see every operation, as those of a
+    counter of operations, see nothing of it.
+
     Args:
         device: Where the model runs.
     """
     with ExitStack() as stack:
         stack.enter_context(aside(device))
+        stack.enter_context(_disable_current_modes())
+        for name in GLOBAL_HOOKS:
+            hooks = getattr(torch.nn.modules.module, name)
+            stack.callback(hooks.update, dict(hooks))
+            hooks.clear()
         for kind in {'cpu', device.type}:
             stack.enter_context(torch.autocast(kind, enabled=False))
         if hasattr(torch.compiler, 'set_stance'):

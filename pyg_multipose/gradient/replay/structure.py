@@ -23,7 +23,8 @@ _OWN = set(nn.Module().__dict__)
 _HOOKS = [name for name in _OWN if name.endswith('_hooks')]
 #: Hooks that do not see a forward or backward pass.
 _OF_STATE = ('state_dict', 'load_state_dict')
-_GLOBAL_HOOKS = (
+#: Of all modules.
+GLOBAL_HOOKS = (
     '_global_forward_hooks',
     '_global_forward_pre_hooks',
     '_global_backward_hooks',
@@ -135,8 +136,9 @@ class Structure:
     @property
     def hooked(self) -> str:
         r"""The first module with hooks, or :obj:`forward` of its own."""
-        for name in _GLOBAL_HOOKS:
-            if getattr(torch.nn.modules.module, name):
+        for name in GLOBAL_HOOKS:
+            hooks = getattr(torch.nn.modules.module, name).values()
+            if not all(map(_of_torch, hooks)):
                 return 'hooks are registered for all modules'
         for place, module in enumerate(self.modules):
             if any(
@@ -227,6 +229,11 @@ def _code(kind: type) -> list[Any]:
         if one is not object and not one.__module__.startswith('torch.')
         for value in vars(one).values()
     ]
+
+
+def _of_torch(hook: Any) -> bool:
+    """Such as those of a FlopCounterMode, which only look on."""
+    return (getattr(hook, '__module__', None) or '').startswith('torch.')
 
 
 def _is_compiled(module: nn.Module) -> bool:
