@@ -72,9 +72,9 @@ class Structure:
             }
         )
         self._settings[-1].update(
-            (f'{name[1:]} of torch', [_Same(hook) for hook in hooks.values()])
+            (f'{name[1:]} of torch', [_Same(hook) for hook in hooks])
             for name in GLOBAL_HOOKS
-            if (hooks := getattr(torch.nn.modules.module, name))
+            if (hooks := _users(getattr(torch.nn.modules.module, name)))
         )
         #: Settings that are not compared: the model itself changes them.
         self._own_changes: set[tuple[int, str]] = set()
@@ -154,8 +154,7 @@ class Structure:
     def hooked(self) -> str:
         r"""The first module with hooks, or :obj:`forward` of its own."""
         for name in GLOBAL_HOOKS:
-            hooks = getattr(torch.nn.modules.module, name).values()
-            if not all(map(_of_torch, hooks)):
+            if _users(getattr(torch.nn.modules.module, name)):
                 return 'hooks are registered for all modules'
         for place, module in enumerate(self.modules):
             if any(
@@ -265,9 +264,13 @@ def _is_code(value: Any) -> bool:
     )
 
 
-def _of_torch(hook: Any) -> bool:
-    """Such as those of a FlopCounterMode, which only look on."""
-    return (getattr(hook, '__module__', None) or '').startswith('torch.')
+def _users(hooks: dict[int, Any]) -> list[Any]:
+    """Hooks that are not torch's: those of a FlopCounterMode only look on."""
+    return [
+        hook
+        for hook in hooks.values()
+        if not (getattr(hook, '__module__', None) or '').startswith('torch.')
+    ]
 
 
 def _is_compiled(module: nn.Module) -> bool:
