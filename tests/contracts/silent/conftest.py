@@ -195,7 +195,7 @@ def agrees(readout, poses, words=None, during=None, extra=(), buffers=False):
 NO_SHARING = 'share_receptor=True'
 
 
-def shares_right(model, poses, words=NO_SHARING, prepare=None, **settings):
+def shares_right(model, poses, words=NO_SHARING, **settings):
     """Right with every way to share; an error if sharing is asked for only.
 
     Returns:
@@ -206,13 +206,21 @@ def shares_right(model, poses, words=NO_SHARING, prepare=None, **settings):
         for mode in (
             ('full', 'stream', 'auto') if share == 'auto' else ('recompute',)
         ):
-            if prepare is not None:
-                prepare()
-            readout = MultiPoseReadout(
-                model, 'mean', gradient=mode, share_receptor=share, **settings
-            )
-            allowed = words if share is True else None
-            if agrees(readout, poses, allowed) is None:
+            try:
+                readout = MultiPoseReadout(
+                    model,
+                    'mean',
+                    gradient=mode,
+                    share_receptor=share,
+                    **settings,
+                )
+                agrees(readout, poses)
+            except (ValueError, RuntimeError) as error:
+                if share is not True or not re.search(
+                    words or 'x^', str(error)
+                ):
+                    raise
+            else:
                 out[mode, share] = shared(readout)
     return out
 
