@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import weakref
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -36,6 +37,11 @@ def atoms(count, generator, spread=2.0):
 
 def make_set(sizes, receptor, seed, name):
     """A set in either form; the same seed gives the same complexes."""
+    return _make_set(tuple(sizes), receptor, seed, name).clone()
+
+
+@cache
+def _make_set(sizes, receptor, seed, name):
     generator = torch.Generator().manual_seed(seed)
     around = atoms(9, generator)
     ligands = [atoms(size, generator, 1.0) for size in sizes]
