@@ -259,7 +259,7 @@ class MultiPoseReadout(nn.Module):
             verdict=self._verdict,
             traits=None if transform else self._traits,
         )
-        if self.gradient == 'auto':
+        if self.gradient == 'auto' and evaluation.receptors is None:
             evaluation.replay.know(self._traits, whole=True)
         limits = self._planner.limits
         most = limits.most_nodes(evaluation, self.max_nodes_per_chunk)

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-
 _VMAP = torch._C._functorch.TransformType.Vmap
 
 

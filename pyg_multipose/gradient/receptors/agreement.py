@@ -65,6 +65,7 @@ def disagreement(
     return reason
 
 
+_DRAWS = 'the model draws random numbers, as dropout does in training'
 _NOT_FINITE = 'predictions are not finite, so the two ways cannot be compared'
 
 
@@ -76,6 +77,8 @@ def _compared(
         return f'whole complexes in float64 end in {found}'
     if not found.predictions.isfinite().all():
         return _NOT_FINITE
+    if found.drew:
+        return _DRAWS
     mixed = _mixed(found, values) if gradients else ''
     if mixed:
         return mixed
@@ -83,8 +86,8 @@ def _compared(
     other = _Outcome.of(found.model, values, _shared, seed, gradients)
     if isinstance(other, str):
         return f'sharing in float64 ends in {other}'
-    if found.drew or other.drew:
-        return 'the model draws random numbers, as dropout does in training'
+    if other.drew:
+        return _DRAWS
     return found.difference(other) or other.change
 
 
