@@ -51,6 +51,10 @@ def twin(model: nn.Module) -> nn.Module:
             # Such as the weight of a torch.nn.utils.weight_norm.
             if isinstance(value, Tensor) and not value.is_leaf:
                 memo[id(value)] = value.detach().clone()
+        for value in module._parameters.values():
+            # As torch.func.functional_call puts it there.
+            if value is not None and not value.is_leaf:
+                memo[id(value)] = nn.Parameter(value.detach().clone())
     try:
         return _copied(model, memo)
     except Exception as error:  # of any kind: it runs code of the model

@@ -78,8 +78,8 @@ class SchNet(SharedReceptor):
             :obj:`cutoff` and :obj:`max_num_neighbors`)
         max_num_neighbors: How many neighbors an atom may have at most; the
             nearest are kept. A model with such a cap, or with an
-            :obj:`interaction_graph` of another kind, refuses
-            :obj:`model(batch)`, where neither would have a say.
+            :obj:`interaction_graph` of another kind or a smaller radius,
+            refuses :obj:`model(batch)`, where neither would have a say.
             (default: :obj:`None`, all neighbors)
         readout: Whether the contributions of atoms are summed (:obj:`"add"`
             or :obj:`"sum"`) or averaged (:obj:`"mean"`).
@@ -316,7 +316,7 @@ class SchNet(SharedReceptor):
     def _predict_batch(self, batch: Any) -> Tensor:
         graph = self.interaction_graph
         if not isinstance(graph, RadiusInteractionGraph) or (
-            graph.max_num_neighbors is not None
+            graph.max_num_neighbors is not None or graph.cutoff < self.cutoff
         ):
             raise ValueError(
                 f"'model(batch)' takes the edges of the batch and would "
