@@ -20,6 +20,7 @@ from pyg_multipose.gradient.model.requirements import (
     check_model,
     device_of,
     input_names,
+    modules_of,
 )
 from pyg_multipose.gradient.model.traits import Traits
 from pyg_multipose.gradient.plan.chunks import LIGAND_NODES_ON_CPU, split
@@ -83,8 +84,9 @@ class Evaluation:
         traits: Traits | None = None,
     ) -> None:
         # Once: walking through a model takes time.
-        self.modules = list(model.modules())
-        check_model(model, self.modules)
+        modules = list(model.modules())
+        check_model(model, modules)
+        self.modules = modules_of(modules)
         self.model = model
         self.inputs = input_names(inputs)
         self.parameters = Parameters(self.modules)

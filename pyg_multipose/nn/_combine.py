@@ -55,10 +55,14 @@ def weighted(
             combined.sum(), each, retain_graph=True
         )
         return combined, weights
+    graph = torch.is_grad_enabled()
     with torch.inference_mode(False), torch.enable_grad():
         each = poses.detach().clone().requires_grad_()
         if combined is not None:  # that was the call
             combination = copy.deepcopy(combination)
         again = combine(combination, each, evaluation)
-        (weights,) = torch.autograd.grad(again.sum(), each)
-    return again.detach() if combined is None else combined, weights
+        own = graph and any(p.requires_grad for p in combination.parameters())
+        (weights,) = torch.autograd.grad(again.sum(), each, retain_graph=own)
+    if combined is None:
+        combined = again if own else again.detach()
+    return combined, weights

@@ -26,6 +26,7 @@ from pyg_multipose.gradient.plan.best_first import in_order
 from pyg_multipose.gradient.plan.out_of_memory import first_pass
 from pyg_multipose.gradient.plan.planner import Choice, Planner
 from pyg_multipose.gradient.receptors.cache import ReceptorCache
+from pyg_multipose.gradient.receptors.sharing import refuse_sharing
 from pyg_multipose.gradient.receptors.verdict import Verdict
 from pyg_multipose.nn._combine import combine, weighted
 from pyg_multipose.nn._settings import (
@@ -335,15 +336,26 @@ class MultiPoseReadout(nn.Module):
         self.last_plan = plan
         self._planner.watch(plan.counts)
         evaluation.replay.warn(plan.num_chunks)
+        out: tuple[Tensor | None, Tensor] | None
         if plan.mode != 'stream':
-            return None, self._predict_poses(plan, evaluation)
-        try:
-            return stream(evaluation, self.combination, self.tolerance)
-        except VectorPredictionError:
-            if self.gradient == 'stream':
-                raise
-            self._vector = True
+            out = None, self._predict_poses(plan, evaluation)
+        else:
+            try:
+                out = stream(evaluation, self.combination, self.tolerance)
+            except VectorPredictionError:
+                if self.gradient == 'stream':
+                    raise
+                self._vector = True
+                return None
+        unsteady = evaluation.replay.unsteady
+        if evaluation.receptors is not None and unsteady:
+            # Not when it was looked at, but now: again, without sharing.
+            evaluation.replay.rewind()
+            self._verdict.deny(unsteady)
+            if self.share_receptor is True:
+                refuse_sharing(unsteady)
             return None
+        return out
 
     def _shrink(
         self,

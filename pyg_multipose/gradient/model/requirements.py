@@ -34,6 +34,21 @@ def input_names(inputs: str | None) -> list[str] | None:
     return names
 
 
+def modules_of(modules: Iterable[nn.Module]) -> list[nn.Module]:
+    r"""Modules, less those that torch.jit.script compiled.
+
+    These are compiled code, and have no parameters (:func:`check_model`).
+
+    Args:
+        modules: All modules of a model, itself first.
+    """
+    return [
+        module
+        for number, module in enumerate(modules)
+        if not (number and isinstance(module, torch.jit.ScriptModule))
+    ]
+
+
 def check_model(
     model: nn.Module, modules: Iterable[nn.Module] | None = None
 ) -> None:

@@ -86,7 +86,7 @@ class Traits:
             self._next = _RARER * max(self._next, 1)
             last = layout.num_poses - 1
             pair = [0, last] if self._calls == 0 else [last // 2, last]
-            with looking(layout.device):
+            with looking(layout.device, model):
                 self._look(model, layout, tables, pair, call)
         self._calls += 1
 

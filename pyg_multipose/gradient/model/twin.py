@@ -15,9 +15,14 @@ from torch.nn.utils import parametrize
 from torch.utils._python_dispatch import _disable_current_modes
 
 from pyg_multipose.gradient.replay.structure import GLOBAL_HOOKS
+from pyg_multipose.gradient.replay.surroundings import Surroundings
 
 #: What perturbed parameters move by, in root mean squares of their own.
 _NOISE = 0.1
+#: The most elements of what may be a gate: a number, or one for each channel.
+GATE = 256
+#: How far open gates are.
+_OPEN = 2.0
 
 
 class NoTwinError(ValueError):
@@ -35,6 +40,12 @@ def twin(model: nn.Module) -> nn.Module:
     Raises:
         NoTwinError: If it cannot be copied, with the reason.
     """
+    captured = Surroundings(model.modules()).captured
+    if captured:
+        raise NoTwinError(
+            f'a copy of it cannot be looked at: {captured}, which the copy '
+            f'would run too'
+        )
     memo: dict[int, Any] = {}
     for module in model.modules():
         for value in module.__dict__.values():
@@ -88,43 +99,66 @@ def _copied(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
 
 
 def perturb(
-    model: nn.Module, generator: torch.Generator, sign: float = 1.0
+    model: nn.Module, generator: torch.Generator, where: str = 'near'
 ) -> None:
-    r"""Moves all parameters of a twin a little, also those that are zero.
+    r"""Moves all parameters of a twin, and buffers that are zero.
 
     What a model does with zeros and ones is a special case: a gate that is
-    zero hides what lies behind it.
+    zero hides what lies behind it, and one of another shape may open far from
+    zero only.
 
     Args:
         model: A twin.
         generator: Where random numbers come from, on the CPU.
-        sign: What parameters are multiplied by before. (default: :obj:`1.0`)
+        where: :obj:`"near"` where they are; :obj:`"turned"`, with the other
+            sign; or :obj:`"open"`, where small ones are large.
+            (default: :obj:`"near"`)
     """
     with torch.no_grad():
-        for parameter in model.parameters():
-            if not parameter.is_floating_point() or not parameter.numel():
+        for tensor in (*model.parameters(), *model.buffers()):
+            if not tensor.is_floating_point() or not tensor.numel():
                 continue
-            size = parameter.square().mean().sqrt()
+            is_buffer = not isinstance(tensor, nn.Parameter)
+            if is_buffer and bool(tensor.any()):
+                continue
+            size = tensor.square().mean().sqrt()
             size = torch.where(size > 0, size, torch.ones_like(size))
             noise = torch.randn(
-                parameter.shape, generator=generator, dtype=torch.float64
-            ).to(parameter)
-            parameter.mul_(sign).add_(_NOISE * size * noise)
+                tensor.shape, generator=generator, dtype=torch.float64
+            ).to(tensor)
+            tensor.add_(_NOISE * size * noise)
+            if where == 'turned':
+                tensor.neg_()
+            elif where == 'open' and tensor.numel() <= GATE:
+                tensor.abs_().add_(_OPEN)
 
 
 @contextmanager
-def aside(device: torch.device) -> Iterator[None]:
-    r"""Around what must leave no trace in random numbers.
+def aside(device: torch.device, model: nn.Module) -> Iterator[None]:
+    r"""Around what must leave no trace.
+
+    Random numbers go on as if nothing was drawn. Hooks of all modules, and
+    modes that see every operation, as those of a counter of operations, see
+    nothing. What the code of the model changes outside is put back.
 
     Args:
         device: Where the model runs.
+        model: The model.
     """
     python, arrays = random.getstate(), np.random.get_state()
     # What torch.nn.utils.parametrize.cached() keeps goes by addresses.
     cached = parametrize._cache_enabled, parametrize._cache
     parametrize._cache_enabled, parametrize._cache = 0, {}
     devices = [] if device.type == 'cpu' else [device]
-    with torch.inference_mode(False), torch.random.fork_rng(devices):
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.random.fork_rng(devices))
+        stack.enter_context(_disable_current_modes())
+        stack.enter_context(Surroundings(model.modules()).restored())
+        for name in GLOBAL_HOOKS:
+            hooks = getattr(torch.nn.modules.module, name)
+            stack.callback(hooks.update, dict(hooks))
+            hooks.clear()
         try:
             yield
         finally:
@@ -134,22 +168,15 @@ def aside(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def looking(device: torch.device) -> Iterator[None]:
+def looking(device: torch.device, model: nn.Module) -> Iterator[None]:
     r"""As :func:`aside`, without autocast, and as the model was written.
-
-    Hooks of all modules and modes that see every operation, as those of a
-    counter of operations, see nothing of it.
 
     Args:
         device: Where the model runs.
+        model: The model.
     """
     with ExitStack() as stack:
-        stack.enter_context(aside(device))
-        stack.enter_context(_disable_current_modes())
-        for name in GLOBAL_HOOKS:
-            hooks = getattr(torch.nn.modules.module, name)
-            stack.callback(hooks.update, dict(hooks))
-            hooks.clear()
+        stack.enter_context(aside(device, model))
         for kind in {'cpu', device.type}:
             stack.enter_context(torch.autocast(kind, enabled=False))
         if hasattr(torch.compiler, 'set_stance'):

@@ -135,7 +135,9 @@ class Gate(torch.autograd.Function):
                 'backward_poses'
             )
         if torch.is_grad_enabled() or is_transformed(grad):
-            # A coefficient may be zero and its derivative not.
+            # A coefficient may be zero and its derivative not; and the bound
+            # of what is dropped is one of first derivatives.
+            ctx.tolerance = 0.0
             pieces = [grad[rows] for rows in ctx.pieces]
             return None, None, None, None, None, *pieces
         drop = negligible(grad, ctx.layout, ctx.tolerance)

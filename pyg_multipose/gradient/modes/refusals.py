@@ -72,5 +72,8 @@ def is_transformed(tensor: Tensor) -> bool:
 
 
 def within_transform() -> bool:
-    r"""Whether a transform of :mod:`torch.func` is at work."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
+    r"""Whether a transform of :mod:`torch.func`, or forward mode, is on."""
+    return (
+        torch._C._functorch.peek_interpreter_stack() is not None
+        or torch.autograd.forward_ad._current_level >= 0
+    )

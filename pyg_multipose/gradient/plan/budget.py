@@ -13,8 +13,10 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from pyg_multipose.gradient.evaluation import Evaluation
-from pyg_multipose.gradient.model.twin import aside, twin
+from pyg_multipose.gradient.model.requirements import modules_of
+from pyg_multipose.gradient.model.twin import NoTwinError, aside, twin
 from pyg_multipose.gradient.plan.counts import Counts
+from pyg_multipose.gradient.receptors.cache import ReceptorCache
 from pyg_multipose.gradient.replay.parameters import Parameters
 
 Kind = tuple[object, ...]
@@ -36,18 +38,19 @@ def kind_of(evaluation: Evaluation) -> Kind:
     )
 
 
-def gradient_bytes(evaluation: Evaluation) -> int:
+def gradient_bytes(evaluation: Evaluation, states: float) -> int:
     r"""Bytes of one gradient of parameters and states for each set.
 
     Args:
         evaluation: A call.
+        states: Bytes of the states of receptors.
     """
-    size = sum(
+    size = states + sum(
         tensor.numel() * max(tensor.element_size(), 4)
-        for tensor in (*evaluation.parameters.tensors, *evaluation.states)
+        for tensor in evaluation.parameters.tensors
         if tensor.requires_grad
     )
-    return size * evaluation.layout.num_sets
+    return math.ceil(size) * evaluation.layout.num_sets
 
 
 def bytes_per_node(evaluation: Evaluation) -> float:
@@ -75,8 +78,8 @@ def bytes_per_node(evaluation: Evaluation) -> float:
         torch.cuda.empty_cache()
 
 
-def receptor_bytes(evaluation: Evaluation) -> float:
-    r"""Bytes that plain autograd saves for each atom of a shared receptor.
+def receptor_bytes(evaluation: Evaluation) -> tuple[float, float]:
+    r"""Bytes for each atom of a shared receptor: of its graph, and its state.
 
     Measured on one receptor, as in :func:`bytes_per_node`.
 
@@ -86,21 +89,32 @@ def receptor_bytes(evaluation: Evaluation) -> float:
     Raises:
         NoTwinError: If the model cannot be copied.
     """
-    assert evaluation.receptors is not None
     copied = _twin(evaluation)
-    index = evaluation.receptors.sets[0]
+    assert copied.receptors is not None
+    index = copied.receptors.sets[0]
     graph = copied.layout.compose_receptor(copied.tables, index)
     encode: Any = copied.model.encode_receptor
     total = _saved(copied, partial(encode, graph))
-    return total / int(copied.layout.receptor_size[index])
+    atoms = copied.layout.receptor_size[copied.receptors.sets]
+    state = sum(
+        tensor.numel() * max(tensor.element_size(), 4)
+        for tensor in copied.states
+        if tensor.requires_grad
+    )
+    return total / int(atoms[0]), state / int(atoms.sum())
 
 
 def _twin(evaluation: Evaluation) -> Evaluation:
     """The same call of a copy of the model, which leaves no trace."""
     out = copy.copy(evaluation)
     out.model = twin(evaluation.model)
-    out.parameters = Parameters(list(out.model.modules()))
+    out.parameters = Parameters(modules_of(out.model.modules()))
     out.counts = Counts(evaluation.layout.num_poses)
+    device = evaluation.layout.device
+    if out.receptors is not None and not out.receptors.encoded:
+        out.receptors = out.receptors.fresh()
+        with aside(device, out.model), torch.enable_grad():
+            out.receptors.encode(out.model, ReceptorCache())
     return out
 
 
@@ -119,9 +133,17 @@ def _saved(evaluation: Evaluation, run: Callable[[], Any]) -> int:
         return tensor.detach()
 
     hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda t: t)
-    with aside(evaluation.layout.device), torch.enable_grad(), hooks:
+    device = evaluation.layout.device
+    with aside(device, evaluation.model), torch.enable_grad(), hooks:
         # Alive until all is counted: an address counts once.
-        graph = run()
+        try:
+            graph = run()
+        except RuntimeError as error:
+            if 'saved tensor hooks' not in str(error):
+                raise
+            raise NoTwinError(
+                f'what its graph takes cannot be measured ({error})'
+            ) from error
         for leaf in pytree.tree_leaves(graph):
             if isinstance(leaf, Tensor):
                 note(leaf)

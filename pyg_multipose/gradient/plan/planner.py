@@ -87,6 +87,7 @@ class Planner:
         #: What did not fit.
         self.limits = Limits()
         self._bytes: dict[tuple[object, ...], float] = {}
+        self._of_receptors: dict[tuple[object, ...], tuple[float, float]] = {}
         self._seen: Counts | None = None
         # Whether all poses of the last step mattered.
         self._all = False
@@ -119,7 +120,6 @@ class Planner:
         """
         layout = evaluation.layout
         device = layout.device
-        evaluation.encode()
         share, why = self._share(evaluation)
         sizes = evaluation.nodes_of(evaluation.chunks)
         if len(sizes) == 1 and self.budget is None:
@@ -137,7 +137,7 @@ class Planner:
         receptors = 0
         if self.budget is not None:
             running *= RUNNING
-            receptors = self._receptor_bytes(evaluation)
+            receptors = self._receptor_bytes(evaluation)[0]
             budget = self.budget - receptors
         max_nodes = None
         fits = self.limits.most_nodes(evaluation)
@@ -191,7 +191,8 @@ class Planner:
             + kept * (hold + BACKWARD * min(1.0, share * together))
             + (1 - kept) * again,
         }
-        sums = gradient_bytes(evaluation)
+        states = self._receptor_bytes(evaluation)[1]
+        sums = gradient_bytes(evaluation, states)
         room = STREAM_BYTES
         if self.budget is not None:
             room = min(room, int(budget - running * max(sizes)))
@@ -257,15 +258,19 @@ class Planner:
         per_node = self._bytes.get(kind_of(evaluation))
         self.limits.shrink(evaluation, plan, error, may_cut, per_node)
 
-    def _receptor_bytes(self, evaluation: Evaluation) -> int:
-        """What encoded receptors hold until backward."""
+    def _receptor_bytes(self, evaluation: Evaluation) -> tuple[int, int]:
+        """What the graphs of receptors hold until backward, and states."""
         if evaluation.receptors is None:
-            return 0
-        kind = ('receptor', *kind_of(evaluation))
-        if kind not in self._bytes:
-            self._bytes[kind] = receptor_bytes(evaluation)
+            return 0, 0
+        kind = kind_of(evaluation)
+        if kind not in self._of_receptors:
+            self._of_receptors[kind] = receptor_bytes(evaluation)
         sizes = evaluation.layout.receptor_size[evaluation.receptors.sets]
-        return math.ceil(self._bytes[kind] * int(sizes.sum()))
+        graph, state = (
+            math.ceil(each * int(sizes.sum()))
+            for each in self._of_receptors[kind]
+        )
+        return graph, state
 
     def _measured(self, evaluation: Evaluation) -> float:
         kind = kind_of(evaluation)

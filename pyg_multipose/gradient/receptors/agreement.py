@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import get_device_states
 
 from pyg_multipose.data import Layout, PoseSet
 from pyg_multipose.gradient.model.predictions import checked
+from pyg_multipose.gradient.model.requirements import modules_of
 from pyg_multipose.gradient.model.twin import (
     NoTwinError,
     default_dtype,
@@ -18,6 +22,7 @@ from pyg_multipose.gradient.model.twin import (
     same_parameters,
     twin,
 )
+from pyg_multipose.gradient.replay.structure import Structure
 
 #: Relative to a tensor's largest entry, and to the largest of all; in float64
 #: what is left of rounding is a thousand times smaller.
@@ -25,25 +30,24 @@ _OWN, _ALL = 1e-8, 1e-10
 
 
 def disagreement(
-    model: nn.Module, values: dict[str, Any], seed: int, sign: float = 1.0
+    model: nn.Module, values: dict[str, Any], seed: int, where: str = 'near'
 ) -> str:
     r"""How whole complexes and a shared receptor differ; empty if equal.
 
-    Predictions, the gradients of all parameters and of all real inputs, and
-    the buffers are compared, in float64 and at perturbed parameters, on a copy
-    of the model.
+    Predictions and the gradients of all parameters and of all real inputs are
+    compared, in float64 and at perturbed parameters, on a copy of the model.
+    A model that draws random numbers, or changes its buffers or attributes
+    when it is called, is none that may share.
 
     Args:
         model: The single-pose model, with :obj:`encode_receptor` and
             :obj:`forward_poses`.
         values: A pose set with a receptor, by key, where the model is.
         seed: Of the perturbation.
-        sign: What parameters are multiplied by.
-            (default: :obj:`1.0`)
+        where: As of :func:`perturb`. (default: :obj:`"near"`)
     """
     device = values['pose_size'].device
-    reason = ''
-    with looking(device), torch.enable_grad():
+    with looking(device, model), torch.enable_grad():
         for moved in (True, False):
             try:
                 first = twin(model).double()
@@ -51,10 +55,12 @@ def disagreement(
                 return str(error)
             if moved:
                 generator = torch.Generator().manual_seed(seed)
-                perturb(first, generator, sign)
+                perturb(first, generator, where)
             reason = _compared(first, values, seed)
             if reason != _NOT_FINITE:
                 return reason
+            if where != 'near':
+                return ''  # it may be finite nowhere but here
     return reason
 
 
@@ -67,12 +73,31 @@ def _compared(model: nn.Module, values: dict[str, Any], seed: int) -> str:
         return f'whole complexes in float64 end in {found}'
     if not found.predictions.isfinite().all():
         return _NOT_FINITE
-    other = _Outcome.of(model, values, _shared, seed)
+    mixed = _mixed(found, values)
+    if mixed:
+        return mixed
+    # On the very copy: what a first call made for good does not count.
+    other = _Outcome.of(found.model, values, _shared, seed)
     if isinstance(other, str):
         return f'sharing in float64 ends in {other}'
-    if not torch.equal(found.random, other.random):
+    if found.drew or other.drew:
         return 'the model draws random numbers, as dropout does in training'
-    return found.difference(other)
+    return found.difference(other) or other.change
+
+
+def _mixed(found: _Outcome, values: dict[str, Any]) -> str:
+    """Whether poses in one batch get something else than alone."""
+    with torch.no_grad(), default_dtype(found.dtype):
+        layout = Layout(PoseSet(**values))
+        tables = _on_rows(layout, doubled(values))
+        poses = list(range(layout.num_poses))
+        out = checked(
+            found.model(layout.compose(tables, poses)), layout, poses
+        )
+    off = _off(found.predictions, out, 0.0)
+    if not off:
+        return ''
+    return f'the model mixes the poses of a chunk (by {off:.1e})'
 
 
 class _Outcome:
@@ -81,6 +106,8 @@ class _Outcome:
     def __init__(
         self, model: nn.Module, values: dict[str, Any], way: Any
     ) -> None:
+        self.model, self.dtype = model, torch.get_default_dtype()
+        trace = _Trace(model, values['pose_size'].device)
         layout = Layout(PoseSet(**values))
         tables = {k: v for k, v in values.items() if k in layout.levels}
         tables = doubled(tables)
@@ -110,8 +137,7 @@ class _Outcome:
                     total = grad if before is None else before + grad
                     self.gradients[name] = total
         self.predictions = torch.cat(pieces)
-        self.buffers = dict(model.named_buffers())
-        self.random = torch.get_rng_state()
+        self.drew, self.change = trace.drew, trace.change
 
     @classmethod
     def of(
@@ -124,7 +150,10 @@ class _Outcome:
             try:
                 # What is made inside may have the default dtype.
                 with default_dtype(dtype):
-                    return cls(same_parameters(model), values, way)
+                    copied = (
+                        model if way is _shared else same_parameters(model)
+                    )
+                    return cls(copied, values, way)
             except torch.OutOfMemoryError:
                 raise
             except Exception as caught:  # of any kind: it is the model's
@@ -150,11 +179,45 @@ class _Outcome:
                     f'the gradient of {name} differs by {off:.1e}, relative '
                     f'to the largest'
                 )
-        for name, buffer in self.buffers.items():
-            its = other.buffers.get(name)
-            if its is None or _off(buffer, its, 0.0):
-                return f"buffer '{name}' is changed in another way"
         return ''
+
+
+class _Trace:
+    """What a model draws and changes while it is called."""
+
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
+        self._model, self._somewhere = model, torch.empty(0, device=device)
+        self._structure = Structure(modules_of(model.modules()))
+        self._buffers = {k: b.clone() for k, b in model.named_buffers()}
+        self._random = self._random_states()
+
+    @property
+    def drew(self) -> bool:
+        """Whether random numbers were drawn, by whatever generator."""
+        return self._random != self._random_states()
+
+    @property
+    def change(self) -> str:
+        """What was changed; empty if nothing."""
+        for name, buffer in self._model.named_buffers():
+            was = self._buffers.get(name)
+            if was is None or _off(was, buffer, 0.0):
+                return f"the model changes its buffer '{name}'"
+        now = Structure(modules_of(self._model.modules()), self._structure)
+        change = self._structure.change(now)
+        return f'the model changes {change}' if change else ''
+
+    def _random_states(self) -> tuple[Any, ...]:
+        arrays = np.random.get_state()
+        return (
+            torch.get_rng_state().numpy().tobytes(),
+            [
+                state.cpu().numpy().tobytes()
+                for state in get_device_states(self._somewhere)[1]
+            ],
+            random.getstate(),
+            [str(arrays[0]), arrays[1].tobytes(), *arrays[2:]],  # type: ignore[union-attr]
+        )
 
 
 def _whole(model: nn.Module, layout: Layout, tables: dict[str, Any]) -> Any:

@@ -56,7 +56,12 @@ class ReceptorCache:
         Returns:
             The states, and how many of them were not known.
         """
-        encode: Any = model.encode_receptor
+
+        def encode(receptor: Data) -> Any:
+            # A copy: a model may write again to what it returned.
+            state = model.encode_receptor(receptor)  # type: ignore[operator]
+            return pytree.tree_map_only(Tensor, torch.clone, state)
+
         if torch.is_grad_enabled():
             self.clear()
             return [encode(receptor) for receptor in receptors], len(receptors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -84,6 +85,12 @@ class Receptors:
         """
         self.sets.remove(index)
         self.of_pose[self.of_pose == index] = -1
+
+    def fresh(self) -> Receptors:
+        r"""The same receptors, not encoded."""
+        out = copy.copy(self)
+        out.tensors, out._states, out.encoded = [], {}, False
+        return out
 
     def encode(self, model: nn.Module, cache: ReceptorCache) -> int:
         r"""Calls :obj:`model.encode_receptor`, once for each receptor.

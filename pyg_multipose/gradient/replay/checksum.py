@@ -63,7 +63,7 @@ def _bits(tensor: Tensor) -> Tensor:
     bits = flat.view(_BITS[flat.element_size()])
     if bits.dtype == torch.int64:
         # Of a high bit, such as a sign, products keep little: fold them.
-        bits = bits ^ (bits >> 32)
+        bits = bits ^ ((bits >> 32) & 0xFFFFFFFF)
     return bits
 
 

@@ -84,6 +84,15 @@ class Replay:
         return bool(self._coupling or self._changes or self._buffers.changed)
 
     @property
+    def unsteady(self) -> str:
+        r"""What made this pass unlike another one; empty if nothing did."""
+        if self.draws:
+            return (
+                'the model draws random numbers, as dropout does in training'
+            )
+        return 'the model changes its buffers' * self._buffers.changed
+
+    @property
     def whole_chunks(self) -> bool:
         r"""Whether poses cannot be taken out of their chunk."""
         return self.draws or self.couples
@@ -137,11 +146,13 @@ class Replay:
     @contextmanager
     def before_chunks(self) -> Iterator[None]:
         r"""Around what comes before all chunks and is never replayed."""
+        before = self._random_state()
         try:
             yield
         except BaseException:
             self.rewind()
             raise
+        self.draws |= _drawn(before, self._random_state()) is not None
         self._buffers.watch(-1, True)
 
     @contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from pyg_multipose.gradient.model.requirements import modules_of
 from pyg_multipose.gradient.replay.checksum import checksums
 from pyg_multipose.gradient.replay.structure import Structure
 
@@ -46,8 +47,8 @@ class Seal:
                 autograd.
         """
         assert self._content is not None
-        modules = list(self._evaluation.model.modules())
-        now = self._structure.aligned(Structure(modules, self._structure))
+        modules = modules_of(self._evaluation.model.modules())
+        now = Structure(modules, self._structure)
         change = self._structure.change(now, flags=False)
         if change:
             return change

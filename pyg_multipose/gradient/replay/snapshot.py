@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from pyg_multipose.gradient.replay.checksum import checksums
 
 #: Nobody changes the classes of these, nor their global variables.
-_FIXED = {'numpy', 'scipy', 'torch', *sys.stdlib_module_names} - {'__main__'}
+FIXED = {'numpy', 'scipy', 'torch', *sys.stdlib_module_names} - {'__main__'}
 #: Of these, code may be replaced, but the rest stays.
-_KNOWN = {'e3nn', 'pyg_multipose', 'torch_geometric'}
+KNOWN = {'e3nn', 'pyg_multipose', 'torch_geometric'}
 #: What an attribute of a class says of the class, and not of its objects.
 _OF_CLASSES = {'__dict__', '__weakref__', '__doc__', '__module__'}
 _OF_CLASSES |= {'__firstlineno__', '__static_attributes__', '__slotnames__'}
@@ -115,11 +115,11 @@ class _Pickler(pickle.Pickler):
         if isinstance(value, type):
             self.objects.append(value)
             defined: dict[str, Any] = {}
-            for kind in value.__mro__:
-                library = _library(kind.__module__)
-                if library in _KNOWN:
+            for kind in (*value.__mro__, *type(value).__mro__):
+                home = library(kind.__module__)
+                if home in KNOWN:
                     self.objects += map(_code, vars(kind).values())
-                elif library not in _FIXED:
+                elif home not in FIXED:
                     defined.update(_attributes(kind))
             return _mark, (), defined
         if isinstance(value, property):
@@ -150,7 +150,12 @@ def _mark(*args: Any) -> None:
     """Stands for something in the stream of bytes; nothing is ever read."""
 
 
-def _library(name: str | None) -> str:
+def library(name: str | None) -> str:
+    r"""The library that a module belongs to.
+
+    Args:
+        name: Name of the module.
+    """
     return (name or '').split('.')[0]
 
 
@@ -168,14 +173,14 @@ def _attributes(kind: type) -> Iterator[tuple[str, Any]]:
 
 def _globals(function: FunctionType) -> Iterator[tuple[str, Any]]:
     """The global variables that a function names, also by its module."""
-    if _library(function.__module__) in _FIXED | _KNOWN:
+    if library(function.__module__) in FIXED | KNOWN:
         return
     names = set(_names(function.__code__))
     for name in sorted(names & function.__globals__.keys()):
         value = function.__globals__[name]
         if not isinstance(value, ModuleType):
             yield name, value
-        elif _library(value.__name__) not in _FIXED | _KNOWN:
+        elif library(value.__name__) not in FIXED | KNOWN:
             for inner in sorted(names & vars(value).keys()):
                 if not isinstance(vars(value)[inner], ModuleType):
                     yield f'{name}.{inner}', vars(value)[inner]

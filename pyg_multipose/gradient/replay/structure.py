@@ -9,7 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from pyg_multipose.gradient.replay.snapshot import Snapshot
+from pyg_multipose.gradient.replay.snapshot import (
+    FIXED,
+    KNOWN,
+    Snapshot,
+    library,
+)
+from pyg_multipose.gradient.replay.surroundings import (
+    Surroundings,
+    is_large,
+)
 
 #: What compares by value and never changes.
 _PLAIN = {
@@ -36,8 +45,9 @@ class Structure:
     r"""The modules of a model with their code, hooks and attributes.
 
     Two are compared part by part, so that what changed has a name.
-    Modules, hooks and code have to be the same objects, attributes equal by
-    value. What cannot be compared by value has to be the same object.
+    Modules, hooks and code have to be the same objects, attributes and
+    :class:`Surroundings` equal by value. What cannot be compared by value has
+    to be the same object.
 
     Args:
         modules: All modules of the model, in their order.
@@ -54,6 +64,20 @@ class Structure:
         if before is not None and len(before._fixed) < _MOST_FIXED:
             self._fixed = before._fixed
         self._settings = [self._of(module) for module in self.modules]
+        around = Surroundings(self.modules).values()
+        self._settings.append(
+            {
+                key: _Same(value) if is_large(value) else self._by(value)
+                for key, value in around.items()
+            }
+        )
+        self._settings[-1].update(
+            (f'{name[1:]} of torch', [_Same(hook) for hook in hooks])
+            for name in GLOBAL_HOOKS
+            if (hooks := _users(getattr(torch.nn.modules.module, name)))
+        )
+        #: Settings that are not compared: the model itself changes them.
+        self._own_changes: set[tuple[int, str]] = set()
         self._code = {
             kind: _code(kind) for kind in dict.fromkeys(map(type, modules))
         }
@@ -84,14 +108,16 @@ class Structure:
             zip(self.modules, now.modules, strict=True)
         ):
             if one is not two:
-                return f'{self.name(place)} is another module'
+                return f'{now.name(place)} is another module'
         if self._settings != now._settings:
             for place, name in self._different(now):
-                what = 'hooks' if name in _HOOKS else f"attribute '{name}'"
-                return f'{what} of {self.name(place)}'
+                if (place, name) not in self._own_changes:
+                    return self._setting(place, name)
         if self._code != now._code:
-            kinds = [k for k, c in self._code.items() if now._code.get(k) != c]
-            return f'the code of {kinds[0].__name__}'
+            codes = self._code, now._code
+            kinds = dict.fromkeys([*self._code, *now._code])
+            name = next(k for k in kinds if codes[0].get(k) != codes[1].get(k))
+            return f'the code of {name.__name__}'
         if flags and self._flags != now._flags:
             flagged = zip(self._flags, now._flags, strict=True)
             place = [one != two for one, two in flagged].index(True)
@@ -111,34 +137,24 @@ class Structure:
         return f"'{name}' ({kind})" if name else f'the model ({kind})'
 
     def without(self, now: Structure) -> Structure:
-        r"""The same, less the attributes that differ by now.
+        r"""A later one that does not compare what differs by now.
 
         Args:
-            now: A later one: what the model itself has changed until then.
+            now: The later one: what the model itself has changed until then.
         """
         if len(self.modules) == len(now.modules):
-            for place, name in list(self._different(now)):
-                if name not in _HOOKS:
-                    now._settings[place].pop(name, None)
-        return now
-
-    def aligned(self, now: Structure) -> Structure:
-        r"""A later one, with the attributes only that this one has.
-
-        Args:
-            now: The later one.
-        """
-        for mine, its in zip(self._settings, now._settings, strict=False):
-            for name in [name for name in its if name not in mine]:
-                del its[name]
+            now._own_changes = {
+                (place, name)
+                for place, name in self._different(now)
+                if name not in _HOOKS
+            }
         return now
 
     @property
     def hooked(self) -> str:
         r"""The first module with hooks, or :obj:`forward` of its own."""
         for name in GLOBAL_HOOKS:
-            hooks = getattr(torch.nn.modules.module, name).values()
-            if not all(map(_of_torch, hooks)):
+            if _users(getattr(torch.nn.modules.module, name)):
                 return 'hooks are registered for all modules'
         for place, module in enumerate(self.modules):
             if any(
@@ -151,6 +167,12 @@ class Structure:
                 return f"'forward' of {self.name(place)} was replaced"
         return ''
 
+    def _setting(self, place: int, name: str) -> str:
+        if place == len(self.modules):
+            return name
+        what = 'hooks' if name in _HOOKS else f"attribute '{name}'"
+        return f'{what} of {self.name(place)}'
+
     def _different(self, now: Structure) -> Iterator[tuple[int, str]]:
         settings = zip(self._settings, now._settings, strict=True)
         for place, (mine, its) in enumerate(settings):
@@ -160,11 +182,14 @@ class Structure:
 
     def _of(self, module: nn.Module) -> dict[str, Any]:
         values = module.__dict__
+        names = [tuple(values[kind]) for kind in ('_parameters', '_buffers')]
         hooks = {name: values[name] for name in _HOOKS if values.get(name)}
         out: dict[str, Any] = {
             name: [_Same(hook) for hook in hooks[name].values()]
             for name in hooks
         }
+        out.update(zip(('_parameters', '_buffers'), names, strict=True))
+        out['__class__'] = _Same(type(module))
         if isinstance(module, torch.fx.GraphModule):
             out['forward'] = type(module).forward.__code__
             return out
@@ -228,12 +253,24 @@ def _code(kind: type) -> list[Any]:
         for one in kind.__mro__
         if one is not object and not one.__module__.startswith('torch.')
         for value in vars(one).values()
+        # Other attributes of users' classes are compared by value.
+        if library(one.__module__) in FIXED | KNOWN or _is_code(value)
     ]
 
 
-def _of_torch(hook: Any) -> bool:
-    """Such as those of a FlopCounterMode, which only look on."""
-    return (getattr(hook, '__module__', None) or '').startswith('torch.')
+def _is_code(value: Any) -> bool:
+    return callable(value) or isinstance(
+        value, (property, staticmethod, classmethod)
+    )
+
+
+def _users(hooks: dict[int, Any]) -> list[Any]:
+    """Hooks that are not torch's: those of a FlopCounterMode only look on."""
+    return [
+        hook
+        for hook in hooks.values()
+        if not (getattr(hook, '__module__', None) or '').startswith('torch.')
+    ]
 
 
 def _is_compiled(module: nn.Module) -> bool:

@@ -1,0 +1,95 @@
+"""The poses on which a model is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyg_multipose.data import Layout
+from pyg_multipose.data.layout import Poses
+
+#: A key, whether of a receptor, a ligand or a pose, and a value of it.
+Kind = tuple[str, str, int]
+
+#: The most values of a key that are kinds of atoms, and not numbers of them.
+_KINDS = 256
+#: The most poses among which those with most contacts are looked for.
+_SAMPLE = 64
+#: What a contact is, in angstrom.
+_CONTACT = 5.0
+
+
+def kinds(
+    layout: Layout, tables: Mapping[str, Any], poses: Poses | None = None
+) -> set[Kind]:
+    r"""The kinds of atoms and of poses: elements, charges, types, flags.
+
+    Args:
+        layout: The layout of the batch.
+        tables: Its values by key.
+        poses: Numbers of poses. (default: :obj:`None`, all)
+    """
+    out: set[Kind] = set()
+    receptor = None
+    for key, value in tables.items():
+        level = layout.levels[key]
+        if (
+            level not in ('node', 'pose')
+            or not isinstance(value, Tensor)
+            or value.is_floating_point()
+            or value.is_complex()
+            or value.numel() != len(value)
+        ):
+            continue
+        rows = value.detach().reshape(-1)
+        which = None if poses is None else layout.rows(key, poses)
+        rows = rows if which is None else rows[which]
+        if level == 'pose':
+            parts = {'pose': rows}
+        else:
+            if receptor is None:
+                receptor = _receptor_rows(layout, which).to(rows.device)
+            parts = {'receptor': rows[receptor], 'ligand': rows[~receptor]}
+        for part, values in parts.items():
+            found = values.unique().tolist()
+            if len(found) <= _KINDS:
+                out.update((key, part, int(kind)) for kind in found)
+    return out
+
+
+def most_contacts(
+    layout: Layout, tables: Mapping[str, Any], poses: np.ndarray
+) -> int:
+    r"""The place of the pose that has most contacts with its receptor.
+
+    Degrees are largest there, and most of the receptor is within reach.
+
+    Args:
+        layout: The layout of the batch.
+        tables: Its values by key.
+        poses: Numbers of poses.
+    """
+    pos = tables.get('pos')
+    if not isinstance(pos, Tensor) or pos.dim() != 2:
+        return 0
+    places = np.linspace(0, len(poses) - 1, min(len(poses), _SAMPLE))
+    places = np.unique(places.round().astype(int))
+    numbers = []
+    for pose in poses[places]:
+        size = int(layout.receptor_size[layout.set_of_pose[pose]])
+        one = pos.detach()[layout.rows('pos', [pose])]
+        near = torch.cdist(one[:size].double(), one[size:].double())
+        numbers.append((near < _CONTACT).sum())
+    return int(places[int(torch.stack(numbers).argmax())])
+
+
+def _receptor_rows(layout: Layout, rows: Tensor | None) -> Tensor:
+    """Which rows of the table of atoms, or of some of them, are receptors'."""
+    out = torch.zeros(layout.num_nodes, dtype=torch.bool)
+    for index in layout.receptor_size.nonzero()[0].tolist():
+        out[layout.receptor_rows(index)] = True
+    return out if rows is None else out[rows.cpu()]
