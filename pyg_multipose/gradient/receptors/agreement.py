@@ -208,7 +208,7 @@ class _Trace:
         return f'the model changes {change}' if change else ''
 
     def _random_states(self) -> tuple[Any, ...]:
-        arrays = np.random.get_state()
+        arrays: Any = np.random.get_state()
         return (
             torch.get_rng_state().numpy().tobytes(),
             [
@@ -216,7 +216,7 @@ class _Trace:
                 for state in get_device_states(self._somewhere)[1]
             ],
             random.getstate(),
-            [str(arrays[0]), arrays[1].tobytes(), *arrays[2:]],  # type: ignore[union-attr]
+            [str(arrays[0]), arrays[1].tobytes(), *arrays[2:]],
         )
 
 

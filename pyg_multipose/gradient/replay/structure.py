@@ -116,8 +116,8 @@ class Structure:
         if self._code != now._code:
             codes = self._code, now._code
             kinds = dict.fromkeys([*self._code, *now._code])
-            name = next(k for k in kinds if codes[0].get(k) != codes[1].get(k))
-            return f'the code of {name.__name__}'
+            kind = next(k for k in kinds if codes[0].get(k) != codes[1].get(k))
+            return f'the code of {kind.__name__}'
         if flags and self._flags != now._flags:
             flagged = zip(self._flags, now._flags, strict=True)
             place = [one != two for one, two in flagged].index(True)
