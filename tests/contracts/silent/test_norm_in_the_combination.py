@@ -93,7 +93,9 @@ def test_combination(silent, name):
         slope = torch.autograd.grad(expected.sum(), y)[0]
         torch.manual_seed(3)
         own = COMBINATIONS[name]().train(training)
-        readout = MultiPoseReadout(model, own, gradient=mode)
+        readout = MultiPoseReadout(
+            model, own, gradient=mode, share_receptor=False
+        )
         readout.train(training)
         readout.plan(poses)
         torch.manual_seed(4)
