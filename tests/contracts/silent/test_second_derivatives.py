@@ -32,9 +32,7 @@ def settings_of():
         yield mode, 'default', 'auto'
     for name in [*SETTINGS][1:]:
         yield 'auto', name, 'auto'
-    for name in ('default', 'both'):
-        yield 'auto', name, False
-    yield 'full', 'tolerance', False
+    yield 'auto', 'both', False
     yield 'recompute', 'tolerance', False
 
 

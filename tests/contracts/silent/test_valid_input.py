@@ -181,8 +181,10 @@ def test_layer_that_is_scripted_later(silent, mode):
 # Set afterwards ##############################################################
 
 
-@pytest.mark.parametrize('share', [False, True, 'auto'])
-@pytest.mark.parametrize('other', [False, True, 'auto'])
+@pytest.mark.parametrize(
+    ('share', 'other'),
+    [('auto', False), (False, 'auto'), (True, False), (False, True)],
+)
 def test_sharing_that_is_set_afterwards(silent, share, other):
     model, poses = schnet(), silent.complexes(radius=1.5)
     readout = MultiPoseReadout(model, 'mean', share_receptor=share)
