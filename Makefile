@@ -8,6 +8,8 @@ TORCH ?= torch==2.13.0
 PYTHON ?= python3
 # The torch-scatter that `make scatter-test` compiles.
 SCATTER ?= torch-scatter==2.1.2
+# How many processes run tests, file by file: fixtures of a file are made once.
+WORKERS ?= 2
 # How many random cases `make fuzz` runs, and which ones.
 N ?= 10000
 SEED ?= 1
@@ -17,6 +19,7 @@ SCATTER_VENV := .venv-scatter
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
 STAMPS := $(VENV)/.stamps
+SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fuzz mutants lint docs tutorials scatter-test bench bench-gpu clean distclean
@@ -24,13 +27,13 @@ STAMPS := $(VENV)/.stamps
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s%s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "  variables: TORCH ($(TORCH)), PYTHON ($(PYTHON)), N, SEED"
+	@echo "  variables: TORCH ($(TORCH)), PYTHON ($(PYTHON)), WORKERS, N, SEED"
 
 demo: $(STAMPS)/base ## train on the bundled dataset; tables and pictures in results/demo
 	$(RUN) -m pyg_multipose.demo
 
 test: $(STAMPS)/base ## run the tests
-	$(RUN) -m pytest
+	$(RUN) -m pytest $(SPREAD)
 
 fuzz: $(STAMPS)/base ## run N random cases against plain autograd, those of SEED
 	$(RUN) -m tests.random_cases --cases $(N) --seed $(SEED)
@@ -53,7 +56,7 @@ tutorials: $(STAMPS)/tutorials ## execute the notebooks; the results in build/tu
 
 scatter-test: $(STAMPS)/base ## run the combination and parity tests with torch-scatter (compiles it once)
 	.ci/scatter-env $(VENV) $(SCATTER_VENV) '$(SCATTER)'
-	$(SCATTER_VENV)/bin/python -m pytest tests/nn/combination tests/contracts
+	$(SCATTER_VENV)/bin/python -m pytest $(SPREAD) tests/nn/combination tests/contracts
 
 bench: $(STAMPS)/base ## time and memory beside every rival, about an hour on an idle core
 	$(RUN) -m benchmarks

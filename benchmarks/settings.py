@@ -37,7 +37,7 @@ class Settings:
     @property
     def nine(self) -> int:
         r"""Poses of one compound as it is in the data."""
-        return 3 if self.quick else 9
+        return 2 if self.quick else 9
 
     @property
     def many(self) -> int:
@@ -57,7 +57,7 @@ class Settings:
     @property
     def warm_steps(self) -> int:
         r"""Steps after which `auto` knows how many poses matter."""
-        return 3 if self.quick else 8
+        return 1 if self.quick else 8
 
     @property
     def schnet(self) -> dict[str, Any]:

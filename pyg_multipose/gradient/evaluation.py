@@ -166,6 +166,13 @@ class Evaluation:
         r"""Whether anything asks for a gradient."""
         return any(tensor.requires_grad for tensor in self.tensors)
 
+    @property
+    def unsteady(self) -> str:
+        r"""What made this pass unlike another one; empty if nothing did."""
+        if self.receptors is not None and self.receptors.written:
+            return 'forward_poses writes to the state that it is given'
+        return self.replay.unsteady
+
     def cut(self, max_nodes: int | None, *args: Any) -> None:
         r"""Cuts the poses into chunks, before anything runs.
 

@@ -90,7 +90,7 @@ def check_settings(
 
 
 def check_transform(gradient: str, share_receptor: bool | str) -> None:
-    r"""Refuses what does not go with :mod:`torch.func` and forward mode.
+    r"""Refuses what does not go with a transform of :mod:`torch.func`.
 
     Args:
         gradient: As above.
@@ -99,17 +99,14 @@ def check_transform(gradient: str, share_receptor: bool | str) -> None:
     if gradient not in ('auto', 'full'):
         raise RuntimeError(
             f"gradient='{gradient}' does not go with transforms of torch.func "
-            f'(grad, vjp, vmap, ...) and forward-mode derivatives '
-            f'(torch.autograd.forward_ad), which need plain autograd: use '
+            f'(grad, vjp, ...), which need plain autograd: use '
             f"MultiPoseReadout(..., gradient='full')"
         )
     if share_receptor is True:
         raise RuntimeError(
             'share_receptor=True does not go with transforms of torch.func '
-            '(grad, vjp, vmap, ...) and forward-mode derivatives '
-            '(torch.autograd.forward_ad), within which a model cannot be '
-            "looked at: use MultiPoseReadout(..., gradient='full', "
-            'share_receptor=False)'
+            '(grad, vjp, ...), within which a model cannot be looked at: use '
+            "MultiPoseReadout(..., gradient='full', share_receptor=False)"
         )
 
 

@@ -19,7 +19,10 @@ from pyg_multipose.gradient import (
     stream,
 )
 from pyg_multipose.gradient.model.traits import Traits
-from pyg_multipose.gradient.modes.refusals import within_transform
+from pyg_multipose.gradient.modes.refusals import (
+    refuse_transform,
+    within_transform,
+)
 from pyg_multipose.gradient.modes.sampling import draw
 from pyg_multipose.gradient.modes.stream import VectorPredictionError
 from pyg_multipose.gradient.plan.best_first import in_order
@@ -240,6 +243,7 @@ class MultiPoseReadout(nn.Module):
                 f'PoseSet or a batch of them. Build sets by '
                 f'PoseSet.from_poses or PoseSet.from_complex'
             )
+        refuse_transform()
         transform = within_transform()
         if transform:
             check_transform(self.gradient, self.share_receptor)
@@ -347,7 +351,7 @@ class MultiPoseReadout(nn.Module):
                     raise
                 self._vector = True
                 return None
-        unsteady = evaluation.replay.unsteady
+        unsteady = evaluation.unsteady
         if evaluation.receptors is not None and unsteady:
             # Not when it was looked at, but now: again, without sharing.
             evaluation.replay.rewind()

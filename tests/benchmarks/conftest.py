@@ -1,5 +1,6 @@
 """Small problems in float64."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -50,7 +51,9 @@ def relative_error(got, expected):
         g = torch.zeros(()) if g is None else g
         e = torch.zeros_like(g) if e is None else e
         scale = max(e.norm().item(), 1e-4 * total)  # some are 0 in theory
-        worst = max(worst, (g - e).norm().item() / scale)
+        error = (g - e).norm().item() / scale
+        assert not math.isnan(error)  # which `max` would lose
+        worst = max(worst, error)
     return worst
 
 

@@ -107,3 +107,9 @@ def test_what_rivals_hold(kit):
 def test_a_way_that_does_not_serve_a_loss_says_so(kit):
     with pytest.raises(Unavailable, match='stream does not serve'):
         Runner(WAYS['stream'], poses(kit, loss='attention'))
+
+
+def test_a_nan_is_no_gradient(kit):
+    good, bad = torch.ones(2), torch.tensor([1.0, torch.nan])
+    with pytest.raises(AssertionError):
+        kit.relative_error([bad, good], [good, good])

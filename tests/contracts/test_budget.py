@@ -21,11 +21,12 @@ class Peak(LiveBytes):
 
     def __torch_dispatch__(self, *args, **kwargs):
         out = super().__torch_dispatch__(*args, **kwargs)
-        self._made = {
-            key: made for key, made in self._made.items()
-            if not made[0].expired()
-        }  # fmt: skip
-        self.most = max(self.most, self.held())
+        if sum(size for _, size in self._made.values()) > self.most:
+            self._made = {
+                key: made for key, made in self._made.items()
+                if not made[0].expired()
+            }  # fmt: skip
+            self.most = max(self.most, self.held())
         return out
 
 

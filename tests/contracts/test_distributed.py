@@ -139,7 +139,8 @@ def of_ranks(tmp_path_factory):
     file = tmp_path_factory.mktemp('gloo') / 'store'
     with mp.Manager() as manager:
         out = manager.dict()
-        mp.spawn(work, (file, out), nprocs=2)
+        mp.get_context('forkserver').set_forkserver_preload([__name__])
+        mp.start_processes(work, (file, out), 2, start_method='forkserver')
         return dict(out)
 
 

@@ -242,6 +242,13 @@ def test_duplicate_poses(kit, mode, combination):
     )
 
 
+def test_a_nan_is_no_parity(kit):
+    good, bad = torch.tensor([1.0, 2.0]), torch.tensor([1.0, torch.nan])
+    for pair in ([bad], [good]), ([good], [bad]), ([bad], [bad]):
+        with pytest.raises(AssertionError):
+            kit.relative_error(*pair)
+
+
 def _batched(pose_set):
     from torch_geometric.data import Batch
 

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
-from torch.utils._python_dispatch import _disable_current_modes
 
 from pyg_multipose.gradient.replay.structure import GLOBAL_HOOKS
 from pyg_multipose.gradient.replay.surroundings import Surroundings
@@ -137,8 +136,7 @@ def perturb(
 def aside(device: torch.device, model: nn.Module) -> Iterator[None]:
     r"""Around what must leave no trace.
 
-    Random numbers go on as if nothing was drawn. Hooks of all modules, and
-    modes that see every operation, as those of a counter of operations, see
+    Random numbers go on as if nothing was drawn. Hooks of all modules see
     nothing. What the code of the model changes outside is put back.
 
     Args:
@@ -153,7 +151,6 @@ def aside(device: torch.device, model: nn.Module) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.random.fork_rng(devices))
-        stack.enter_context(_disable_current_modes())
         stack.enter_context(Surroundings(model.modules()).restored())
         for name in GLOBAL_HOOKS:
             hooks = getattr(torch.nn.modules.module, name)

@@ -147,6 +147,9 @@ def predict(evaluation: Evaluation) -> Tensor:
     """
     evaluation.encode()
     graph = torch.is_grad_enabled()
+    for state in evaluation.states if graph else ():
+        # Nothing asks for a gradient, so it leads to a leaf nobody knows of.
+        evaluation.check_leaves(state, [])
     with evaluation.replay.first_pass(), torch.no_grad():
         # A leaf that nobody knows of would be lost here too.
         pieces = [

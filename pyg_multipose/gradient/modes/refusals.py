@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 
 
+_VMAP = torch._C._functorch.TransformType.Vmap
+
+
 def saved_tensors(ctx: Any) -> tuple[Tensor, ...]:
     r"""What was saved, unless it was changed in place.
 
@@ -72,8 +75,24 @@ def is_transformed(tensor: Tensor) -> bool:
 
 
 def within_transform() -> bool:
-    r"""Whether a transform of :mod:`torch.func`, or forward mode, is on."""
-    return (
-        torch._C._functorch.peek_interpreter_stack() is not None
-        or torch.autograd.forward_ad._current_level >= 0
-    )
+    r"""Whether a transform of :mod:`torch.func` is at work."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def refuse_transform() -> None:
+    r"""Raises within forward-mode derivatives, and :func:`torch.vmap`.
+
+    A tangent would be lost; and what is finite cannot be asked of many.
+    """
+    stack = torch._C._functorch.get_interpreter_stack() or []
+    what = ''
+    if torch.autograd.forward_ad._current_level >= 0:
+        what = (
+            'forward-mode derivatives (torch.autograd.forward_ad, '
+            'torch.func.jvp, jacfwd): take them backward, by torch.func.vjp, '
+            'jacrev or grad'
+        )
+    elif any(one.key() == _VMAP for one in stack):
+        what = 'torch.vmap: loop over what it would map'
+    if what:
+        raise RuntimeError(f'MultiPoseReadout does not go with {what}')

@@ -35,7 +35,8 @@ def disagreement(
     r"""How whole complexes and a shared receptor differ; empty if equal.
 
     Predictions and the gradients of all parameters and of all real inputs are
-    compared, in float64 and at perturbed parameters, on a copy of the model.
+    compared, in float64 and at perturbed parameters, on a copy of the model;
+    far from its parameters, predictions only.
     A model that draws random numbers, or changes its buffers or attributes
     when it is called, is none that may share.
 
@@ -56,7 +57,7 @@ def disagreement(
             if moved:
                 generator = torch.Generator().manual_seed(seed)
                 perturb(first, generator, where)
-            reason = _compared(first, values, seed)
+            reason = _compared(first, values, seed, where == 'near')
             if reason != _NOT_FINITE:
                 return reason
             if where != 'near':
@@ -67,17 +68,19 @@ def disagreement(
 _NOT_FINITE = 'predictions are not finite, so the two ways cannot be compared'
 
 
-def _compared(model: nn.Module, values: dict[str, Any], seed: int) -> str:
-    found = _Outcome.of(model, values, _whole, seed)
+def _compared(
+    model: nn.Module, values: dict[str, Any], seed: int, gradients: bool
+) -> str:
+    found = _Outcome.of(model, values, _whole, seed, gradients)
     if isinstance(found, str):
         return f'whole complexes in float64 end in {found}'
     if not found.predictions.isfinite().all():
         return _NOT_FINITE
-    mixed = _mixed(found, values)
+    mixed = _mixed(found, values) if gradients else ''
     if mixed:
         return mixed
     # On the very copy: what a first call made for good does not count.
-    other = _Outcome.of(found.model, values, _shared, seed)
+    other = _Outcome.of(found.model, values, _shared, seed, gradients)
     if isinstance(other, str):
         return f'sharing in float64 ends in {other}'
     if found.drew or other.drew:
@@ -104,7 +107,11 @@ class _Outcome:
     """What one of the two ways gives."""
 
     def __init__(
-        self, model: nn.Module, values: dict[str, Any], way: Any
+        self,
+        model: nn.Module,
+        values: dict[str, Any],
+        way: Any,
+        gradients: bool,
     ) -> None:
         self.model, self.dtype = model, torch.get_default_dtype()
         trace = _Trace(model, values['pose_size'].device)
@@ -125,7 +132,7 @@ class _Outcome:
         pieces = []
         for out, weight in way(model, layout, {**values, **tables}):
             pieces.append(out.detach())
-            if not out.requires_grad:
+            if not (gradients and out.requires_grad):
                 continue
             grads = torch.autograd.grad(
                 out, tensors, weight, allow_unused=True
@@ -141,7 +148,12 @@ class _Outcome:
 
     @classmethod
     def of(
-        cls, model: nn.Module, values: dict[str, Any], way: Any, seed: int
+        cls,
+        model: nn.Module,
+        values: dict[str, Any],
+        way: Any,
+        seed: int,
+        gradients: bool,
     ) -> _Outcome | str:
         """What a way gives, or what it raises."""
         error = ''
@@ -153,7 +165,7 @@ class _Outcome:
                     copied = (
                         model if way is _shared else same_parameters(model)
                     )
-                    return cls(copied, values, way)
+                    return cls(copied, values, way, gradients)
             except torch.OutOfMemoryError:
                 raise
             except Exception as caught:  # of any kind: it is the model's

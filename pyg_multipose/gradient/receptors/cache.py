@@ -58,9 +58,8 @@ class ReceptorCache:
         """
 
         def encode(receptor: Data) -> Any:
-            # A copy: a model may write again to what it returned.
             state = model.encode_receptor(receptor)  # type: ignore[operator]
-            return pytree.tree_map_only(Tensor, torch.clone, state)
+            return pytree.tree_map(_copied, state)
 
         if torch.is_grad_enabled():
             self.clear()
@@ -103,8 +102,8 @@ class _Encoded:
 
     def __init__(self, receptor: Snapshot, state: Any) -> None:
         self.receptor = receptor
-        self.state = pytree.tree_map(_with_version, state)
-        leaves = pytree.tree_leaves(self.state)
+        self.state = state
+        leaves = pytree.tree_leaves(state)
         self._tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         self._versions = [tensor._version for tensor in self._tensors]
         self._known = all(
@@ -120,12 +119,17 @@ class _Encoded:
         ]
 
 
-def _with_version(leaf: Any) -> Any:
-    """Tensors of inference mode cannot tell whether they were changed."""
-    if isinstance(leaf, Tensor) and leaf.is_inference():
+def _copied(leaf: Any) -> Any:
+    """A copy of a tensor: a model may write again to what it returned.
+
+    Those of inference mode cannot tell whether they were changed.
+    """
+    if not isinstance(leaf, Tensor):
+        return leaf
+    if leaf.is_inference():
         with torch.inference_mode(False), torch.no_grad():
             return leaf.clone()
-    return leaf
+    return leaf.clone()
 
 
 def _torch_settings(device: torch.device) -> list[Any]:

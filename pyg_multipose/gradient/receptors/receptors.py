@@ -60,6 +60,7 @@ class Receptors:
         self.num_tensors = 0
         #: Whether :meth:`encode` ran.
         self.encoded = False
+        self._versions: list[int] = []
         self._layout, self._tables = layout, tables
         self._states: dict[int, tuple[pytree.TreeSpec, list[Any]]] = {}
 
@@ -89,8 +90,19 @@ class Receptors:
     def fresh(self) -> Receptors:
         r"""The same receptors, not encoded."""
         out = copy.copy(self)
-        out.tensors, out._states, out.encoded = [], {}, False
+        out.tensors, out._versions, out._states = [], [], {}
+        out.encoded = False
         return out
+
+    @property
+    def written(self) -> bool:
+        r"""Whether the model wrote to a state."""
+        return any(
+            tensor._version != version
+            for tensor, version in zip(
+                self.tensors, self._versions, strict=False
+            )
+        )
 
     def encode(self, model: nn.Module, cache: ReceptorCache) -> int:
         r"""Calls :obj:`model.encode_receptor`, once for each receptor.
@@ -115,6 +127,7 @@ class Receptors:
                 if isinstance(leaf, Tensor):
                     kept.append(_Place(len(self.tensors)))
                     self.tensors.append(leaf)
+                    self._versions.append(leaf._version)
                 else:
                     kept.append(leaf)
             self._states[index] = spec, kept

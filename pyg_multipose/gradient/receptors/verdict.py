@@ -22,8 +22,8 @@ from pyg_multipose.gradient.replay.structure import Structure
 
 #: How much rarer the check becomes each time, in calls.
 _RARER = 3
-#: Poses that are looked at, at first and later.
-_POSES = 4, 2
+#: Poses that are looked at: every so often; and at first, or after a change.
+_POSES = 2, 4
 
 
 class Verdict:
@@ -84,10 +84,12 @@ class Verdict:
             return f'{now.hooked}, which may count on every call'
         if self._reason:
             return self._reason
+        moved = self._moved(modules)
         due = self._calls >= _RARER**self._checks or not self._checks
-        due |= self._moved(modules)
+        due |= moved
         if due or not kinds(layout, tables) <= self._seen:
-            self._check(model, layout, tables, receptors, due)
+            many = moved or not self._checks
+            self._check(model, layout, tables, receptors, due, many)
             self._drift = Drift(modules)
         self._calls += 1
         return self._reason
@@ -112,6 +114,7 @@ class Verdict:
         tables: Mapping[str, Any],
         receptors: Receptors,
         due: bool,
+        many: bool,
     ) -> None:
         number = self._checks % len(receptors.sets)
         for place, index in enumerate(receptors.sets):
@@ -119,11 +122,11 @@ class Verdict:
             found = [kinds(layout, tables, [pose]) for pose in poses]
             news = not set().union(*found) <= self._seen
             if (news or (due and place == number)) and not self._reason:
-                chosen = self._chosen(found)
-                if not self._checks:
+                chosen = self._chosen(found, _POSES[many])
+                if many:
                     first = most_contacts(layout, tables, poses)
                     others = [place for place in chosen if place != first]
-                    chosen = [first, *others[: _POSES[0] - 1]]
+                    chosen = [first, *others[: _POSES[True] - 1]]
                 self._look(model, layout, tables, index, poses[chosen])
                 self._seen.update(*(found[number] for number in chosen))
         self._checks += due
@@ -136,17 +139,14 @@ class Verdict:
         index: int,
         poses: Poses,
     ) -> None:
-        # At first also far from these parameters, on one pose.
-        ways = [('near', poses)]
-        if not self._checks:
-            ways += [('turned', poses[:1]), ('open', poses[:1])]
-        for where, some in ways:
-            values = layout.select(dict(tables), some, index)
-            values['levels'] = str(layout.levels)
-            # Random, but always the same.
-            seed = 1 + self._calls
-            reason = disagreement(model, values, seed, where)
-            self._reason = self._reason or reason
+        values = layout.select(dict(tables), poses, index)
+        values['levels'] = str(layout.levels)
+        # At first also far from these parameters.
+        ways = ('near',) if self._checks else ('near', 'turned', 'open')
+        for where in ways:
+            if not self._reason:  # random, but always the same
+                seed = 1 + self._calls
+                self._reason = disagreement(model, values, seed, where)
         if self._reason and self._calls:
             warnings.warn(
                 f'Receptors were shared in {self._calls} calls, and now a '
@@ -155,9 +155,9 @@ class Verdict:
                 stacklevel=2,
             )
 
-    def _chosen(self, kinds: list[set[Kind]]) -> list[int]:
+    def _chosen(self, kinds: list[set[Kind]], number: int) -> list[int]:
         """Poses with what was not seen yet, or others than the last time."""
-        seen, number = set(self._seen), _POSES[self._checks > 0]
+        seen = set(self._seen)
         first = self._checks * number
         left = [(first + place) % len(kinds) for place in range(len(kinds))]
         chosen: list[int] = []

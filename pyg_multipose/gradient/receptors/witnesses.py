@@ -67,24 +67,39 @@ def most_contacts(
     r"""The place of the pose that has most contacts with its receptor.
 
     Degrees are largest there, and most of the receptor is within reach.
+    Contacts are edges, or, without any, pairs of atoms within 5 angstrom.
 
     Args:
         layout: The layout of the batch.
         tables: Its values by key.
-        poses: Numbers of poses.
+        poses: Numbers of poses, of one receptor.
     """
-    pos = tables.get('pos')
-    if not isinstance(pos, Tensor) or pos.dim() != 2:
-        return 0
     places = np.linspace(0, len(poses) - 1, min(len(poses), _SAMPLE))
     places = np.unique(places.round().astype(int))
-    numbers = []
-    for pose in poses[places]:
-        size = int(layout.receptor_size[layout.set_of_pose[pose]])
-        one = pos.detach()[layout.rows('pos', [pose])]
-        near = torch.cdist(one[:size].double(), one[size:].double())
-        numbers.append((near < _CONTACT).sum())
+    if 'edge_index' in tables:
+        count = _crossing
+    elif isinstance(tables.get('pos'), Tensor):
+        count = _near
+    else:
+        return 0
+    numbers = [count(layout, tables, int(pose)) for pose in poses[places]]
     return int(places[int(torch.stack(numbers).argmax())])
+
+
+def _crossing(layout: Layout, tables: Mapping[str, Any], pose: int) -> Tensor:
+    """The edges of a complex between its receptor and its ligand."""
+    rows = layout.rows('edge_index', [pose])
+    ends = tables['edge_index'][:, rows]
+    receptor = layout.receptor_rows(int(layout.set_of_pose[pose]))
+    inside = (ends >= receptor.start) & (ends < receptor.stop)
+    return (inside[0] != inside[1]).sum()
+
+
+def _near(layout: Layout, tables: Mapping[str, Any], pose: int) -> Tensor:
+    """Pairs of an atom of the receptor and one of the ligand."""
+    size = int(layout.receptor_size[layout.set_of_pose[pose]])
+    atoms = tables['pos'].detach()[layout.rows('pos', [pose])].double()
+    return (torch.cdist(atoms[:size], atoms[size:]) < _CONTACT).sum()
 
 
 def _receptor_rows(layout: Layout, rows: Tensor | None) -> Tensor:

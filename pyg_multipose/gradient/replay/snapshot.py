@@ -115,7 +115,7 @@ class _Pickler(pickle.Pickler):
         if isinstance(value, type):
             self.objects.append(value)
             defined: dict[str, Any] = {}
-            for kind in (*value.__mro__, *type(value).__mro__):
+            for kind in [*value.__mro__, *type(value).mro(type(value))]:
                 home = library(kind.__module__)
                 if home in KNOWN:
                     self.objects += map(_code, vars(kind).values())

@@ -46,7 +46,7 @@ class Surroundings:
             self._follow_class(kind)
         for module in modules:
             for key, value in module.__dict__.items():
-                if key.endswith('_hooks') and value:
+                if key.endswith('_hooks') and isinstance(value, dict):
                     for hook in value.values():
                         self._follow(hook)
                 else:

@@ -164,8 +164,8 @@ def test_layer(silent, name):
     model = model_of(make(), pyg.GATv2Conv(8, 8))
     readout = MultiPoseReadout(model, 'mean', max_nodes_per_chunk=10**6)
     silent.agrees(readout, silent.complexes())
-    if name in LOCAL:
-        assert silent.shared(readout)
+    if name != 'degree at least 2':  # whose bound these poses do not reach
+        assert silent.shared(readout) == (name in LOCAL)
 
 
 @pytest.mark.parametrize('name', ['degree at least 2', 'degree at most 1'])

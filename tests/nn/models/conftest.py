@@ -65,18 +65,26 @@ def check(got, expected):
         assert error <= 1e-10 * (value.abs().max() + 1e-8), name
 
 
-def compare(model, batch, mode, combination='mean', **kwargs):
-    """A receptor that is shared against whole complexes."""
-    positions = mode != 'stream'
-    _, y, expected = results(
-        model, batch, 'full', combination, positions, share_receptor=False
-    )
-    readout, out, grads = results(
-        model, batch, mode, combination, share_receptor=True, **kwargs
-    )
+def agree(shared, whole):
+    """Results with a receptor that is shared, and of whole complexes."""
+    (readout, out, grads), (_, y, expected) = shared, whole
     assert torch.allclose(out, y, rtol=1e-11, atol=1e-12)
     check(grads, expected)
     assert 'encoded' in str(readout.last_plan)
+
+
+def compare(model, batch, mode, combination='mean', **kwargs):
+    """A receptor that is shared against whole complexes."""
+    positions = mode != 'stream'
+    whole = results(
+        model, batch, 'full', combination, positions, share_receptor=False
+    )
+    agree(
+        results(
+            model, batch, mode, combination, share_receptor=True, **kwargs
+        ),
+        whole,
+    )
 
 
 @pytest.fixture
@@ -85,6 +93,7 @@ def kit():
     return SimpleNamespace(
         CUTOFF=CUTOFF,
         RadiusGraph=RadiusGraph,
+        agree=agree,
         atoms=atoms,
         check=check,
         compare=compare,
