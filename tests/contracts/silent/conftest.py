@@ -27,7 +27,7 @@ def double():
     """Everything is in float64."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     yield
     torch.set_default_dtype(before)
 
@@ -102,7 +102,7 @@ class Plain:
         tensors = real_inputs(poses) | trainable(model) | dict(extra)
         buffers = [b for b in model.buffers() if b is not None]
         before = [b.clone() for b in buffers]
-        torch.manual_seed(1)
+        torch.default_generator.manual_seed(1)
         with torch.enable_grad():
             out = predictions_of(model(whole(poses)))
             loss = loss_of(combined(out, poses, sharp), out if each else None)
@@ -162,7 +162,7 @@ def agrees(readout, poses, words=None, during=None, extra=(), buffers=False):
     sharp = 'Max' in type(readout.combination).__name__
     each = readout.gradient != 'stream'
     plain = Plain(model, poses, sharp, each, extra)
-    torch.manual_seed(1)
+    torch.default_generator.manual_seed(1)
     for tensor in plain.tensors.values():
         tensor.grad = None
     try:

@@ -312,7 +312,7 @@ PUT_BACK = {
     'evaluation of a layer': lambda m, p: m.drop.eval(),
     'gradients': lambda m, p: m.zero_grad(),
     'random numbers': lambda m, p: torch.rand(5),
-    'another seed': lambda m, p: torch.manual_seed(17),
+    'another seed': lambda m, p: torch.default_generator.manual_seed(17),
 }
 
 
@@ -349,7 +349,7 @@ CHANGES = OF_TENSORS | OF_VALUES | OF_HOOKS | OF_MODULES
 
 def change_during(silent, way, change, words, kind=Reads):
     mode, budget, share, leaf = WAYS[way]
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     model, poses = kind(), silent.complexes((3, 4, 3, 5, 4, 3))
     poses.is_ligand = poses.is_ligand.clone()
     poses.pos.requires_grad_(leaf)
