@@ -374,7 +374,8 @@ TWO_PASSES = ['recompute', 'recompute, shared', 'auto, some held']
     ('name', 'way'),
     [
         *[(name, TWO_PASSES[0]) for name in CHANGES],
-        *[(name, TWO_PASSES[1 + i % 2]) for i, name in enumerate(CHANGES)],
+        *[(name, TWO_PASSES[1 + i % 2]) for i, name in enumerate(OF_HOOKS)],
+        *[(name, TWO_PASSES[2 - i % 2]) for i, name in enumerate(OF_VALUES)],
     ],
 )
 def test_change(silent, way, name):

@@ -197,8 +197,15 @@ def batch_of(silent):
 
 
 @pytest.mark.parametrize('kind', STATES)
-@pytest.mark.parametrize('mode', ['full', 'stream', 'recompute', 'auto'])
-@pytest.mark.parametrize('share', [True, 'auto'])
+@pytest.mark.parametrize(
+    ('mode', 'share'),
+    [
+        ('full', 'auto'),
+        ('stream', True),
+        ('recompute', True),
+        ('auto', 'auto'),
+    ],
+)
 def test_state_in_a_buffer(silent, kind, mode, share):
     model, batch = kind(), batch_of(silent)
     readout = MultiPoseReadout(
