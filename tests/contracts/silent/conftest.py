@@ -18,7 +18,6 @@ from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.transforms import RadiusGraph
 
 MODES = ('full', 'store', 'stream', 'recompute', 'auto')
-SHARING_MODES = ('full', 'stream', 'recompute', 'auto')
 #: How sharp a Max is.
 SCALE = 1000.0
 
@@ -28,7 +27,7 @@ def double():
     """Everything is in float64."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     yield
     torch.set_default_dtype(before)
 
@@ -103,7 +102,7 @@ class Plain:
         tensors = real_inputs(poses) | trainable(model) | dict(extra)
         buffers = [b for b in model.buffers() if b is not None]
         before = [b.clone() for b in buffers]
-        torch.manual_seed(1)
+        torch.default_generator.manual_seed(1)
         with torch.enable_grad():
             out = predictions_of(model(whole(poses)))
             loss = loss_of(combined(out, poses, sharp), out if each else None)
@@ -163,7 +162,7 @@ def agrees(readout, poses, words=None, during=None, extra=(), buffers=False):
     sharp = 'Max' in type(readout.combination).__name__
     each = readout.gradient != 'stream'
     plain = Plain(model, poses, sharp, each, extra)
-    torch.manual_seed(1)
+    torch.default_generator.manual_seed(1)
     for tensor in plain.tensors.values():
         tensor.grad = None
     try:
@@ -193,35 +192,29 @@ def agrees(readout, poses, words=None, during=None, extra=(), buffers=False):
 
 #: What an error says of a model that cannot share.
 NO_SHARING = 'share_receptor=True'
+#: Modes and ways to share.
+WAYS = [('auto', 'auto'), ('recompute', True)]
+ALL_WAYS = [*WAYS, ('recompute', False), ('full', 'auto'), ('stream', 'auto')]
 
 
-def shares_right(model, poses, words=NO_SHARING, **settings):
+def shares_right(model, poses, words=NO_SHARING, all_ways=False, **settings):
     """Right with every way to share; an error if sharing is asked for only.
 
     Returns:
-        The ways that went through, and whether each shared.
+        Whether each way that went through shared.
     """
     out = {}
-    for share in (False, 'auto', True):
-        for mode in (
-            ('full', 'stream', 'auto') if share == 'auto' else ('recompute',)
-        ):
-            try:
-                readout = MultiPoseReadout(
-                    model,
-                    'mean',
-                    gradient=mode,
-                    share_receptor=share,
-                    **settings,
-                )
-                agrees(readout, poses)
-            except (ValueError, RuntimeError) as error:
-                if share is not True or not re.search(
-                    words or 'x^', str(error)
-                ):
-                    raise
-            else:
-                out[mode, share] = shared(readout)
+    for mode, share in ALL_WAYS if all_ways else WAYS:
+        try:
+            readout = MultiPoseReadout(
+                model, 'mean', gradient=mode, share_receptor=share, **settings
+            )
+            agrees(readout, poses)
+        except (ValueError, RuntimeError) as error:
+            if share is not True or not re.search(words or 'x^', str(error)):
+                raise
+        else:
+            out[mode, share] = shared(readout)
     return out
 
 

