@@ -18,7 +18,9 @@ from pyg_multipose.gradient.model.twin import (
     doubled,
     looking,
     perturb,
+    random_states,
     same_parameters,
+    seed,
     twin,
 )
 
@@ -106,7 +108,7 @@ class Traits:
         values = doubled(tables)
 
         def run(model: nn.Module, poses: Poses) -> Tensor:
-            torch.manual_seed(0)
+            seed(layout.device, 0)
             out = call(model, layout.compose(values, poses))
             return checked(out, layout, poses).detach()
 
@@ -114,7 +116,7 @@ class Traits:
             for graph in (False, True):
                 try:
                     with default_dtype(dtype), torch.set_grad_enabled(graph):
-                        self._compare(copied, run, pair)
+                        self._compare(copied, run, pair, layout.device)
                         self.needs_graph |= graph
                         return
                 except torch.OutOfMemoryError:
@@ -127,12 +129,13 @@ class Traits:
         model: nn.Module,
         run: Callable[..., Tensor],
         pair: list[int],
+        device: torch.device,
     ) -> None:
         copied = same_parameters(model)
+        seed(device, 0)
+        states = random_states(device)
         together = run(copied, pair)
-        state = torch.get_rng_state()
-        torch.manual_seed(0)
-        self.draws |= not torch.equal(state, torch.get_rng_state())
+        self.draws |= states != random_states(device)
         self.changes |= _changed(model, copied)
         if self.draws:
             return

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.utils.checkpoint import get_device_states
 
 from pyg_multipose.gradient.replay.structure import GLOBAL_HOOKS
 from pyg_multipose.gradient.replay.surroundings import Surroundings
@@ -183,6 +184,37 @@ def looking(device: torch.device, model: nn.Module) -> Iterator[None]:
         if hasattr(torch.compiler, 'set_stance'):
             stack.enter_context(torch.compiler.set_stance('force_eager'))
         yield
+
+
+def seed(device: torch.device, number: int) -> None:
+    r"""Seeds the generators that a look draws from.
+
+    (:func:`torch.manual_seed` notes every call as long as no GPU is in use.)
+
+    Args:
+        device: Where the model runs.
+        number: The seed.
+    """
+    torch.default_generator.manual_seed(number)
+    if device.type != 'cpu':
+        torch.get_device_module(device).manual_seed(number)
+
+
+def random_states(device: torch.device) -> tuple[Any, ...]:
+    r"""The states of all generators, to compare: torch's, Python's, numpy's.
+
+    Args:
+        device: Where the model runs.
+    """
+    arrays: Any = np.random.get_state()
+    states = [torch.get_rng_state()]
+    if device.type != 'cpu':
+        states += get_device_states(torch.empty(0, device=device))[1]
+    return (
+        [state.cpu().numpy().tobytes() for state in states],
+        random.getstate(),
+        [str(arrays[0]), arrays[1].tobytes(), *arrays[2:]],
+    )
 
 
 @contextmanager

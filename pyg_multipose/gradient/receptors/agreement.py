@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import get_device_states
 
 from pyg_multipose.data import Layout, PoseSet
 from pyg_multipose.gradient.model.predictions import checked
@@ -19,7 +16,9 @@ from pyg_multipose.gradient.model.twin import (
     doubled,
     looking,
     perturb,
+    random_states,
     same_parameters,
+    seed,
     twin,
 )
 from pyg_multipose.gradient.replay.structure import Structure
@@ -30,7 +29,7 @@ _OWN, _ALL = 1e-8, 1e-10
 
 
 def disagreement(
-    model: nn.Module, values: dict[str, Any], seed: int, where: str = 'near'
+    model: nn.Module, values: dict[str, Any], number: int, where: str = 'near'
 ) -> str:
     r"""How whole complexes and a shared receptor differ; empty if equal.
 
@@ -44,7 +43,7 @@ def disagreement(
         model: The single-pose model, with :obj:`encode_receptor` and
             :obj:`forward_poses`.
         values: A pose set with a receptor, by key, where the model is.
-        seed: Of the perturbation.
+        number: Of the perturbation.
         where: As of :func:`perturb`. (default: :obj:`"near"`)
     """
     device = values['pose_size'].device
@@ -55,9 +54,9 @@ def disagreement(
             except NoTwinError as error:
                 return str(error)
             if moved:
-                generator = torch.Generator().manual_seed(seed)
+                generator = torch.Generator().manual_seed(number)
                 perturb(first, generator, where)
-            reason = _compared(first, values, seed, where == 'near')
+            reason = _compared(first, values, number, where == 'near')
             if reason != _NOT_FINITE:
                 return reason
             if where != 'near':
@@ -70,9 +69,9 @@ _NOT_FINITE = 'predictions are not finite, so the two ways cannot be compared'
 
 
 def _compared(
-    model: nn.Module, values: dict[str, Any], seed: int, gradients: bool
+    model: nn.Module, values: dict[str, Any], number: int, gradients: bool
 ) -> str:
-    found = _Outcome.of(model, values, _whole, seed, gradients)
+    found = _Outcome.of(model, values, _whole, number, gradients)
     if isinstance(found, str):
         return f'whole complexes in float64 end in {found}'
     if not found.predictions.isfinite().all():
@@ -82,8 +81,7 @@ def _compared(
     mixed = _mixed(found, values) if gradients else ''
     if mixed:
         return mixed
-    # On the very copy: what a first call made for good does not count.
-    other = _Outcome.of(found.model, values, _shared, seed, gradients)
+    other = _Outcome.of(found.model, values, _shared, number, gradients)
     if isinstance(other, str):
         return f'sharing in float64 ends in {other}'
     if other.drew:
@@ -92,18 +90,26 @@ def _compared(
 
 
 def _mixed(found: _Outcome, values: dict[str, Any]) -> str:
-    """Whether poses in one batch get something else than alone."""
+    """Whether poses in one batch get something else than alone, or change it.
+
+    On the very copy: what a first call made for good does not count.
+    """
+    trace = _Trace(found.model, values['pose_size'].device)
     with torch.no_grad(), default_dtype(found.dtype):
         layout = Layout(PoseSet(**values))
         tables = _on_rows(layout, doubled(values))
         poses = list(range(layout.num_poses))
-        out = checked(
-            found.model(layout.compose(tables, poses)), layout, poses
-        )
+        try:
+            out = found.model(layout.compose(tables, poses))
+        except torch.OutOfMemoryError:
+            raise
+        except Exception:  # of any kind: such as one that takes forces
+            return ''
+        out = checked(out, layout, poses)
     off = _off(found.predictions, out, 0.0)
-    if not off:
-        return ''
-    return f'the model mixes the poses of a chunk (by {off:.1e})'
+    if off:
+        return f'the model mixes the poses of a chunk (by {off:.1e})'
+    return trace.change
 
 
 class _Outcome:
@@ -155,13 +161,13 @@ class _Outcome:
         model: nn.Module,
         values: dict[str, Any],
         way: Any,
-        seed: int,
+        number: int,
         gradients: bool,
     ) -> _Outcome | str:
         """What a way gives, or what it raises."""
         error = ''
         for dtype in (torch.get_default_dtype(), torch.float64):
-            torch.manual_seed(seed)
+            seed(values['pose_size'].device, number)
             try:
                 # What is made inside may have the default dtype.
                 with default_dtype(dtype):
@@ -201,15 +207,15 @@ class _Trace:
     """What a model draws and changes while it is called."""
 
     def __init__(self, model: nn.Module, device: torch.device) -> None:
-        self._model, self._somewhere = model, torch.empty(0, device=device)
+        self._model, self._device = model, device
         self._structure = Structure(modules_of(model.modules()))
         self._buffers = {k: b.clone() for k, b in model.named_buffers()}
-        self._random = self._random_states()
+        self._random = random_states(device)
 
     @property
     def drew(self) -> bool:
         """Whether random numbers were drawn, by whatever generator."""
-        return self._random != self._random_states()
+        return self._random != random_states(self._device)
 
     @property
     def change(self) -> str:
@@ -221,18 +227,6 @@ class _Trace:
         now = Structure(modules_of(self._model.modules()), self._structure)
         change = self._structure.change(now)
         return f'the model changes {change}' if change else ''
-
-    def _random_states(self) -> tuple[Any, ...]:
-        arrays: Any = np.random.get_state()
-        return (
-            torch.get_rng_state().numpy().tobytes(),
-            [
-                state.cpu().numpy().tobytes()
-                for state in get_device_states(self._somewhere)[1]
-            ],
-            random.getstate(),
-            [str(arrays[0]), arrays[1].tobytes(), *arrays[2:]],
-        )
 
 
 def _whole(model: nn.Module, layout: Layout, tables: dict[str, Any]) -> Any:

@@ -145,8 +145,8 @@ class Verdict:
         ways = ('near',) if self._checks else ('near', 'turned', 'open')
         for where in ways:
             if not self._reason:  # random, but always the same
-                seed = 1 + self._calls
-                self._reason = disagreement(model, values, seed, where)
+                number = 1 + self._calls
+                self._reason = disagreement(model, values, number, where)
         if self._reason and self._calls:
             warnings.warn(
                 f'Receptors were shared in {self._calls} calls, and now a '
