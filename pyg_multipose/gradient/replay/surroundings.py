@@ -47,7 +47,8 @@ class Surroundings:
         for module in modules:
             for key, value in module.__dict__.items():
                 if key.endswith('_hooks') and isinstance(value, dict):
-                    for hook in value.values():
+                    # What backward hooks note changes in backward.
+                    for hook in () if 'backward' in key else value.values():
                         self._follow(hook)
                 else:
                     self._follow(value)
