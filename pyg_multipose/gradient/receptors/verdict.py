@@ -15,8 +15,8 @@ from pyg_multipose.gradient.receptors.drift import Drift
 from pyg_multipose.gradient.receptors.receptors import Receptors
 from pyg_multipose.gradient.receptors.witnesses import (
     Kind,
+    by_contacts,
     kinds,
-    most_contacts,
 )
 from pyg_multipose.gradient.replay.structure import Structure
 
@@ -38,7 +38,8 @@ class Verdict:
     """
 
     def __init__(self) -> None:
-        self._structure: Structure | None = None
+        #: What the model was made of in the last call.
+        self.structure: Structure | None = None
         self._forget()
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
@@ -76,10 +77,10 @@ class Verdict:
             tables: Its values by key.
             receptors: What would be shared.
         """
-        now = Structure(modules, self._structure)
-        if self._structure is None or self._structure.change(now):
+        now = Structure(modules, self.structure)
+        if self.structure is None or self.structure.change(now):
             self._forget()
-        self._structure = now
+        self.structure = now
         if now.hooked:
             return f'{now.hooked}, which may count on every call'
         if self._reason:
@@ -124,9 +125,9 @@ class Verdict:
             if (news or (due and place == number)) and not self._reason:
                 chosen = self._chosen(found, _POSES[many])
                 if many:
-                    first = most_contacts(layout, tables, poses)
-                    others = [place for place in chosen if place != first]
-                    chosen = [first, *others[: _POSES[True] - 1]]
+                    first = by_contacts(layout, tables, poses)[: _POSES[False]]
+                    chosen = list(dict.fromkeys([*first, *chosen]))
+                    chosen = chosen[: _POSES[True]]
                 self._look(model, layout, tables, index, poses[chosen])
                 self._seen.update(*(found[number] for number in chosen))
         self._checks += due

@@ -61,13 +61,13 @@ def kinds(
     return out
 
 
-def most_contacts(
+def by_contacts(
     layout: Layout, tables: Mapping[str, Any], poses: np.ndarray
-) -> int:
-    r"""The place of the pose that has most contacts with its receptor.
+) -> list[int]:
+    r"""The places of poses, those that reach most of their receptor first.
 
-    Degrees are largest there, and most of the receptor is within reach.
-    Contacts are edges, or, without any, pairs of atoms within 5 angstrom.
+    That is counted in edges out of the atoms that the ligand touches, or,
+    without edges, in pairs of atoms within 5 angstrom.
 
     Args:
         layout: The layout of the batch.
@@ -77,22 +77,28 @@ def most_contacts(
     places = np.linspace(0, len(poses) - 1, min(len(poses), _SAMPLE))
     places = np.unique(places.round().astype(int))
     if 'edge_index' in tables:
-        count = _crossing
+        count = _touched
     elif isinstance(tables.get('pos'), Tensor):
         count = _near
     else:
-        return 0
+        return []
     numbers = [count(layout, tables, int(pose)) for pose in poses[places]]
-    return int(places[int(torch.stack(numbers).argmax())])
+    order = torch.stack(numbers).argsort(descending=True, stable=True)
+    return places[order.cpu().numpy()].tolist()
 
 
-def _crossing(layout: Layout, tables: Mapping[str, Any], pose: int) -> Tensor:
-    """The edges of a complex between its receptor and its ligand."""
-    rows = layout.rows('edge_index', [pose])
-    ends = tables['edge_index'][:, rows]
-    receptor = layout.receptor_rows(int(layout.set_of_pose[pose]))
-    inside = (ends >= receptor.start) & (ends < receptor.stop)
-    return (inside[0] != inside[1]).sum()
+def _touched(layout: Layout, tables: Mapping[str, Any], pose: int) -> Tensor:
+    """The edges of a receptor out of atoms that a ligand touches."""
+    edges = tables['edge_index']
+    source, target = edges[:, layout.rows('edge_index', [pose])]
+    rows = layout.receptor_rows(int(layout.set_of_pose[pose]))
+    inside = torch.zeros(
+        layout.num_nodes, dtype=torch.bool, device=edges.device
+    )
+    inside[rows] = True
+    touched = torch.zeros_like(inside)
+    touched[target[inside[target] & ~inside[source]]] = True
+    return (touched[source] & inside[target]).sum()
 
 
 def _near(layout: Layout, tables: Mapping[str, Any], pose: int) -> Tensor:
