@@ -16,7 +16,9 @@ from pyg_multipose.data.layout import Poses
 Kind = tuple[str, str, int]
 
 #: The most values of a key that are kinds of atoms, and not numbers of them.
-_KINDS = 256
+MANY = 256
+#: The same for poses, which often have names and numbers.
+_FEW = 8
 #: The most poses among which those with most contacts are looked for.
 _SAMPLE = 64
 #: What a contact is, in angstrom.
@@ -49,6 +51,8 @@ def kinds(
         which = None if poses is None else layout.rows(key, poses)
         rows = rows if which is None else rows[which]
         if level == 'pose':
+            if value.dtype != torch.bool and not _are_few(rows):
+                continue
             parts = {'pose': rows}
         else:
             if receptor is None:
@@ -56,7 +60,7 @@ def kinds(
             parts = {'receptor': rows[receptor], 'ligand': rows[~receptor]}
         for part, values in parts.items():
             found = values.unique().tolist()
-            if len(found) <= _KINDS:
+            if len(found) <= MANY:
                 out.update((key, part, int(kind)) for kind in found)
     return out
 
@@ -106,6 +110,11 @@ def _near(layout: Layout, tables: Mapping[str, Any], pose: int) -> Tensor:
     size = int(layout.receptor_size[layout.set_of_pose[pose]])
     atoms = tables['pos'].detach()[layout.rows('pos', [pose])].double()
     return (torch.cdist(atoms[:size], atoms[size:]) < _CONTACT).sum()
+
+
+def _are_few(rows: Tensor) -> bool:
+    """Whether integers tell one of a few kinds, and are no names."""
+    return not len(rows) or bool((rows >= 0).all() & (rows < _FEW).all())
 
 
 def _receptor_rows(layout: Layout, rows: Tensor | None) -> Tensor:
