@@ -101,6 +101,8 @@ class MultiPoseReadout(nn.Module):
 
     Raises:
         ValueError: If an argument is unknown, or does not fit another one.
+        RuntimeError: In a call within forward-mode derivatives or
+            :func:`torch.vmap`.
 
     Shapes:
         - **input:** a :class:`~pyg_multipose.data.PoseSet` or a batch of
