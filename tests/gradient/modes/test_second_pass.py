@@ -1,5 +1,7 @@
 """What is evaluated again, in which chunks, and what comes of it."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -8,7 +10,9 @@ from torch_geometric.utils import scatter
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.gradient import Evaluation, evaluate
+from pyg_multipose.gradient.modes import second_pass
 from pyg_multipose.gradient.modes.store import store
+from pyg_multipose.nn import MultiPoseReadout
 
 
 class Net(nn.Module):
@@ -160,14 +164,12 @@ def test_what_matters_is_counted(keep):
     assert evaluation.counts.mattered == 3
 
 
-@pytest.mark.parametrize('keep', [0, 1, None, 'store'])
-def test_predictions_that_depend_on_nothing(keep):
+@pytest.mark.parametrize('mode', ['full', 'store', 'stream', 'recompute'])
+def test_predictions_that_depend_on_nothing(mode):
+    readout = MultiPoseReadout(Frozen().double(), 'mean', mode)
+    assert not readout(poses_of()).requires_grad
     _, evaluation = make(Frozen())
-    if keep == 'store':
-        out = store(evaluation)
-    else:
-        out = evaluate(evaluation, keep=keep)
-    assert not out.requires_grad
+    assert not evaluate(evaluation, keep=1).requires_grad
 
 
 def test_stored_gradients_are_summed_in_float32():
@@ -192,3 +194,51 @@ def test_an_error_of_autograd_is_its_own():
             model.lin[0].weight += 1
         with pytest.raises(RuntimeError, match='changed between'):
             out.backward(ALL)
+
+
+def test_all_chunks_are_compared(monkeypatch):
+    """On a GPU not before the last one."""
+    looked = []
+
+    class Noted:
+        def __init__(self, *args):
+            pass
+
+        def add(self, *args):
+            looked.append('add')
+
+        def check(self):
+            looked.append('check')
+
+    monkeypatch.setattr(second_pass, 'Comparison', Noted)
+    _, evaluation = make()
+    evaluate(evaluation, keep=0).backward(ALL)
+    assert looked == ['add', 'add', 'add', 'check']
+
+
+class Forces(Net):
+    """A model that takes forces inside."""
+
+    def forward(self, batch):
+        batch = copy.copy(batch)
+        batch.pos = batch.pos.detach().requires_grad_()
+        energy = super().forward(batch)
+        (force,) = torch.autograd.grad(
+            energy.sum(), batch.pos, create_graph=True
+        )
+        norm = force.square().sum(1)
+        return energy + scatter(norm, batch.batch, 0, batch.num_graphs)
+
+
+def test_forces_inside():
+    """From the first call on, in every chunk."""
+    torch.manual_seed(0)
+    model = Forces().double()
+    found = []
+    for mode in ('full', 'recompute'):
+        readout = MultiPoseReadout(
+            model, 'mean', mode, max_nodes_per_chunk=4, share_receptor=False
+        )
+        readout(poses_of()).sum().backward()
+        found.append(gradients(model))
+    assert torch.allclose(*found)
