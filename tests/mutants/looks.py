@@ -12,6 +12,7 @@ _WITNESSES = 'gradient/receptors/witnesses.py'
 
 _OF_AGREEMENT = ['gradient/receptors/test_agreement.py']
 _OF_DRIFT = ['gradient/receptors/test_drift.py']
+_OF_SHARING = ['gradient/receptors/test_sharing.py']
 _OF_TRAITS = ['gradient/model/test_traits.py']
 _OF_TWIN = ['gradient/model/test_twin.py']
 _OF_VERDICT = ['gradient/receptors/test_verdict.py']
@@ -431,14 +432,14 @@ MUTANTS = [
         _SHARING,
         '        if (expected != marked).any():\n',
         '        if False:\n',
-        ['contracts/silent/test_two_ligands.py'],
+        _OF_SHARING,
     ),
     Mutant(
         'sharing: receptor atoms may be marked',
         _SHARING,
         '        expected[rows] = False\n',
         '',
-        ['contracts/silent/test_two_ligands.py'],
+        _OF_SHARING,
     ),
     Mutant(
         'sharing: attributes instead of a batch',
@@ -452,7 +453,7 @@ MUTANTS = [
         _SHARING,
         '    if asked is True:\n',
         '    if False:\n',
-        ['contracts/test_shared_bad_input.py', _DOES],
+        _OF_SHARING,
     ),
     Mutant(
         'twin: modules that code captured are run',

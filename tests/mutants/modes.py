@@ -98,7 +98,7 @@ MUTANTS = [
         _GATE,
         'kept[rows] if known[-1][poses].any()',
         'kept[rows] if known[0][poses].any()',
-        [*_OF_SAMPLING, f'{_SAMPLED}::test_at_most_k_backward_passes'],
+        _OF_GATE,
     ),
     Mutant(
         'gate: no gradient instead of zeros',

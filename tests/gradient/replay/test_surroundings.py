@@ -59,9 +59,7 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.act = nn.Tanh()
-        self.partial = functools.partial(of_partial, 2)
         self.closed = closed()[0]
-        self.act.register_forward_pre_hook(of_hook)
 
     @property
     def level(self):
@@ -81,7 +79,10 @@ class Net(nn.Module):
 
 
 def test_it_finds():
-    found = Surroundings(Net().modules()).values()
+    model = Net()
+    model.partial = functools.partial(of_partial, 2)
+    model.act.register_forward_pre_hook(of_hook)
+    found = Surroundings(model.modules()).values()
     names = ['NUMBER', 'NESTED', 'QUEUE', 'SET', 'BYTES', 'THING']
     names += ['OF_FUNCTION', 'OF_PROPERTY', 'OF_SETTER', 'OF_HOOK']
     names += ['OF_PARTIAL', 'OF_LAMBDA', 'OF_CLASS']
