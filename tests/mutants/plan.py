@@ -11,6 +11,7 @@ _PLANNER = 'gradient/plan/planner.py'
 _OF_BEST_FIRST = ['contracts/test_best_first.py']
 _OF_CHUNKS = ['gradient/plan/test_chunks.py']
 _OF_MEMORY = [
+    'gradient/plan/test_out_of_memory.py',
     'contracts/test_out_of_memory.py',
     'contracts/test_out_of_memory_later.py',
 ]

@@ -9,7 +9,7 @@ from torch_geometric.utils import scatter
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.gradient import Counts, Evaluation, LiveBytes
-from pyg_multipose.gradient.plan.budget import bytes_per_node
+from pyg_multipose.gradient.plan.budget import bytes_per_node, gradient_bytes
 from pyg_multipose.gradient.plan.planner import RUNNING, Planner, free_bytes
 from pyg_multipose.nn import MaxCombination, MultiPoseReadout
 
@@ -67,6 +67,23 @@ def test_measuring_leaves_no_trace():
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_parameters_are_no_part_of_a_graph():
+    model = Net()
+    model.mlp = nn.Sequential(
+        nn.Linear(3, 500), nn.Tanh(), nn.Linear(500, 500), nn.Linear(500, 1)
+    )
+    assert 20 * bytes_per_node(evaluation(model)) < 500 * 500 * 4
+
+
+def test_a_gradient_for_each_set():
+    model = Net()
+    size = 4 * sum(p.numel() for p in model.parameters())
+    assert gradient_bytes(evaluation(model), 0) == 2 * size
+    assert gradient_bytes(evaluation(model), 99.5) == 2 * (size + 100)
+    model.mlp[0].requires_grad_(False)
+    assert gradient_bytes(evaluation(model), 0) == 2 * 4 * 33
+
+
 @pytest.mark.parametrize('share', [1.0, 0.0])
 def test_follows_how_many_poses_mattered(share):
     planner = Planner(10**9)
@@ -78,6 +95,13 @@ def test_follows_how_many_poses_mattered(share):
     assert 'not stream, since reasons' in choice.reason
     choice = planner.choose(evaluation(), None)
     assert choice.mode == ('stream' if share else 'recompute')
+
+
+def test_earlier_steps_count():
+    planner = Planner()
+    for mattered in (0, 10, None):
+        planner.watch(Counts(poses=10, mattered=mattered))
+    assert planner.share == pytest.approx(0.7 * 0.7 + 0.3)
 
 
 def test_steps_whose_backward_never_came_teach_nothing():
