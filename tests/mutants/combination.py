@@ -198,7 +198,7 @@ MUTANTS = [
         _COMBINE,
         'if combined is None and poses.requires_grad:',
         'if False:',
-        ['contracts/silent/test_norm_in_the_combination.py'],
+        [_READOUT, 'contracts/silent/test_norm_in_the_combination.py'],
     ),
     Mutant(
         'combine: a combination that ran already counts again',

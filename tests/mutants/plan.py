@@ -8,7 +8,10 @@ _MEMORY = 'gradient/plan/out_of_memory.py'
 _ORDER = 'gradient/plan/best_first.py'
 _PLANNER = 'gradient/plan/planner.py'
 
-_OF_BEST_FIRST = ['contracts/test_best_first.py']
+_OF_BEST_FIRST = [
+    'gradient/plan/test_best_first.py',
+    'contracts/test_best_first.py',
+]
 _OF_CHUNKS = ['gradient/plan/test_chunks.py']
 _OF_MEMORY = [
     'gradient/plan/test_out_of_memory.py',
@@ -216,7 +219,7 @@ MUTANTS = [
         _OF_MEMORY,
     ),
     Mutant(
-        'best first: by the sizes of poses in one set',
+        'best first: all keys begin with a minus',
         _ORDER,
         "if key.startswith('-'):",
         'if True:',
@@ -251,13 +254,6 @@ MUTANTS = [
         '    return pages // 2\n',
         '    return pages\n',
         _OF_PLANNER,
-    ),
-    Mutant(
-        'planner: chunks of any size',
-        _PLANNER,
-        'max_nodes = min(int(graph / per_node), MOST_NODES)',
-        'max_nodes = int(graph / per_node)',
-        [*_OF_PLANNER, *_OF_PLANS],
     ),
     Mutant(
         'planner: chunks that must stay are cut anew',

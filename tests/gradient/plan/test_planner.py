@@ -143,6 +143,20 @@ def test_one_chunk_is_plain():
     assert planner.choose(record, None).keep is None
 
 
+def test_graphs_of_the_last_chunks_are_held():
+    """The last chunk is the smallest, and the only one that fits."""
+    record = evaluation(max_nodes=30)
+    assert record.nodes_of(record.chunks)[-2:] == [30, 10]
+    budget = bytes_per_node(record) * (30 * RUNNING + 20)
+    assert Planner(int(budget)).choose(record, 'reasons').keep == 1
+
+
+def test_half_of_the_memory_that_is_free(monkeypatch):
+    numbers = {'SC_AVPHYS_PAGES': 10, 'SC_PAGE_SIZE': 4096}
+    monkeypatch.setattr('os.sysconf', numbers.__getitem__)
+    assert free_bytes(torch.device('cpu')) == 5 * 4096
+
+
 def test_free_memory_of_a_cpu():
     assert free_bytes(torch.device('cpu')) > 2**20
 
