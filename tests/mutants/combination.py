@@ -13,7 +13,7 @@ _ERRORS = ['nn/combination/test_errors.py']
 _GRADIENTS = ['nn/combination/test_gradients.py']
 _PRECISION = ['nn/combination/test_precision.py']
 _OF_RUNNING = ['nn/combination/test_running.py']
-_READOUT = 'nn/test_multi_pose_readout.py'
+_OF_COMBINE = ['nn/test_combine.py']
 _VALUES = ['nn/combination/test_values.py']
 
 MUTANTS = [
@@ -198,27 +198,27 @@ MUTANTS = [
         _COMBINE,
         'if combined is None and poses.requires_grad:',
         'if False:',
-        [_READOUT, 'contracts/silent/test_norm_in_the_combination.py'],
+        [*_OF_COMBINE, 'contracts/silent/test_norm_in_the_combination.py'],
     ),
     Mutant(
         'combine: a combination that ran already counts again',
         _COMBINE,
         'combination = copy.deepcopy(combination)',
         'pass',
-        ['contracts/silent/test_norm_in_the_combination.py'],
+        _OF_COMBINE,
     ),
     Mutant(
         'combine: parameters of a combination get no gradient',
         _COMBINE,
         'combined = again if own else again.detach()',
         'combined = again.detach()',
-        ['contracts/silent/test_norm_in_the_combination.py', _READOUT],
+        _OF_COMBINE,
     ),
     Mutant(
         'combine: weights of the first feature',
         _COMBINE,
         '            combined.sum(), each, retain_graph=True',
         '            combined.reshape(-1)[0], each, retain_graph=True',
-        [_READOUT, 'contracts/test_sets.py'],
+        _OF_COMBINE,
     ),
 ]
