@@ -113,6 +113,7 @@ class Evaluation:
             key for key in self.keys if self.tables[key].requires_grad
         ]
         self.replay = Replay(self.modules, self.layout.device)
+        verdict = verdict or Verdict()
         #: The receptors that are encoded once, or :obj:`None`; and why.
         self.receptors, self.receptor_plan = shared_receptors(
             model,
@@ -121,9 +122,11 @@ class Evaluation:
             self.layout,
             self.tables,
             pose_set,
-            verdict or Verdict(),
+            verdict,
             self.inputs,
         )
+        #: What the model is made of, if it was looked at for sharing.
+        self.structure = verdict.structure if self.receptors else None
         self.composer = Composer(self.layout, self.receptors)
         if traits is not None and self.receptors is None:
             traits.look(

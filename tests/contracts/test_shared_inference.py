@@ -79,8 +79,8 @@ def check(readout, batch, encoded=None):
     return out
 
 
-def make_readout(model):
-    return MultiPoseReadout(model, 'mean', share_receptor=True)
+def make_readout(model, share_receptor=True):
+    return MultiPoseReadout(model, 'mean', share_receptor=share_receptor)
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -337,8 +337,16 @@ def test_a_model_that_writes_to_the_state():
 
     torch.manual_seed(0)
     model = Writing(8, 8, 2, 6, CUTOFF).double()
-    readout, batch = make_readout(model), complexes()
+    batch = complexes()
     for mode in (torch.no_grad, torch.inference_mode):
+        with mode(), pytest.raises(ValueError, match='writes to the state'):
+            make_readout(model)(batch)
+        readout = make_readout(model, share_receptor='auto')
+        plain = make_readout(model, share_receptor=False)
         with mode():
-            for _ in range(3):
-                check(readout, batch, 1)
+            for _ in range(2):
+                out = readout(batch)
+                torch.testing.assert_close(
+                    out, plain(batch), rtol=1e-12, atol=0
+                )
+                assert readout.last_plan.counts.encoded == 0

@@ -196,8 +196,8 @@ def seed(device: torch.device, number: int) -> None:
         number: The seed.
     """
     torch.default_generator.manual_seed(number)
-    if device.type != 'cpu':
-        torch.get_device_module(device).manual_seed(number)
+    if device.type == 'cuda':
+        torch.cuda.manual_seed(number)
 
 
 def random_states(device: torch.device) -> tuple[Any, ...]:
@@ -208,7 +208,7 @@ def random_states(device: torch.device) -> tuple[Any, ...]:
     """
     arrays: Any = np.random.get_state()
     states = [torch.get_rng_state()]
-    if device.type != 'cpu':
+    if device.type == 'cuda':
         states += get_device_states(torch.empty(0, device=device))[1]
     return (
         [state.cpu().numpy().tobytes() for state in states],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,7 +18,6 @@ from pyg_multipose.gradient.model.twin import (
     looking,
     perturb,
     random_states,
-    same_parameters,
     seed,
     twin,
 )
@@ -26,6 +26,7 @@ from pyg_multipose.gradient.replay.structure import Structure
 #: Relative to a tensor's largest entry, and to the largest of all; in float64
 #: what is left of rounding is a thousand times smaller.
 _OWN, _ALL = 1e-8, 1e-10
+_DRAWS = 'the model draws random numbers, as dropout does in training'
 
 
 def disagreement(
@@ -33,9 +34,11 @@ def disagreement(
 ) -> str:
     r"""How whole complexes and a shared receptor differ; empty if equal.
 
-    Predictions and the gradients of all parameters and of all real inputs are
-    compared, in float64 and at perturbed parameters, on a copy of the model;
-    far from its parameters, predictions only.
+    On a copy of the model, in float64 and at perturbed parameters, the first
+    half of the poses is evaluated one by one and with a shared receptor:
+    predictions and the gradients of all parameters and of all real inputs are
+    compared. Then the predictions of all in one batch are; far from the
+    model's parameters, only these, and of the first half.
     A model that draws random numbers, or changes its buffers or attributes
     when it is called, is none that may share.
 
@@ -47,69 +50,74 @@ def disagreement(
         where: As of :func:`perturb`. (default: :obj:`"near"`)
     """
     device = values['pose_size'].device
+    compare: Callable[..., Any] = _everything
+    if where != 'near':
+        compare, values = _predictions, _half(values)
     with looking(device, model), torch.enable_grad():
         for moved in (True, False):
             try:
-                first = twin(model).double()
+                copied = twin(model).double()
             except NoTwinError as error:
                 return str(error)
             if moved:
                 generator = torch.Generator().manual_seed(number)
-                perturb(first, generator, where)
-            reason = _compared(first, values, number, where == 'near')
-            if reason != _NOT_FINITE:
-                return reason
-            if where != 'near':
-                return ''  # it may be finite nowhere but here
+                perturb(copied, generator, where)
+            try:
+                compare(copied, values, number)
+            except _Differs as difference:
+                return str(difference)
+            except _NotFinite as difference:
+                reason = str(difference)
+                if where != 'near':
+                    return ''  # it may be finite nowhere but here
+            else:
+                return ''
     return reason
 
 
-_DRAWS = 'the model draws random numbers, as dropout does in training'
-_NOT_FINITE = 'predictions are not finite, so the two ways cannot be compared'
+class _Differs(Exception):
+    """What differs, and by how much."""
 
 
-def _compared(
-    model: nn.Module, values: dict[str, Any], number: int, gradients: bool
-) -> str:
-    found = _Outcome.of(model, values, _whole, number, gradients)
-    if isinstance(found, str):
-        return f'whole complexes in float64 end in {found}'
-    if not found.predictions.isfinite().all():
-        return _NOT_FINITE
-    if found.drew:
-        return _DRAWS
-    mixed = _mixed(found, values) if gradients else ''
-    if mixed:
-        return mixed
-    other = _Outcome.of(found.model, values, _shared, number, gradients)
-    if isinstance(other, str):
-        return f'sharing in float64 ends in {other}'
-    if other.drew:
-        return _DRAWS
-    return found.difference(other) or other.change
+class _NotFinite(Exception):
+    """Predictions are not finite."""
 
 
-def _mixed(found: _Outcome, values: dict[str, Any]) -> str:
-    """Whether poses in one batch get something else than alone, or change it.
-
-    On the very copy: what a first call made for good does not count.
-    """
-    trace = _Trace(found.model, values['pose_size'].device)
-    with torch.no_grad(), default_dtype(found.dtype):
-        layout = Layout(PoseSet(**values))
-        tables = _on_rows(layout, doubled(values))
-        poses = list(range(layout.num_poses))
-        try:
-            out = found.model(layout.compose(tables, poses))
-        except torch.OutOfMemoryError:
-            raise
-        except Exception:  # of any kind: such as one that takes forces
-            return ''
-        out = checked(out, layout, poses)
-    off = _off(found.predictions, out, 0.0)
+def _everything(model: nn.Module, values: dict[str, Any], number: int) -> None:
+    """Values, gradients and traces."""
+    first = _half(values)
+    alone = _Outcome.of(model, first, _single, number, True)
+    if alone.drew:
+        raise _Differs(_DRAWS)
+    # What a first call made for good does not count, what another one does.
+    shared = _Outcome.of(model, first, _shared, number, True)
+    alone.compare(shared)
+    together = _predictions(model, values, number)
+    rows = len(alone.predictions)
+    off = _off(alone.predictions, together.predictions[:rows], 0.0)
     if off:
-        return f'the model mixes the poses of a chunk (by {off:.1e})'
-    return trace.change
+        raise _Differs(f'the model mixes the poses of a chunk (by {off:.1e})')
+    for outcome in (shared, together):
+        if outcome.change:
+            raise _Differs(f'the model changes {outcome.change}')
+
+
+def _predictions(
+    model: nn.Module, values: dict[str, Any], number: int
+) -> _Outcome:
+    """Values only, of poses in one batch."""
+    together = _Outcome.of(model, values, _batch, number, False)
+    shared = _Outcome.of(model, values, _shared, number, False)
+    together.compare(shared)
+    return together
+
+
+def _half(values: dict[str, Any]) -> dict[str, Any]:
+    """The first half of a set, for what takes long."""
+    layout = Layout(PoseSet(**values))
+    out = layout.select(values, list(range((1 + layout.num_poses) // 2)))
+    out['levels'] = values['levels']
+    return out
 
 
 class _Outcome:
@@ -122,7 +130,6 @@ class _Outcome:
         way: Any,
         gradients: bool,
     ) -> None:
-        self.model, self.dtype = model, torch.get_default_dtype()
         trace = _Trace(model, values['pose_size'].device)
         layout = Layout(PoseSet(**values))
         tables = {k: v for k, v in values.items() if k in layout.levels}
@@ -163,25 +170,41 @@ class _Outcome:
         way: Any,
         number: int,
         gradients: bool,
-    ) -> _Outcome | str:
-        """What a way gives, or what it raises."""
+    ) -> _Outcome:
+        """What a way gives; raises if it gives nothing."""
         error = ''
-        for dtype in (torch.get_default_dtype(), torch.float64):
+        for dtype, graph in (
+            (torch.get_default_dtype(), gradients),
+            # What is made inside may have the default dtype, and a model
+            # that takes forces needs a graph.
+            (torch.float64, gradients),
+            (torch.float64, True),
+        ):
             seed(values['pose_size'].device, number)
             try:
-                # What is made inside may have the default dtype.
-                with default_dtype(dtype):
-                    copied = (
-                        model if way is _shared else same_parameters(model)
-                    )
-                    return cls(copied, values, way, gradients)
+                with default_dtype(dtype), torch.set_grad_enabled(graph):
+                    return cls(model, values, way, gradients)
             except torch.OutOfMemoryError:
                 raise
             except Exception as caught:  # of any kind: it is the model's
                 error = f'{type(caught).__name__}: {caught}'
-        return error
+        what = 'sharing' if way is _shared else 'whole complexes'
+        raise _Differs(f'{what} in float64 end in {error}')
 
-    def difference(self, other: _Outcome) -> str:
+    def compare(self, other: _Outcome) -> None:
+        """Raises if the other one is not the same."""
+        if not self.predictions.isfinite().all():
+            raise _NotFinite(
+                'predictions are not finite, so the two ways cannot be '
+                'compared'
+            )
+        if self.drew or other.drew:
+            raise _Differs(_DRAWS)
+        difference = self._difference(other)
+        if difference:
+            raise _Differs(difference)
+
+    def _difference(self, other: _Outcome) -> str:
         """Where the other one is not the same, and by how much."""
         if self.predictions.shape != other.predictions.shape:
             shapes = [list(o.predictions.shape) for o in (self, other)]
@@ -223,18 +246,24 @@ class _Trace:
         for name, buffer in self._model.named_buffers():
             was = self._buffers.get(name)
             if was is None or _off(was, buffer, 0.0):
-                return f"the model changes its buffer '{name}'"
+                return f"its buffer '{name}'"
         now = Structure(modules_of(self._model.modules()), self._structure)
-        change = self._structure.change(now)
-        return f'the model changes {change}' if change else ''
+        return self._structure.change(now)
 
 
-def _whole(model: nn.Module, layout: Layout, tables: dict[str, Any]) -> Any:
-    """Pose by pose: one graph at a time."""
+def _single(model: nn.Module, layout: Layout, tables: dict[str, Any]) -> Any:
+    """Whole complexes, one graph at a time."""
     for pose in range(layout.num_poses):
         out = model(layout.compose(_on_rows(layout, tables), [pose]))
         out = checked(out, layout, [pose])
         yield out, _weights(layout, out)[pose : pose + 1]
+
+
+def _batch(model: nn.Module, layout: Layout, tables: dict[str, Any]) -> Any:
+    """Whole complexes, all in one batch."""
+    poses = list(range(layout.num_poses))
+    out = model(layout.compose(_on_rows(layout, tables), poses))
+    yield checked(out, layout, poses), None
 
 
 def _shared(model: Any, layout: Layout, tables: dict[str, Any]) -> Any:
@@ -260,7 +289,9 @@ def _weights(layout: Layout, out: Tensor) -> Tensor:
 
 
 def _largest(tensor: Tensor) -> float:
-    return float(tensor.abs().max()) if tensor.numel() else 0.0
+    """The largest entry that is finite."""
+    finite = tensor.abs().masked_fill(~tensor.isfinite(), 0.0)
+    return float(finite.max()) if tensor.numel() else 0.0
 
 
 def _off(one: Tensor | None, two: Tensor | None, largest: float) -> float:
@@ -277,7 +308,7 @@ def _off(one: Tensor | None, two: Tensor | None, largest: float) -> float:
     same = (one == two) | (one.isnan() & two.isnan())
     size = max(_largest(one), _largest(two))
     gap = (one - two).abs().masked_fill(same, 0.0)
-    worst = _largest(gap)
+    worst = float(gap.nan_to_num(torch.inf).max()) if gap.numel() else 0.0
     if worst <= _OWN * size + _ALL * largest:
         return 0.0
     return worst / size if size else 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,9 +15,10 @@ from pyg_multipose.gradient.receptors.agreement import disagreement
 from pyg_multipose.gradient.receptors.drift import Drift
 from pyg_multipose.gradient.receptors.receptors import Receptors
 from pyg_multipose.gradient.receptors.witnesses import (
+    MANY,
     Kind,
+    by_contacts,
     kinds,
-    most_contacts,
 )
 from pyg_multipose.gradient.replay.structure import Structure
 
@@ -38,7 +40,8 @@ class Verdict:
     """
 
     def __init__(self) -> None:
-        self._structure: Structure | None = None
+        #: What the model was made of in the last call.
+        self.structure: Structure | None = None
         self._forget()
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
@@ -46,7 +49,7 @@ class Verdict:
 
     def _forget(self) -> None:
         self._reason = ''
-        self._calls = self._checks = 0
+        self._calls = self._checks = self._next = 0
         self._seen: set[Kind] = set()
         self._drift: Drift | None = None
         self._switches = 0
@@ -76,21 +79,23 @@ class Verdict:
             tables: Its values by key.
             receptors: What would be shared.
         """
-        now = Structure(modules, self._structure)
-        if self._structure is None or self._structure.change(now):
+        now = Structure(modules, self.structure)
+        if self.structure is None or self.structure.change(now):
             self._forget()
-        self._structure = now
+        self.structure = now
         if now.hooked:
             return f'{now.hooked}, which may count on every call'
         if self._reason:
             return self._reason
-        moved = self._moved(modules)
-        due = self._calls >= _RARER**self._checks or not self._checks
-        due |= moved
-        if due or not kinds(layout, tables) <= self._seen:
-            many = moved or not self._checks
-            self._check(model, layout, tables, receptors, due, many)
+        moved, due = self._moved(modules), self._calls >= self._next
+        alone = (receptors.of_pose < 0).any()
+        shared = (receptors.of_pose >= 0).nonzero()[0] if alone else None
+        if moved or due or self._news(kinds(layout, tables, shared)):
+            many = moved or not self._calls
+            self._check(model, layout, tables, receptors, moved or due, many)
             self._drift = Drift(modules)
+            if due:
+                self._next = max(_RARER * self._calls, 1)
         self._calls += 1
         return self._reason
 
@@ -120,16 +125,22 @@ class Verdict:
         for place, index in enumerate(receptors.sets):
             poses = receptors.poses_of(index)
             found = [kinds(layout, tables, [pose]) for pose in poses]
-            news = not set().union(*found) <= self._seen
+            news = self._news(set().union(*found))
             if (news or (due and place == number)) and not self._reason:
                 chosen = self._chosen(found, _POSES[many])
                 if many:
-                    first = most_contacts(layout, tables, poses)
-                    others = [place for place in chosen if place != first]
-                    chosen = [first, *others[: _POSES[True] - 1]]
+                    first = by_contacts(layout, tables, poses)[: _POSES[False]]
+                    chosen = list(dict.fromkeys([*first, *chosen]))
+                    chosen = chosen[: _POSES[True]]
                 self._look(model, layout, tables, index, poses[chosen])
                 self._seen.update(*(found[number] for number in chosen))
-        self._checks += due
+        self._checks += 1
+
+    def _news(self, found: set[Kind]) -> bool:
+        """Whether there are kinds that were not looked at."""
+        seen = Counter(key[:2] for key in self._seen)
+        # What takes many values is a number or a name, and no kind.
+        return any(seen[key[:2]] < MANY for key in found - self._seen)
 
     def _look(
         self,
@@ -142,7 +153,7 @@ class Verdict:
         values = layout.select(dict(tables), poses, index)
         values['levels'] = str(layout.levels)
         # At first also far from these parameters.
-        ways = ('near',) if self._checks else ('near', 'turned', 'open')
+        ways = ('near',) if self._calls else ('near', 'turned', 'open')
         for where in ways:
             if not self._reason:  # random, but always the same
                 number = 1 + self._calls

@@ -16,7 +16,9 @@ from pyg_multipose.data.layout import Poses
 Kind = tuple[str, str, int]
 
 #: The most values of a key that are kinds of atoms, and not numbers of them.
-_KINDS = 256
+MANY = 256
+#: The same for poses, which often have names and numbers.
+_FEW = 8
 #: The most poses among which those with most contacts are looked for.
 _SAMPLE = 64
 #: What a contact is, in angstrom.
@@ -49,6 +51,8 @@ def kinds(
         which = None if poses is None else layout.rows(key, poses)
         rows = rows if which is None else rows[which]
         if level == 'pose':
+            if value.dtype != torch.bool and not _are_few(rows):
+                continue
             parts = {'pose': rows}
         else:
             if receptor is None:
@@ -56,18 +60,18 @@ def kinds(
             parts = {'receptor': rows[receptor], 'ligand': rows[~receptor]}
         for part, values in parts.items():
             found = values.unique().tolist()
-            if len(found) <= _KINDS:
+            if len(found) <= MANY:
                 out.update((key, part, int(kind)) for kind in found)
     return out
 
 
-def most_contacts(
+def by_contacts(
     layout: Layout, tables: Mapping[str, Any], poses: np.ndarray
-) -> int:
-    r"""The place of the pose that has most contacts with its receptor.
+) -> list[int]:
+    r"""The places of poses, those that reach most of their receptor first.
 
-    Degrees are largest there, and most of the receptor is within reach.
-    Contacts are edges, or, without any, pairs of atoms within 5 angstrom.
+    That is counted in edges out of the atoms that the ligand touches, or,
+    without edges, in pairs of atoms within 5 angstrom.
 
     Args:
         layout: The layout of the batch.
@@ -77,22 +81,28 @@ def most_contacts(
     places = np.linspace(0, len(poses) - 1, min(len(poses), _SAMPLE))
     places = np.unique(places.round().astype(int))
     if 'edge_index' in tables:
-        count = _crossing
+        count = _touched
     elif isinstance(tables.get('pos'), Tensor):
         count = _near
     else:
-        return 0
+        return []
     numbers = [count(layout, tables, int(pose)) for pose in poses[places]]
-    return int(places[int(torch.stack(numbers).argmax())])
+    order = torch.stack(numbers).argsort(descending=True, stable=True)
+    return places[order.cpu().numpy()].tolist()
 
 
-def _crossing(layout: Layout, tables: Mapping[str, Any], pose: int) -> Tensor:
-    """The edges of a complex between its receptor and its ligand."""
-    rows = layout.rows('edge_index', [pose])
-    ends = tables['edge_index'][:, rows]
-    receptor = layout.receptor_rows(int(layout.set_of_pose[pose]))
-    inside = (ends >= receptor.start) & (ends < receptor.stop)
-    return (inside[0] != inside[1]).sum()
+def _touched(layout: Layout, tables: Mapping[str, Any], pose: int) -> Tensor:
+    """The edges of a receptor out of atoms that a ligand touches."""
+    edges = tables['edge_index']
+    source, target = edges[:, layout.rows('edge_index', [pose])]
+    rows = layout.receptor_rows(int(layout.set_of_pose[pose]))
+    inside = torch.zeros(
+        layout.num_nodes, dtype=torch.bool, device=edges.device
+    )
+    inside[rows] = True
+    touched = torch.zeros_like(inside)
+    touched[target[inside[target] & ~inside[source]]] = True
+    return (touched[source] & inside[target]).sum()
 
 
 def _near(layout: Layout, tables: Mapping[str, Any], pose: int) -> Tensor:
@@ -100,6 +110,11 @@ def _near(layout: Layout, tables: Mapping[str, Any], pose: int) -> Tensor:
     size = int(layout.receptor_size[layout.set_of_pose[pose]])
     atoms = tables['pos'].detach()[layout.rows('pos', [pose])].double()
     return (torch.cdist(atoms[:size], atoms[size:]) < _CONTACT).sum()
+
+
+def _are_few(rows: Tensor) -> bool:
+    """Whether integers tell one of a few kinds, and are no names."""
+    return not len(rows) or bool((rows >= 0).all() & (rows < _FEW).all())
 
 
 def _receptor_rows(layout: Layout, rows: Tensor | None) -> Tensor:

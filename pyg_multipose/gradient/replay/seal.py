@@ -30,7 +30,7 @@ class Seal:
 
     def __init__(self, evaluation: Evaluation) -> None:
         self._evaluation = evaluation
-        self._structure = Structure(evaluation.modules)
+        self._structure = evaluation.structure or Structure(evaluation.modules)
         self._content: Tensor | None = None
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from pyg_multipose.gradient.replay.snapshot import (
 )
 from pyg_multipose.gradient.replay.surroundings import (
     Surroundings,
+    is_installed,
     is_large,
 )
 
@@ -204,7 +205,11 @@ class Structure:
         try:
             return self._frozen(value)[0]
         except TypeError:
-            return Snapshot.of(value) or _Same(value)
+            pass
+        if isinstance(value, FunctionType) and is_installed(value):
+            if not value.__closure__:
+                return _Same(value), value.__code__
+        return Snapshot.of(value) or _Same(value)
 
     def _frozen(self, value: Any) -> tuple[Any, bool]:
         """What plain containers hold, and whether it can never change."""

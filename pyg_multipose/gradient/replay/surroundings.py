@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dis
 import sys
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
@@ -19,6 +19,9 @@ from pyg_multipose.gradient.replay.snapshot import FIXED, KNOWN, library
 
 #: What can be emptied and filled again.
 _CONTAINERS = (list, dict, set, deque, bytearray)
+_DICTS = {dict, OrderedDict}
+#: What is no function.
+_PLAIN = {*_DICTS, bool, int, float, str, type(None), list, tuple, set}
 #: How deep containers and objects are followed.
 _DEPTH = 4
 #: What has more parts, or elements, is not compared by value.
@@ -46,10 +49,12 @@ class Surroundings:
             self._follow_class(kind)
         for module in modules:
             for key, value in module.__dict__.items():
-                if key.endswith('_hooks') and isinstance(value, dict):
-                    for hook in value.values():
+                kind = type(value)
+                if kind in _DICTS and key.endswith('_hooks'):
+                    # What backward hooks note changes in backward.
+                    for hook in () if 'backward' in key else value.values():
                         self._follow(hook)
-                else:
+                elif kind not in _PLAIN:
                     self._follow(value)
 
     def values(self) -> dict[str, Any]:
@@ -93,7 +98,7 @@ class Surroundings:
 
     def _follow_class(self, kind: type) -> None:
         for one in kind.__mro__:
-            if _is_installed(one):
+            if is_installed(one):
                 continue
             for key, value in vars(one).items():
                 if _functions(value):
@@ -109,7 +114,7 @@ class Surroundings:
             if id(function) in self._followed:
                 continue
             self._followed.add(id(function))
-            if not _is_installed(function):
+            if not is_installed(function):
                 self._follow_captured(function)
                 self._follow_globals(function)
 
@@ -135,7 +140,7 @@ class Surroundings:
         spaces = [(function.__module__, found, loaded)]
         for name in sorted(loaded & found.keys()):
             value = found[name]
-            if isinstance(value, ModuleType) and not _is_installed(value):
+            if isinstance(value, ModuleType) and not is_installed(value):
                 spaces.append((value.__name__, vars(value), named))
         for space, values, names in spaces:
             for name in sorted(names & values.keys()):
@@ -156,7 +161,7 @@ class Surroundings:
                 self._follow_class(value)
             return
         functions = _functions(value)
-        if functions and all(map(_is_installed, functions)):
+        if functions and all(map(is_installed, functions)):
             return
         self.places[name] = place
         for inner in _inside(value):
@@ -211,7 +216,7 @@ def _inside(value: Any, depth: int = _DEPTH) -> Iterator[Any]:
         inner = [value.__self__]
     elif isinstance(value, partial):
         inner = [*value.args, *value.keywords.values()]
-    elif not _is_installed(type(value)):
+    elif not is_installed(type(value)):
         inner = list(getattr(value, '__dict__', {}).values())
     for one in inner:
         yield from _inside(one, depth - 1)
@@ -256,8 +261,12 @@ def _names(code: CodeType) -> tuple[set[str], set[str]]:
     return loaded, named
 
 
-def _is_installed(value: Any) -> bool:
-    """Whether a function, class or module is no code of the user's."""
+def is_installed(value: Any) -> bool:
+    r"""Whether a function, class or module is no code of the user's.
+
+    Args:
+        value: The function, class or module.
+    """
     name = getattr(value, '__module__', None) or value.__name__
     if library(name) in FIXED | KNOWN:
         return True

@@ -163,6 +163,7 @@ class SchNet(SharedReceptor):
         self.pool = 'mean' if readout == 'mean' else 'sum'
         self.mean, self.std = parse_scale(mean, std)
         self.atoms = atoms
+        self._radius = cutoff  # that a graph has to have at least
         self.interaction_graph = interaction_graph or RadiusInteractionGraph(
             self.cutoff, max_num_neighbors
         )
@@ -316,7 +317,7 @@ class SchNet(SharedReceptor):
     def _predict_batch(self, batch: Any) -> Tensor:
         graph = self.interaction_graph
         if not isinstance(graph, RadiusInteractionGraph) or (
-            graph.max_num_neighbors is not None or graph.cutoff < self.cutoff
+            graph.max_num_neighbors is not None or graph.cutoff < self._radius
         ):
             raise ValueError(
                 f"'model(batch)' takes the edges of the batch and would "
