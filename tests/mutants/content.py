@@ -413,7 +413,7 @@ MUTANTS = [
     Mutant(
         'surroundings: modules of the user are left out',
         _SURROUNDINGS,
-        'if isinstance(value, ModuleType) and not _is_installed(value):',
+        'if isinstance(value, ModuleType) and not is_installed(value):',
         'if False:',
         [*_OF_SURROUNDINGS, _CHANGE],
     ),

@@ -119,6 +119,15 @@ class CountsInAttribute(Net):
 
 
 class Mixes(Net):
+    """Where there are many, with a shared receptor and without."""
+
+    def whole(self, out):
+        return out if len(out) < 3 else out + out.mean() * 1e-3
+
+    shared = whole
+
+
+class MixesInBatch(Net):
     def whole(self, out):
         return out if len(out) == 1 else out + out.mean() * 1e-3
 
@@ -178,11 +187,12 @@ REASONS = {
     SharingCounts: "the model changes its buffer 'calls'",
     CountsMany: "the model changes its buffer 'calls'",
     CountsInAttribute: "the model changes attribute 'number'",
+    MixesInBatch: 'predictions differ by',
     Mixes: 'the model mixes the poses of a chunk (by ',
-    Shape: 'predictions have shapes [3] and [3, 2]',
+    Shape: 'predictions have shapes [2] and [2, 2]',
     Infinite: 'predictions are not finite',
     Fails: "whole complexes in float64 end in KeyError: 'of a model'",
-    SharingFails: "sharing in float64 ends in KeyError: 'of sharing'",
+    SharingFails: "sharing in float64 end in KeyError: 'of sharing'",
 }
 
 

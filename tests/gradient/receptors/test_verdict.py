@@ -83,16 +83,17 @@ def test_ever_more_rarely(looks):
         before = len(found)
         assert ask() == ''
         calls += [call] * (len(found) > before)
-    assert calls == [0, 3, 9, 27]
+    assert calls == [0, 1, 3, 9, 27]
     assert [look[2] for look in found[:3]] == ['near', 'turned', 'open']
     assert all(look[2] == 'near' for look in found[3:])
-    assert len({look[3] for look in near(found)}) == 4
+    assert len({look[3] for look in near(found)}) == 5
 
 
 def test_a_parameter_that_moves(looks):
     found, _ = looks
     ask = Asks(complexes(6, [8] * 9))
     ask()
+    ask.verdict._next = 4  # nothing else is due before
     ask.model.gate.data += 0.05
     ask()
     assert len(near(found)) == 1
@@ -106,12 +107,41 @@ def test_a_parameter_that_moves(looks):
     assert len(near(found)[-1][1]) == 2
 
 
+def test_looks_after_a_change_do_not_move_the_others(looks):
+    found, _ = looks
+    ask, calls = Asks(complexes(6, [8] * 9)), []
+    for call in range(12):
+        before = len(found)
+        if call in (4, 5):
+            ask.model.gate.data += 1
+        ask()
+        calls += [call] * (len(found) > before)
+    assert calls == [0, 1, 3, 4, 5, 9]
+
+
+def test_numbers_of_atoms_are_no_kinds(looks):
+    """As soon as more of them were seen than there are kinds."""
+    found, _ = looks
+    ask = Asks(complexes(6, [8] * 3))
+    ask()
+    found.clear()
+    ask.verdict._seen |= {('z', 'ligand', kind) for kind in range(300)}
+    ask.verdict._next = 10**9  # nothing else is due
+    ask.give(complexes(6, [999] * 3))
+    ask()
+    ask()
+    assert not found
+    ask.give(complexes(99, [8] * 3))
+    ask()
+    assert found
+
+
 def test_buffers(looks):
     """Switches at once, numbers ever more rarely."""
     found, _ = looks
     ask = Asks(complexes(6, [8] * 3))
     ask()
-    ask.verdict._checks = 99  # nothing else is due
+    ask.verdict._next = 10**9  # nothing else is due
     for _ in range(5):
         ask.model.switch += 1
         ask()
@@ -119,7 +149,7 @@ def test_buffers(looks):
     ask = Asks(complexes(6, [8] * 3))
     ask()
     found.clear()
-    ask.verdict._checks = 99  # nothing else is due
+    ask.verdict._next = 10**9  # nothing else is due
     for _ in range(20):
         ask.model.level += 1
         ask()
@@ -131,7 +161,7 @@ def test_kinds_that_were_never_seen(looks):
     ask = Asks(complexes(6, [8] * 3))
     ask()
     found.clear()
-    ask.verdict._checks = 99  # nothing else is due
+    ask.verdict._next = 10**9  # nothing else is due
     ask()
     assert not found
     ask.give(complexes(6, [8, 8, 8, 8, 99]))
@@ -187,7 +217,7 @@ def test_one_receptor_after_the_other(looks):
     for _ in range(10):
         ask()
     # Both at first, for their kinds.
-    assert [look[0] for look in near(found)] == [6, 7, 7, 6]
+    assert [look[0] for look in near(found)] == [6, 7, 7, 6, 7]
 
 
 def test_what_was_seen_stays(looks):

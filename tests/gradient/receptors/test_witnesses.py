@@ -6,7 +6,7 @@ from torch_geometric.data import Batch, Data
 
 from pyg_multipose.data import Layout, PoseSet
 from pyg_multipose.gradient.receptors import witnesses
-from pyg_multipose.gradient.receptors.witnesses import kinds, most_contacts
+from pyg_multipose.gradient.receptors.witnesses import by_contacts, kinds
 
 
 def atoms(elements, place=0.0):
@@ -59,32 +59,44 @@ def test_numbers_of_atoms_are_no_kinds():
     assert of('number', found) == {('ligand', n) for n in (300, 301, 302)}
 
 
-def test_most_contacts_by_distance():
+def test_by_contacts_by_distance():
     """Not those of the ligand, nor of another receptor."""
     one = complexes([6] * 9, ([8] * 9, 9.0), ([8] * 3, 1.0), ([8], 1.0))
     layout, tables = tables_of(one)
-    assert most_contacts(layout, tables, np.arange(3)) == 1
-    assert most_contacts(layout, tables, np.array([0, 2])) == 1
+    assert by_contacts(layout, tables, np.arange(3))[0] == 1
+    assert by_contacts(layout, tables, np.array([0, 2]))[0] == 1
     two = Batch.from_data_list([complexes([6], ([8], 20.0)), one])
     layout, tables = tables_of(two)
-    assert most_contacts(layout, tables, np.arange(1, 4)) == 1
+    assert by_contacts(layout, tables, np.arange(1, 4))[0] == 1
 
 
-def test_most_contacts_by_edges():
-    poses = complexes([6] * 2, ([8] * 3, 0.0), ([8], 0.0))
-    within = [[2, 3, 3, 4, 2], [3, 2, 4, 3, 0]]  # one leads to the receptor
-    across = [[5, 0, 5], [0, 5, 1]]
-    edges = torch.tensor([a + b for a, b in zip(within, across, strict=True)])
-    poses.put('edge_index', edges, 'edge')
+def test_by_contacts_by_edges():
+    """The atom that a ligand touches once has more edges."""
+    poses = complexes([6] * 3, ([8] * 3, 0.0), ([8], 0.0))
+    edges = [(0, 1), (0, 2), (1, 0), (2, 0)]
+    edges += [(3, 4), (4, 3), (4, 5), (5, 4), (3, 1), (4, 1), (1, 3)]
+    edges += [(6, 0), (0, 6)]
+    poses.put('edge_index', torch.tensor(edges).t().contiguous(), 'edge')
     layout, tables = tables_of(poses)
-    assert most_contacts(layout, tables, np.arange(2)) == 1
+    assert by_contacts(layout, tables, np.arange(2)) == [1, 0]
 
 
-def test_most_contacts_of_many(monkeypatch):
+def test_names_of_poses_are_no_kinds():
+    poses = complexes([6], *[([8],)] * 9)
+    poses.put('rank', torch.arange(9), 'pose')
+    poses.put('kind', torch.arange(9) % 2, 'pose')
+    poses.put('good', torch.arange(9) > 3, 'pose')
+    layout, tables = tables_of(poses)
+    found = kinds(layout, tables)
+    assert not of('rank', found)
+    assert of('kind', found) == of('good', found) == {('pose', 0), ('pose', 1)}
+
+
+def test_by_contacts_of_many(monkeypatch):
     """Those that are looked at lie all along."""
     monkeypatch.setattr(witnesses, '_SAMPLE', 3)
     ligands = [([8], 20.0)] * 6 + [([8], 1.0)]
     layout, tables = tables_of(complexes([6], *ligands))
-    assert most_contacts(layout, tables, np.arange(7)) == 6
+    assert by_contacts(layout, tables, np.arange(7))[0] == 6
     del tables['pos']
-    assert most_contacts(layout, tables, np.arange(7)) == 0
+    assert by_contacts(layout, tables, np.arange(7)) == []
