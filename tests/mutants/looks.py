@@ -442,10 +442,17 @@ MUTANTS = [
         _OF_AGREEMENT,
     ),
     Mutant(
+        'agreement: infinity hides a difference',
+        _AGREEMENT,
+        'tensor.abs().masked_fill(~tensor.isfinite(), 0.0)',
+        'tensor.abs()',
+        _OF_AGREEMENT,
+    ),
+    Mutant(
         'agreement: NaN in one is none',
         _AGREEMENT,
-        '    if worst <= _OWN * size + _ALL * largest:\n',
-        '    if not worst > _OWN * size + _ALL * largest:\n',
+        'gap.nan_to_num(torch.inf).max()',
+        'gap.nan_to_num(0.0).max()',
         _OF_AGREEMENT,
     ),
     Mutant(

@@ -239,7 +239,11 @@ def test_off():
     assert _off(zero, None, 0.0) == _off(None, zero, 0.0) == 0
     assert _off(one, one[:1], 0.0) == 1
     nan = torch.tensor([1.0, NAN])
-    assert _off(nan, one, 0.0) != 0 and _off(one, nan, 0.0) != 0
+    for odd in (nan, torch.tensor([1.0, torch.inf])):
+        assert _off(odd, odd.clone(), 0.0) == 0
+        assert _off(odd, one, 0.0) > 1 and _off(one, odd, 0.0) > 1
+    far = torch.tensor([2.0, torch.inf])  # beside what is infinite
+    assert _off(far, torch.tensor([1.0, torch.inf]), 0.0) == 0.5
     assert _off(zero, zero + 1e-11, 1.0) == 0
     assert _off(zero, zero + 1e-9, 1.0) == 1
     assert _off(torch.arange(2), torch.arange(2), 0.0) == 0
