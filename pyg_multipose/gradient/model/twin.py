@@ -6,6 +6,7 @@ import copy
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from types import CellType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def twin(model: nn.Module) -> nn.Module:
     Raises:
         NoTwinError: If it cannot be copied, with the reason.
     """
-    captured = Surroundings(model.modules()).captured
+    captured = Surroundings.of_classes(model.modules()).captured
     if captured:
         raise NoTwinError(
             f'a copy of it cannot be looked at: {captured}, which the copy '
@@ -78,7 +79,8 @@ def _copied(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
     if isinstance(module, torch._dynamo.OptimizedModule):
         return _copied(module._orig_mod, memo)
     traced = isinstance(module, torch.fx.GraphModule)
-    if hasattr(module, '__deepcopy__') and not traced:
+    known = traced or parametrize.is_parametrized(module)
+    if hasattr(module, '__deepcopy__') and not known:
         return copy.deepcopy(module, memo)
     out = memo[id(module)] = object.__new__(type(module))
     for key, value in module.__dict__.items():
@@ -96,9 +98,41 @@ def _copied(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
             )
         elif key == '_compiled_call_impl':
             value = None
+        elif isinstance(value, FunctionType) and value.__closure__:
+            value = _copied_function(value, memo)
         elif not traced or key in ('_parameters', '_buffers'):
             value = copy.deepcopy(value, memo)
         out.__dict__[key] = value
+    return out
+
+
+def _copied_function(function: FunctionType, memo: dict[int, Any]) -> Any:
+    """A function, such as a forward of an object, that captured a module."""
+
+    def copied(value: Any) -> Any:
+        if isinstance(value, nn.Module):
+            return _copied(value, memo)
+        if isinstance(value, FunctionType) and value.__closure__:
+            return _copied_function(value, memo)
+        if isinstance(value, MethodType):
+            return MethodType(value.__func__, copied(value.__self__))
+        return value
+
+    cells = []
+    for cell in function.__closure__ or ():
+        try:
+            cells.append(CellType(copied(cell.cell_contents)))
+        except ValueError:  # empty yet
+            cells.append(cell)
+    out = FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        tuple(cells),
+    )
+    out.__kwdefaults__ = function.__kwdefaults__
+    out.__dict__.update(function.__dict__)
     return out
 
 

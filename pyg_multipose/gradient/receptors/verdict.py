@@ -34,7 +34,7 @@ class Verdict:
     Real poses of the batch are evaluated both ways (:func:`disagreement`):
     when a model is first used, whenever its structure or a buffer changes,
     when poses have atoms of a kind that was never looked at, and again after
-    1, 3, 9, ... calls, as parameters move and other poses come. A model that
+    3, 9, 27, ... calls, as parameters move and other poses come. A model that
     was seen to differ does not share until its structure changes.
     Copies and pickles know nothing.
     """
@@ -95,7 +95,7 @@ class Verdict:
             self._check(model, layout, tables, receptors, moved or due, many)
             self._drift = Drift(modules)
             if due:
-                self._next = max(_RARER * self._calls, 1)
+                self._next = _RARER * max(self._calls, 1)
         self._calls += 1
         return self._reason
 
@@ -130,8 +130,8 @@ class Verdict:
                 chosen = self._chosen(found, _POSES[many])
                 if many:
                     first = by_contacts(layout, tables, poses)[: _POSES[False]]
-                    chosen = list(dict.fromkeys([*first, *chosen]))
-                    chosen = chosen[: _POSES[True]]
+                    rest = [place for place in chosen if place not in first]
+                    chosen = [*first, *rest]
                 self._look(model, layout, tables, index, poses[chosen])
                 self._seen.update(*(found[number] for number in chosen))
         self._checks += 1
@@ -167,14 +167,15 @@ class Verdict:
             )
 
     def _chosen(self, kinds: list[set[Kind]], number: int) -> list[int]:
-        """Poses with what was not seen yet, or others than the last time."""
-        seen = set(self._seen)
-        first = self._checks * number
-        left = [(first + place) % len(kinds) for place in range(len(kinds))]
+        """Poses with all that was not seen yet, or others than last time."""
+        left = list(range(len(kinds)))
+        first = self._checks * number % len(kinds)
+        left = left[first:] + left[:first]
+        unseen = set().union(*kinds) - self._seen
         chosen: list[int] = []
-        while left and len(chosen) < number:
-            best = max(left, key=lambda place: len(kinds[place] - seen))
+        while left and (len(chosen) < number or unseen):
+            best = max(left, key=lambda place: len(kinds[place] & unseen))
             left.remove(best)
             chosen.append(best)
-            seen |= kinds[best]
+            unseen -= kinds[best]
         return chosen

@@ -45,8 +45,7 @@ class Surroundings:
         self.places: dict[str, _Place] = {}
         self._followed: set[int] = set()
         modules = list(modules)
-        for kind in dict.fromkeys(map(type, modules)):
-            self._follow_class(kind)
+        self._follow_classes(modules)
         for module in modules:
             for key, value in module.__dict__.items():
                 kind = type(value)
@@ -56,6 +55,17 @@ class Surroundings:
                         self._follow(hook)
                 elif kind not in _PLAIN:
                     self._follow(value)
+
+    @classmethod
+    def of_classes(cls, modules: Iterable[nn.Module]) -> Surroundings:
+        r"""Those of the classes alone, which copies of the modules share.
+
+        Args:
+            modules: As above.
+        """
+        out = cls(())
+        out._follow_classes(modules)
+        return out
 
     def values(self) -> dict[str, Any]:
         r"""The values as they are now, by how messages call them."""
@@ -95,6 +105,10 @@ class Surroundings:
                 _refill(now, before)
 
     # Finding them ############################################################
+
+    def _follow_classes(self, modules: Iterable[nn.Module]) -> None:
+        for kind in dict.fromkeys(map(type, modules)):
+            self._follow_class(kind)
 
     def _follow_class(self, kind: type) -> None:
         for one in kind.__mro__:
