@@ -392,8 +392,8 @@ MUTANTS = [
     Mutant(
         'surroundings: functions among attributes are not followed',
         _SURROUNDINGS,
-        '                    self._follow(value)\n\n    def values',
-        '                    pass\n\n    def values',
+        '                    self._follow(value)\n\n    @classmethod',
+        '                    pass\n\n    @classmethod',
         [*_OF_SURROUNDINGS, _CHANGE],
     ),
     Mutant(

@@ -170,7 +170,7 @@ MUTANTS = [
     Mutant(
         'verdict: poses in their order',
         _VERDICT,
-        'best = max(left, key=lambda place: len(kinds[place] - seen))',
+        'best = max(left, key=lambda place: len(kinds[place] & unseen))',
         'best = left[0]',
         _OF_VERDICT,
     ),
