@@ -119,13 +119,6 @@ MUTANTS = [
         _OF_VERDICT,
     ),
     Mutant(
-        'verdict: kinds of all poses count as seen',
-        _VERDICT,
-        'self._seen.update(*(found[number] for number in chosen))',
-        'self._seen.update(*found)',
-        _OF_VERDICT,
-    ),
-    Mutant(
         'verdict: the pose with most contacts is left out',
         _VERDICT,
         '                if many:\n',
