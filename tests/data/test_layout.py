@@ -95,6 +95,17 @@ def test_composed_batches_are_ordinary_batches(make):
     assert again.num_graphs == 1 and graphs.num_graphs == 2
 
 
+def test_edges_behind_one_atom():
+    """Rows of a pose that follows a pose of a single atom."""
+    first = Data(x=torch.zeros(1, 1), edge_index=torch.zeros(2, 0).long())
+    edges = torch.tensor([[0, 1], [1, 0]])
+    second = Data(x=torch.zeros(2, 1), edge_index=edges)
+    pose_set = PoseSet.from_poses([first, second])
+    layout = Layout(pose_set)
+    graphs = layout.compose(tables(pose_set, layout), [1])
+    assert torch.equal(graphs.edge_index, edges)
+
+
 def test_composed_tensors_are_copies(make):
     for receptor in (0, 3):
         pose_set, _, _ = make.complex(receptor, (4,))
@@ -319,6 +330,9 @@ def test_edges_out_of_range(make):
     with pytest.raises(
         ValueError, match='holds rows 0 to 99, but .* 20 atoms'
     ):
+        Layout(batch)
+    batch.edge_index[0, 3] = 20  # the one after the last
+    with pytest.raises(ValueError, match='holds rows 0 to 20, but'):
         Layout(batch)
     batch.edge_index[0, 3] = -1
     with pytest.raises(ValueError, match='holds rows -1 to'):

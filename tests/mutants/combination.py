@@ -2,6 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
+_COMBINE = 'nn/_combine.py'
 _BASE = 'nn/combination/base.py'
 _FUNCTIONAL = 'nn/combination/functional.py'
 _MAX = 'nn/combination/max.py'
@@ -12,6 +13,7 @@ _ERRORS = ['nn/combination/test_errors.py']
 _GRADIENTS = ['nn/combination/test_gradients.py']
 _PRECISION = ['nn/combination/test_precision.py']
 _OF_RUNNING = ['nn/combination/test_running.py']
+_OF_COMBINE = ['nn/test_combine.py']
 _VALUES = ['nn/combination/test_values.py']
 
 MUTANTS = [
@@ -162,5 +164,61 @@ MUTANTS = [
         'out = out.masked_fill(count.unsqueeze(-1) == 0, math.nan)',
         'pass',
         ['nn/combination/test_module.py::test_compile'],
+    ),
+    Mutant(
+        'combination: every group is the first',
+        _BASE,
+        'index = torch.repeat_interleave(count, output_size=num_rows)',
+        'index = torch.zeros_like(rows[..., 0], dtype=torch.long).view(-1)',
+        [*_VALUES, *_ERRORS],
+    ),
+    Mutant(
+        'combination: predictions come back in another dimension',
+        _BASE,
+        '.movedim(0, dim)\n',
+        '\n',
+        ['nn/combination/test_module.py', 'nn/combination/test_properties.py'],
+    ),
+    Mutant(
+        'combine: poses that are left out count',
+        _COMBINE,
+        'if not evaluation.finite.all():',
+        'if False:',
+        ['contracts/test_sets.py::test_nonfinite_prediction_is_masked'],
+    ),
+    Mutant(
+        'combine: the sets of poses that are left out',
+        _COMBINE,
+        'poses, index = poses[kept], index[kept]',
+        'poses, index = poses[kept], index[: int(kept.sum())]',
+        ['contracts/test_sets.py::test_nonfinite_prediction_is_masked'],
+    ),
+    Mutant(
+        'combine: a combination runs twice',
+        _COMBINE,
+        'if combined is None and poses.requires_grad:',
+        'if False:',
+        [*_OF_COMBINE, 'contracts/silent/test_norm_in_the_combination.py'],
+    ),
+    Mutant(
+        'combine: a combination that ran already counts again',
+        _COMBINE,
+        'combination = copy.deepcopy(combination)',
+        'pass',
+        _OF_COMBINE,
+    ),
+    Mutant(
+        'combine: parameters of a combination get no gradient',
+        _COMBINE,
+        'combined = again if own else again.detach()',
+        'combined = again.detach()',
+        _OF_COMBINE,
+    ),
+    Mutant(
+        'combine: weights of the first feature',
+        _COMBINE,
+        '            combined.sum(), each, retain_graph=True',
+        '            combined.reshape(-1)[0], each, retain_graph=True',
+        _OF_COMBINE,
     ),
 ]

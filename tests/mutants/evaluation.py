@@ -2,41 +2,101 @@
 
 from tests.mutants.mutant import Mutant
 
+_COMPOSER = 'gradient/composer.py'
 _EVALUATION = 'gradient/evaluation.py'
 _FINITE = 'gradient/model/finite.py'
 
+_FIRST_CHUNK = 'contracts/silent/test_first_chunk.py'
+_FORCES = 'gradient/modes/test_second_pass.py::test_forces_inside'
+_LEAVES = 'contracts/silent/test_leaf_by_closure.py'
+_OF_PREDICTIONS = ['gradient/model/test_predictions.py']
 _SETS = 'contracts/test_sets.py'
-_UNSEEN = ['contracts/test_unseen_changes.py']
 _UNUSUAL = 'contracts/test_unusual_models.py'
 
 MUTANTS = [
     Mutant(
-        'change check: inputs behind the first are not looked at',
-        _EVALUATION,
-        '*tensors[first + self.num_states :]]',
-        '*tensors[first + self.num_states :][:1]]',
-        _UNSEEN,
-    ),
-    Mutant(
-        'change check: parameters behind the first are not looked at',
-        _EVALUATION,
-        'return [*tensors[:first], ',
-        'return [*tensors[:first][:1], ',
-        _UNSEEN,
-    ),
-    Mutant(
-        'change check: buffers are not looked at',
-        _EVALUATION,
-        '[*tensors, *self.replay.fingerprint()]',
-        'tensors',
-        _UNSEEN,
-    ),
-    Mutant(
-        'evaluation: the model changes the leaves of a chunk',
-        _EVALUATION,
+        'composer: the model changes the leaves of a chunk',
+        _COMPOSER,
         'graphs[key] = leaf.clone()',
         'graphs[key] = leaf',
         [f'{_UNUSUAL}::test_model_that_changes_the_batch_in_place'],
+    ),
+    Mutant(
+        'composer: a shared receptor has rows of its own',
+        _COMPOSER,
+        'self._layout.rows(key, poses, self.receptor(poses))',
+        'self._layout.rows(key, poses)',
+        ['contracts/test_shared_state.py::test_positions_and_loss_on_poses'],
+    ),
+    Mutant(
+        'evaluation: the first chunk decides for all',
+        _EVALUATION,
+        'if not graph or self.differentiable:',
+        'if not graph or self.differentiable or number:',
+        [_FIRST_CHUNK],
+    ),
+    Mutant(
+        'evaluation: leaves of the first chunks are lost',
+        _EVALUATION,
+        'self.check_leaves(out, [*leaves, *states, *inputs.values()])',
+        'pass',
+        [_LEAVES],
+    ),
+    Mutant(
+        'evaluation: leaves that a model makes are foreign',
+        _EVALUATION,
+        '[*leaves, *self.made_leaves]',
+        'leaves',
+        ['contracts/silent/test_valid_input.py::test_forces_inside'],
+    ),
+    Mutant(
+        'evaluation: a model that takes forces has no graph',
+        _EVALUATION,
+        'needs = graph and self.replay.needs_graph',
+        'needs = False',
+        [_FORCES],
+    ),
+    Mutant(
+        'evaluation: states that are written to',
+        _EVALUATION,
+        'if self.receptors is not None and self.receptors.written:',
+        'if False:',
+        ['contracts/silent/test_reused_buffers.py'],
+    ),
+    Mutant(
+        'evaluation: what was seen of a model is forgotten',
+        _EVALUATION,
+        '            self.replay.know(traits)\n',
+        '',
+        [_FORCES],
+    ),
+    Mutant(
+        'predictions: they share memory with the model',
+        'gradient/model/predictions.py',
+        'out = out.clone()',
+        'pass',
+        ['contracts/silent/test_reused_buffers.py'],
+    ),
+    Mutant(
+        'predictions: widths that change from chunk to chunk',
+        'gradient/model/predictions.py',
+        'if len(widths) > 1:',
+        'if False:',
+        _OF_PREDICTIONS,
+    ),
+    Mutant(
+        'finite: one finite feature is enough',
+        _FINITE,
+        'finite = finite.all(dim=1)',
+        'finite = finite.any(dim=1)',
+        _OF_PREDICTIONS,
+    ),
+    Mutant(
+        'requirements: a scripted layer with parameters',
+        'gradient/model/requirements.py',
+        'if next(module.parameters(), None) is not None:',
+        'if False:',
+        ['contracts/silent/test_valid_input.py::test_scripted_layer'],
     ),
     Mutant(
         'evaluation: passes are not counted',

@@ -2,8 +2,10 @@
 
 from tests.mutants import (
     combination,
+    content,
     data,
     evaluation,
+    looks,
     models,
     modes,
     plan,
@@ -18,6 +20,8 @@ MUTANTS = [
     *streaming.MUTANTS,
     *evaluation.MUTANTS,
     *replay.MUTANTS,
+    *content.MUTANTS,
+    *looks.MUTANTS,
     *plan.MUTANTS,
     *receptors.MUTANTS,
     *combination.MUTANTS,

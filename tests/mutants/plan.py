@@ -8,7 +8,10 @@ _MEMORY = 'gradient/plan/out_of_memory.py'
 _ORDER = 'gradient/plan/best_first.py'
 _PLANNER = 'gradient/plan/planner.py'
 
-_OF_BEST_FIRST = ['contracts/test_best_first.py']
+_OF_BEST_FIRST = [
+    'gradient/plan/test_best_first.py',
+    'contracts/test_best_first.py',
+]
 _OF_CHUNKS = ['gradient/plan/test_chunks.py']
 _OF_MEMORY = [
     'gradient/plan/test_out_of_memory.py',
@@ -16,6 +19,8 @@ _OF_MEMORY = [
     'contracts/test_out_of_memory_later.py',
 ]
 _OF_PLANNER = ['gradient/plan/test_planner.py']
+_BUDGETS = 'contracts/test_budget.py'
+_SIDE = 'contracts/silent/test_side_effects.py'
 _OF_PLANS = ['contracts/test_plans.py']
 
 MUTANTS = [
@@ -71,14 +76,14 @@ MUTANTS = [
     Mutant(
         'budget: one gradient for all sets',
         _BUDGET,
-        'return size * evaluation.layout.num_sets',
-        'return size',
+        'return math.ceil(size) * evaluation.layout.num_sets',
+        'return math.ceil(size)',
         [*_OF_PLANNER, *_OF_PLANS],
     ),
     Mutant(
         'budget: the poses that were measured count',
         _BUDGET,
-        'evaluation.counts.forward -= len(poses)',
+        'out.counts = Counts(evaluation.layout.num_poses)',
         'pass',
         _OF_PLANNER,
     ),
@@ -184,5 +189,91 @@ MUTANTS = [
         'evaluation.replay.rewind()',
         'pass',
         [*_OF_MEMORY, 'contracts/test_boundaries.py'],
+    ),
+    Mutant(
+        'out of memory: what was learned is forgotten',
+        _MEMORY,
+        'return min(filter(None, (fits, asked)), default=None)',
+        'return asked',
+        _OF_MEMORY,
+    ),
+    Mutant(
+        'out of memory: all graphs are held again',
+        _MEMORY,
+        'self._most_bytes[kind] = most\n',
+        'pass\n',
+        _OF_MEMORY,
+    ),
+    Mutant(
+        'out of memory: what a second pass learned is lost',
+        _MEMORY,
+        'self._most_nodes[self._last[0]] = self._last[1].most_nodes',
+        'pass',
+        _OF_MEMORY,
+    ),
+    Mutant(
+        'out of memory: a model that draws is cut anew',
+        _MEMORY,
+        '        if self.whole(evaluation):\n            stay = WHOLE\n',
+        '',
+        _OF_MEMORY,
+    ),
+    Mutant(
+        'best first: all keys begin with a minus',
+        _ORDER,
+        "if key.startswith('-'):",
+        'if True:',
+        _OF_BEST_FIRST,
+    ),
+    Mutant(
+        'best first: keys of atoms',
+        _ORDER,
+        "layout.levels.get(name) != 'pose'\n        or ",
+        '',
+        _OF_BEST_FIRST,
+    ),
+    Mutant(
+        'planner: the order of what is held',
+        _PLANNER,
+        'for size in reversed(sizes):',
+        'for size in sizes:',
+        _OF_PLANNER,
+    ),
+    Mutant(
+        'planner: a model that cannot be measured breaks the budget',
+        _PLANNER,
+        '        if self.budget is not None:\n            raise ValueError(\n'
+        "                f'memory_budget={self.budget} bytes cannot",
+        '        if False:\n            raise ValueError(\n'
+        "                f'memory_budget={self.budget} bytes cannot",
+        [*_OF_PLANNER, 'contracts/silent/test_table.py', _SIDE, _BUDGETS],
+    ),
+    Mutant(
+        'planner: half of what is free is all of it',
+        _PLANNER,
+        '    return pages // 2\n',
+        '    return pages\n',
+        _OF_PLANNER,
+    ),
+    Mutant(
+        'planner: chunks that must stay are cut anew',
+        _PLANNER,
+        "if free_chunks and not whole and device.type == 'cpu':",
+        "if free_chunks and device.type == 'cpu':",
+        [*_OF_PLANNER, *_OF_PLANS, 'contracts/test_boundaries.py'],
+    ),
+    Mutant(
+        'budget: the states of receptors weigh nothing',
+        _BUDGET,
+        'size = states + sum(',
+        'size = sum(',
+        [*_OF_PLANNER, *_OF_PLANS, _BUDGETS],
+    ),
+    Mutant(
+        'budget: the model itself is measured',
+        _BUDGET,
+        'out.model = twin(evaluation.model)',
+        'pass',
+        [*_OF_PLANNER, *_OF_PLANS, _SIDE],
     ),
 ]

@@ -88,14 +88,14 @@ MUTANTS = [
         _RECEPTOR,
         'ligand_only and is_symmetric(edges, poses.z.size(0))',
         'ligand_only',
-        [f'{_OF_RECEPTOR}::test_edges_that_go_one_way'],
+        [f'{_OF_RECEPTOR}::test_way_back_that_is_shorter'],
     ),
     Mutant(
         'shared receptor: edges of the receptor may go one way',
         _RECEPTOR,
         "self.atoms == 'ligand' and state.symmetric",
         "self.atoms == 'ligand'",
-        [f'{_OF_RECEPTOR}::test_edges_that_go_one_way'],
+        [f'{_OF_RECEPTOR}::test_way_back_that_is_shorter'],
     ),
     Mutant(
         'shared receptor: unchanged atoms do not contribute',
@@ -133,7 +133,7 @@ MUTANTS = [
         _LAYERS,
         "self.atoms == 'ligand' and state.symmetric",
         "self.atoms == 'ligand'",
-        [f'{_OF_LAYERS}::test_edges_that_go_one_way'],
+        [f'{_OF_LAYERS}::test_way_back_that_is_shorter'],
     ),
     Mutant(
         'shared layers: attributes of other edges',

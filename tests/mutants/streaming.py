@@ -4,8 +4,12 @@ from tests.mutants.mutant import Mutant
 
 _STREAM = 'gradient/modes/stream.py'
 
+_CHANGES = 'contracts/silent/test_changes_between_passes.py'
 _AUTOGRAD = 'contracts/test_autograd.py'
+_OF_SECOND = ['gradient/modes/test_second_pass.py']
 _OF_STREAM = ['gradient/modes/test_stream.py']
+_NO_WEIGHT = 'contracts/silent/test_weight_zero.py'
+_SKIPPING = 'contracts/test_skipping.py'
 _PARITY = 'contracts/test_parity.py::test_combined_loss'
 
 MUTANTS = [
@@ -28,7 +32,7 @@ MUTANTS = [
         _STREAM,
         'if weight == 0:',
         'if False:',
-        ['contracts/test_no_weight.py'],
+        [*_OF_STREAM, _NO_WEIGHT],
     ),
     Mutant(
         'stream: poses that are dropped go backward all the same',
@@ -66,13 +70,6 @@ MUTANTS = [
         ['contracts/test_best_first.py'],
     ),
     Mutant(
-        'stream: predictions share memory with the model',
-        _STREAM,
-        'predictions.append(out.detach().clone())',
-        'predictions.append(out.detach())',
-        _OF_STREAM,
-    ),
-    Mutant(
         'stream: a loss on poses is not refused',
         _STREAM,
         'if grad_poses is not None:',
@@ -89,13 +86,92 @@ MUTANTS = [
     Mutant(
         'stream: changes of what a receptor is made of are not noticed',
         _STREAM,
-        'if evaluation and not evaluation.unchanged(',
-        'if False and not evaluation.unchanged(',
+        "change = ctx.seal.change(saved[:last]) if ctx.seal else ''",
+        "change = ''",
         [
             'contracts/test_shared_bad_input.py'
             '::test_weights_changed_between_the_passes',
-            'contracts/test_shared_bad_input.py'
-            '::test_receptor_edited_after_encoding',
+            f'{_CHANGES}::test_change_in_every_mode',
+        ],
+    ),
+    Mutant(
+        'stream: weights are in the scale of their chunk',
+        _STREAM,
+        'drop = dropped <= tolerance * self.running.mass',
+        'drop = dropped <= tolerance * weights.sum()',
+        [*_OF_STREAM, _SKIPPING, 'contracts/test_best_first.py'],
+    ),
+    Mutant(
+        'stream: drops are in the order of their size',
+        _STREAM,
+        'drop = torch.empty_like(drop).scatter_(0, order, drop)',
+        'pass',
+        [*_OF_STREAM, _PARITY, _SKIPPING],
+    ),
+    Mutant(
+        'stream: poses with an infinite derivative spoil the sum',
+        _STREAM,
+        'or self._sums.finite()\n        ):',
+        'or True\n        ):',
+        [_NO_WEIGHT],
+    ),
+    Mutant(
+        'stream: what spoiled a chunk is summed, too',
+        _STREAM,
+        '        self._sums.forget()\n        assert',
+        '        self._sums.collect()\n        assert',
+        [_NO_WEIGHT],
+    ),
+    Mutant(
+        'stream: unbounded poses are those of another chunk',
+        _STREAM,
+        'start = len(self._weights) - len(poses)',
+        'start = 0',
+        _OF_STREAM,
+    ),
+    Mutant(
+        'stream: poses that matter and are unbounded are left out',
+        _STREAM,
+        'if matter[place]:',
+        'if False:',
+        [*_OF_STREAM, _NO_WEIGHT],
+    ),
+    Mutant(
+        'stream: poses that do not matter count as if they did',
+        _STREAM,
+        'matter = ~small & (weights != 0)',
+        'matter = weights != 0',
+        [*_OF_STREAM, 'contracts/test_plans.py', _NO_WEIGHT],
+    ),
+    Mutant(
+        'stream: foreign leaves are lost',
+        _STREAM,
+        'evaluation.check_leaves(out, leaves)',
+        'pass',
+        ['contracts/silent/test_leaf_by_closure.py'],
+    ),
+    Mutant(
+        'stream: predictions of a frozen model ask for gradients',
+        _STREAM,
+        'if not differentiable:',
+        'if False:',
+        _OF_SECOND,
+    ),
+    Mutant(
+        'stream: the first chunk decides for all',
+        _STREAM,
+        'differentiable |= out.requires_grad',
+        'differentiable = out.requires_grad',
+        ['contracts/silent/test_first_chunk.py'],
+    ),
+    Mutant(
+        'stream: gradients of all sets at once',
+        _STREAM,
+        "refuse_batched('stream', grad, grad_poses)",
+        'pass',
+        [
+            'contracts/silent/test_valid_input.py'
+            '::test_gradients_of_all_sets_at_once',
         ],
     ),
 ]

@@ -7,6 +7,7 @@ from torch_geometric.data import Batch, Data
 
 from pyg_multipose.data import Layout, PoseSet
 from pyg_multipose.gradient import Counts, Gate, negligible
+from pyg_multipose.gradient.modes.gate import epsilon
 
 
 def layout(sizes):
@@ -176,3 +177,42 @@ def test_gate_differentiates_twice():
     assert torch.equal(got, expected)
     (second,) = torch.autograd.grad(got.sum(), leaf)
     assert second.tolist() == [6.0, 12.0, 18.0]
+
+
+def test_zeros_beside_what_is_not_finite_are_dropped():
+    for bad in (float('nan'), float('inf')):
+        c = torch.tensor([0.0, bad, 1.0, 0.0])
+        drop = negligible(c, layout([4]), 1e-6)
+        assert drop[[0, 3]].all() and not drop[1]
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_is_combined_in_float32(dtype):
+    assert epsilon(dtype) == torch.finfo(torch.float32).eps
+    assert epsilon(torch.float64) == torch.finfo(torch.float64).eps
+    c = torch.tensor([1.0, 1e-5], dtype=dtype)
+    assert not negligible(c, layout([2])).any()
+
+
+def test_pieces_in_any_order():
+    first = torch.tensor([3.0, 1.0], requires_grad=True)
+    second = torch.tensor([4.0, 2.0], requires_grad=True)
+    poses = [np.array([2, 0]), np.array([3, 1])]
+    counts = Counts()
+    out = Gate.apply(layout([4]), 0.0, None, counts, poses, first, second)
+    assert out.tolist() == [1.0, 2.0, 3.0, 4.0]
+    out.backward(torch.tensor([10.0, 20.0, 30.0, 0.0]))
+    assert first.grad.tolist() == [30.0, 10.0]
+    assert second.grad.tolist() == [0.0, 20.0]
+    assert counts.mattered == 3
+
+
+def test_pieces_that_were_not_drawn():
+    first = torch.tensor([1.0], requires_grad=True)
+    second = torch.tensor([2.0], requires_grad=True)
+    poses, draws = [np.array([0]), np.array([1])], torch.zeros(1, 1).double()
+    counts = Counts()
+    out = Gate.apply(layout([2]), 0.0, draws, counts, poses, first, second)
+    out.backward(torch.tensor([1.0, 3.0]))
+    assert first.grad.tolist() == [4.0] and second.grad is None
+    assert counts.mattered == 2

@@ -60,3 +60,14 @@ def test_planned_size_on_a_cpu():
     big = layout([[NODES_ON_CPU // 2 + 1] * 3])
     assert len(split(big, None, CPU)) == 3
     assert len(split(layout([[20] * 10]), None, CPU)) == 1
+
+
+def test_some_poses_have_their_own_sizes_and_groups():
+    where, poses = layout([[1, 1, 3, 3], [1, 1]]), [2, 3, 4, 5]
+    cut = split(where, 4, CPU, poses=poses)
+    assert [chunk.tolist() for chunk in cut] == [[2], [3, 4], [5]]
+    cut = split(where, 4, CPU, True, poses)
+    assert [chunk.tolist() for chunk in cut] == [[2], [3], [4, 5]]
+    size, groups = np.array([9, 9, 2, 2, 2, 1]), np.array([0, 0, 0, 1, 1, 1])
+    cut = split(where, 4, CPU, poses=poses, size=size, groups=groups)
+    assert [chunk.tolist() for chunk in cut] == [[2], [3, 4], [5]]

@@ -9,7 +9,7 @@ from torch_geometric.utils import scatter
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.gradient import Counts, Evaluation, LiveBytes
-from pyg_multipose.gradient.plan.budget import bytes_per_node
+from pyg_multipose.gradient.plan.budget import bytes_per_node, gradient_bytes
 from pyg_multipose.gradient.plan.planner import RUNNING, Planner, free_bytes
 from pyg_multipose.nn import MaxCombination, MultiPoseReadout
 
@@ -67,6 +67,23 @@ def test_measuring_leaves_no_trace():
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_parameters_are_no_part_of_a_graph():
+    model = Net()
+    model.mlp = nn.Sequential(
+        nn.Linear(3, 500), nn.Tanh(), nn.Linear(500, 500), nn.Linear(500, 1)
+    )
+    assert 20 * bytes_per_node(evaluation(model)) < 500 * 500 * 4
+
+
+def test_a_gradient_for_each_set():
+    model = Net()
+    size = 4 * sum(p.numel() for p in model.parameters())
+    assert gradient_bytes(evaluation(model), 0) == 2 * size
+    assert gradient_bytes(evaluation(model), 99.5) == 2 * (size + 100)
+    model.mlp[0].requires_grad_(False)
+    assert gradient_bytes(evaluation(model), 0) == 2 * 4 * 33
+
+
 @pytest.mark.parametrize('share', [1.0, 0.0])
 def test_follows_how_many_poses_mattered(share):
     planner = Planner(10**9)
@@ -78,6 +95,13 @@ def test_follows_how_many_poses_mattered(share):
     assert 'not stream, since reasons' in choice.reason
     choice = planner.choose(evaluation(), None)
     assert choice.mode == ('stream' if share else 'recompute')
+
+
+def test_earlier_steps_count():
+    planner = Planner()
+    for mattered in (0, 10, None):
+        planner.watch(Counts(poses=10, mattered=mattered))
+    assert planner.share == pytest.approx(0.7 * 0.7 + 0.3)
 
 
 def test_steps_whose_backward_never_came_teach_nothing():
@@ -117,6 +141,20 @@ def test_one_chunk_is_plain():
     planner.watch(Counts(4))
     assert planner.choose(record, None).mode == 'full'
     assert planner.choose(record, None).keep is None
+
+
+def test_graphs_of_the_last_chunks_are_held():
+    """The last chunk is the smallest, and the only one that fits."""
+    record = evaluation(max_nodes=30)
+    assert record.nodes_of(record.chunks)[-2:] == [30, 10]
+    budget = bytes_per_node(record) * (30 * RUNNING + 20)
+    assert Planner(int(budget)).choose(record, 'reasons').keep == 1
+
+
+def test_half_of_the_memory_that_is_free(monkeypatch):
+    numbers = {'SC_AVPHYS_PAGES': 10, 'SC_PAGE_SIZE': 4096}
+    monkeypatch.setattr('os.sysconf', numbers.__getitem__)
+    assert free_bytes(torch.device('cpu')) == 5 * 4096
 
 
 def test_free_memory_of_a_cpu():

@@ -113,3 +113,19 @@ def test_buffers_of_inference_mode():
         assert buffers.changed
         buffers.rewind()
         assert model.a.eq(0).all()
+
+
+def test_what_came_before_all_chunks():
+    model = Holder(a=torch.zeros(2))
+    buffers = Buffers(model.modules())
+    model.a.add_(1)
+    buffers.watch(-1, True)
+    model.a.add_(1)
+    buffers.watch(0, True)
+    buffers.settle()
+    with buffers.set_aside():
+        buffers.enter(0)
+        assert model.a.eq(1).all()
+    assert model.a.eq(2).all()
+    buffers.rewind()
+    assert model.a.eq(0).all()

@@ -72,3 +72,16 @@ def test_finds_a_leaf_that_is_none_of_those_known():
     assert foreign_leaf((known * secret).sum(), [known]) is secret
     assert foreign_leaf((known * secret.exp()).sum(), [known]) is secret
     assert foreign_leaf(torch.ones(1), []) is None
+
+
+def test_a_leaf_that_nobody_holds_is_no_loss():
+    known = torch.ones(2, requires_grad=True)
+    held = known.detach().requires_grad_()  # a second leaf in its place
+
+    def forgotten(requires_grad=True):
+        return known * torch.ones(2, requires_grad=requires_grad)
+
+    assert foreign_leaf(forgotten().sum(), [known]) is None
+    assert foreign_leaf(held * 2, [known]) is held
+    out = (known.detach().requires_grad_() * 2).sum()
+    assert foreign_leaf(out, [known]) is not None

@@ -1,9 +1,11 @@
+import warnings
 from contextlib import nullcontext
 
 import pytest
 import torch
 from torch import nn
 
+from pyg_multipose.gradient.model.traits import Traits
 from pyg_multipose.gradient.replay import replay as module
 from pyg_multipose.gradient.replay.replay import Replay
 
@@ -117,3 +119,54 @@ def test_random_numbers_of_an_accelerator(monkeypatch):
             assert torch.equal(again, first[chunk])
     record.rewind()
     assert torch.equal(torch.rand(4, generator=device), first[0])
+
+
+@pytest.mark.parametrize(
+    ('module', 'couples'),
+    [
+        (nn.BatchNorm1d(2), True),
+        (nn.BatchNorm1d(2).eval(), False),
+        (nn.BatchNorm1d(2, track_running_stats=False).eval(), True),
+        (nn.InstanceNorm1d(2), False),
+        (nn.LayerNorm(2), False),
+    ],
+)
+def test_norms_over_chunks(module, couples):
+    record = Replay([module], CPU)
+    assert record.couples is couples
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        record.warn(1)
+        if not couples:
+            record.warn(2)
+    if couples:
+        with pytest.warns(UserWarning, match='BatchNorm1d takes .* 2 chunks'):
+            record.warn(2)
+
+
+def test_what_was_seen_before():
+    traits = Traits()
+    traits.draws = traits.changes = traits.needs_graph = True
+    record = Replay([nn.Linear(1, 1)], CPU)
+    record.know(traits)
+    assert record.needs_graph and not record.whole_chunks
+    record.know(traits, whole=True)
+    assert record.draws and record.couples
+    traits.mixes = "'norm' (Norm) mixes the poses"
+    record = Replay([nn.Linear(1, 1)], CPU)
+    record.know(traits)
+    assert record.couples
+    with pytest.warns(UserWarning, match="'norm' .Norm. mixes"):
+        record.warn(2)
+
+
+def test_casts_of_the_first_pass_are_forgotten(monkeypatch):
+    calls = []
+    clear = torch.clear_autocast_cache
+    monkeypatch.setattr(
+        torch, 'clear_autocast_cache', lambda: calls.append(1) or clear()
+    )
+    with torch.autocast('cpu', torch.bfloat16):
+        with Replay([nn.Linear(1, 1)], CPU).first_pass():
+            pass
+        assert calls == [1]

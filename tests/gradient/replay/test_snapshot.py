@@ -243,3 +243,25 @@ def test_models_of_the_package(model):
                 assert Snapshot(model) != kept, name
                 setattr(part, name, value)
     assert Snapshot(model) == kept
+
+
+def test_shapes_and_dtypes():
+    zeros = torch.zeros(2, 3)
+    for other in (
+        torch.zeros(3, 2),
+        torch.zeros(6),
+        torch.zeros(2, 3, dtype=torch.int32),
+        torch.zeros(2, 3, requires_grad=True),
+        torch.zeros(2, 3).to_sparse(),
+    ):
+        assert Snapshot(zeros) != Snapshot(other)
+    assert Snapshot(zeros) == Snapshot(torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize('name', ['forward', 'aggregate'])
+def test_it_finds_new_code_of_the_package(monkeypatch, name):
+    model = SchNet(8, 8, 1, 6, 1.5)
+    kept = Snapshot(model)
+    kind = SchNet if name == 'forward' else type(model.layers[0])
+    monkeypatch.setattr(kind, name, other_forward, raising=False)
+    assert Snapshot(model) != kept

@@ -100,3 +100,14 @@ def test_func_transforms(combination):
     leaf = x.clone().requires_grad_()
     call(leaf).backward()
     torch.testing.assert_close(torch.func.grad(call)(x), leaf.grad)
+
+
+@pytest.mark.parametrize('dim', [0, 1, 2, -1, -2, -3])
+def test_other_dimensions_stay_where_they_are(combination, dim):
+    rows = torch.randn(5, 2, 3)
+    index = torch.tensor([0, 1, 1, 0, 1])
+    expected = combination(rows.flatten(1), index=index, dim=0)
+    out = combination(rows.movedim(0, dim), index=index, dim=dim)
+    assert out.shape == rows[:2].movedim(0, dim).shape
+    found = out.movedim(dim, 0).flatten(1)
+    assert torch.allclose(found, expected, rtol=1e-6)

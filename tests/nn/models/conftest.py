@@ -40,6 +40,34 @@ def make_batch(size=40, spread=2.5, shift=0.0):
     )
 
 
+def one_way(receptor, contacts):
+    """Two poses of an atom each, with edges from source to target."""
+    generator = torch.Generator().manual_seed(2)
+    size = 1 + max(map(max, receptor))
+    around = atoms(size, generator, 0.5)
+    poses = [atoms(1, generator, 0.5) for _ in range(2)]
+    made = PoseSet.from_complex(around, poses)
+    edges = list(receptor)
+    for ligand in (size, size + 1):
+        for source, target in contacts:
+            ends = source, target
+            edges.append([ligand if end is None else end for end in ends])
+    made.put('edge_index', torch.tensor(edges).t().contiguous(), 'edge')
+    return Batch.from_data_list([made])
+
+
+#: Edges of a receptor and of its ligand, None, and how many layers see that an
+#: atom is far from the ligand on the way there, and near on the way back.
+ONE_WAY = {
+    'ligand': (
+        [(0, 1), (1, 0), (1, 2), (2, 1)],
+        [(None, 0), (2, None)],
+        4,
+    ),
+    'receptor': ([(0, 1), (1, 2), (2, 0)], [(None, 0), (0, None)], 5),
+}
+
+
 def results(model, batch, mode, combination='mean', positions=True, **kwargs):
     """Predictions and all gradients."""
     batch = batch.clone()
@@ -92,6 +120,7 @@ def kit():
     """The functions above, for test modules."""
     return SimpleNamespace(
         CUTOFF=CUTOFF,
+        ONE_WAY=ONE_WAY,
         RadiusGraph=RadiusGraph,
         agree=agree,
         atoms=atoms,
@@ -99,5 +128,6 @@ def kit():
         compare=compare,
         make_batch=make_batch,
         make_set=make_set,
+        one_way=one_way,
         results=results,
     )

@@ -31,6 +31,21 @@ def test_equivariant_conv():
     assert not torch.equal(before, conv.lin_source.weight)
 
 
+def test_norms():
+    """Sums by the root of the number of neighbors, two terms by that of 2."""
+    conv, x, edge_index, harmonics, radial = make()
+    filters = conv.edge_filters((harmonics, radial))
+    conv.num_neighbors = 1.0
+    one = conv.aggregate(conv.source(x), edge_index, filters, 6)
+    conv.num_neighbors = 9.0
+    found = conv.aggregate(conv.source(x), edge_index, filters, 6)
+    assert torch.allclose(found, one / 3)
+    both = conv.lin_message(found) + conv.lin_self(x)
+    expected = conv.gate(both / 2**0.5)
+    assert torch.allclose(conv.update(x, found), expected)
+    assert torch.allclose(conv(x, edge_index, (harmonics, radial)), expected)
+
+
 def test_filters():
     conv, _, _, harmonics, radial = make()
     filters = conv.edge_filters((harmonics, radial))

@@ -121,6 +121,13 @@ def test_edges_that_go_one_way(kit, atoms):
     kit.compare(model, Batch.from_data_list(sets), 'recompute')
 
 
+@pytest.mark.parametrize('which', ['ligand', 'receptor'])
+def test_way_back_that_is_shorter(kit, which):
+    *edges, num_layers = kit.ONE_WAY[which]
+    model = make_model(gine, num_layers, atoms='ligand')
+    kit.compare(model, kit.one_way(*edges), 'recompute')
+
+
 def test_without_attributes_of_edges(kit):
     torch.manual_seed(0)
     layers = [EdgeConv(mlp(2 * WIDTH, WIDTH), aggr='max') for _ in range(2)]

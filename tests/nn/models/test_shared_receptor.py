@@ -238,3 +238,11 @@ def test_edges_that_go_one_way(kit, name, num_layers):
         of_set.edge_index = of_set.edge_index[:, kept < 0.5]
     model = make_model(name, num_layers, atoms='ligand')
     kit.compare(model, Batch.from_data_list(sets), 'recompute')
+
+
+@pytest.mark.parametrize('name', ['schnet', 'e3nn'])
+@pytest.mark.parametrize('which', ['ligand', 'receptor'])
+def test_way_back_that_is_shorter(kit, name, which):
+    *edges, num_layers = kit.ONE_WAY[which]
+    model = make_model(name, num_layers, atoms='ligand')
+    kit.compare(model, kit.one_way(*edges), 'recompute')

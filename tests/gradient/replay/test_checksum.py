@@ -1,0 +1,66 @@
+"""A checksum tells of every bit, and where it is."""
+
+import pytest
+import torch
+
+from pyg_multipose.gradient.replay.checksum import _BLOCK, checksums
+
+
+def same(one, two):
+    return torch.equal(checksums([one]), checksums([two]))
+
+
+@pytest.mark.parametrize(
+    'size', [1, 5, _BLOCK, _BLOCK + 1, 2 * _BLOCK, 5 * _BLOCK + 3]
+)
+def test_every_element_counts(size):
+    x = torch.randn(size)
+    assert same(x, x.clone())
+    for row in {0, size // 2, size - 1}:
+        y = x.clone()
+        y[row] = -y[row]
+        assert not same(x, y)
+    assert size == 1 or not same(x, x.flip(0))
+
+
+def test_blocks_that_change_places():
+    x = torch.randn(3 * _BLOCK)
+    parts = x.split(_BLOCK)
+    assert not same(x, torch.cat([parts[1], parts[0], parts[2]]))
+
+
+def test_signs_that_would_cancel():
+    x = torch.randn(6, dtype=torch.float64)
+    for rows in ([0, 1], [0, 3], [1, 2, 3, 4]):
+        y = x.clone()
+        y[rows] *= -1
+        assert not same(x, y)
+
+
+def test_complex_numbers():
+    x = torch.randn(4, dtype=torch.complex64)
+    assert not same(x, x.conj())
+    assert not same(x, torch.complex(x.real, x.imag + 1))
+    assert same(x.conj(), x.conj().resolve_conj())
+
+
+@pytest.mark.parametrize(
+    'dtype', [torch.bool, torch.uint8, torch.bfloat16, torch.int64]
+)
+def test_dtypes(dtype):
+    x = torch.tensor([0, 1, 1, 0]).to(dtype)
+    assert same(x, x.clone()) and not same(x, x.flip(0).roll(1))
+
+
+def test_many_are_told_apart():
+    """One that changes leaves the others as they are."""
+    tensors = [torch.randn(size) for size in (3, 0, _BLOCK - 2, _BLOCK, 7)]
+    tensors += [torch.arange(5), torch.randn(3, 2).t(), torch.eye(2)]
+    tensors += [torch.eye(3).to_sparse(), torch.randn(2 * _BLOCK)]
+    before = checksums(tensors)
+    for number, tensor in enumerate(tensors):
+        changed = list(tensors)
+        changed[number] = tensor + 1 if not tensor.is_sparse else -tensor
+        off = (checksums(changed) != before).nonzero().flatten().tolist()
+        assert off == [number] * bool(tensor.numel())
+    assert checksums([]).shape == (0,)
