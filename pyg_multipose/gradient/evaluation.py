@@ -133,6 +133,8 @@ class Evaluation:
                 model, self.modules, self.layout, self.tables, self.run
             )
             self.replay.know(traits)
+        #: What the model was seen to change of itself, in all calls.
+        self.own_changes = set() if traits is None else traits.own_changes
         self.receptor_cache = receptor_cache or ReceptorCache()
         #: Atoms that a pose counts for, :obj:`[num_poses]`.
         self.pose_nodes = (self.receptors or self.layout).nodes_per_pose

@@ -114,8 +114,8 @@ MUTANTS = [
     Mutant(
         'seal: what the model changes itself is a change',
         _SEAL,
-        'self._structure = self._structure.without(now)',
-        'self._structure.without(now)',
+        'self._structure = self._structure.without(now, known)',
+        'self._structure.without(now, known)',
         [*_OF_SEAL, _SIDE],
     ),
     Mutant(

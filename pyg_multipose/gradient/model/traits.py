@@ -47,6 +47,8 @@ class Traits:
         self._training: list[bool] = []
         self._calls = 0
         self._next = 0
+        #: Attributes that it changes when it is called (:class:`Structure`).
+        self.own_changes: set[tuple[int, str]] = set()
         self._clear()
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
@@ -83,6 +85,7 @@ class Traits:
         if self._modules != modules or self._training != training:
             self._modules, self._training = list(modules), training
             self._calls = self._next = 0
+            self.own_changes = set()
             self._clear()
         if self._calls >= self._next and layout.num_poses > 1:
             self._next = _RARER * max(self._next, 1)

@@ -36,7 +36,8 @@ class Seal:
     def close(self) -> None:
         r"""Notes the content of everything, at the end of the first pass."""
         now = Structure(self._evaluation.modules, self._structure)
-        self._structure = self._structure.without(now)
+        known = self._evaluation.own_changes
+        self._structure = self._structure.without(now, known)
         self._content = checksums(self._outer(self._evaluation.tensors))
 
     def change(self, tensors: Sequence[Tensor]) -> str:

@@ -137,18 +137,23 @@ class Structure:
         kind = type(module).__name__
         return f"'{name}' ({kind})" if name else f'the model ({kind})'
 
-    def without(self, now: Structure) -> Structure:
+    def without(
+        self, now: Structure, known: set[tuple[int, str]]
+    ) -> Structure:
         r"""A later one that does not compare what differs by now.
 
         Args:
             now: The later one: what the model itself has changed until then.
+            known: What it was seen to change in earlier calls; taken along,
+                and added to.
         """
         if len(self.modules) == len(now.modules):
-            now._own_changes = {
+            known.update(
                 (place, name)
                 for place, name in self._different(now)
                 if name not in _HOOKS
-            }
+            )
+        now._own_changes = known
         return now
 
     @property

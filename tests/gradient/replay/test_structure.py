@@ -137,7 +137,7 @@ def test_what_the_model_changes_itself():
     model = Net()
     before = structure(model)
     model.number = 2
-    later = before.without(structure(model))
+    later = before.without(structure(model), set())
     model.number = 3
     assert not later.change(structure(model))
     model.list.append(1)
@@ -148,7 +148,7 @@ def test_hooks_that_come_meanwhile_count():
     model = Net()
     before = structure(model)
     handle = model.register_forward_hook(print)
-    later = before.without(structure(model))
+    later = before.without(structure(model), set())
     handle.remove()
     assert 'hooks' in later.change(structure(model))
 
