@@ -16,7 +16,10 @@ NO_NEED = (
     r'^whole complexes.*(asked for|no set has a receptor|several poses|'
     r'would cost|gradient=.store)'
 )
-CHANGED = r'chang|does not reproduce|modified by an inplace operation'
+CHANGED = (
+    r'chang|does not reproduce|modified by an inplace operation|'
+    r'different number of tensors was saved'
+)
 
 
 def in_forward(
@@ -55,6 +58,7 @@ def in_forward(
         rules.append(('budget', r'memory_budget=\d+ bytes is not enough'))
     if built.leaves and mode != 'full':
         rules.append(('closure', r'requires grad and is neither'))
+    rules += _replaced(case, args)
     if built.bare and mode in ('stream', 'store', 'recompute'):
         rules.append(('gradients inside', r"gradient='full'"))
     return rules
@@ -81,7 +85,17 @@ def in_backward(
     # `auto` may replay poses whose graph it holds, beside some without weight.
     if built.leaves and args['gradient'] != 'full':
         rules.append(('closure', r'requires grad and is neither'))
-    return rules
+    return rules + _replaced(case, args)
+
+
+def _replaced(case: Case, args: dict) -> list[tuple[str, str]]:
+    """A forward of an object goes on with the module that was replaced."""
+    events = [event[0] for event in case.events]
+    if 'instance' not in case.twists or 'replace' not in events:
+        return []
+    if args['gradient'] == 'full':
+        return []
+    return [('replaced', r'requires grad and is neither')]
 
 
 def reason(error: Exception, rules: list[tuple[str, str]]) -> str | None:
@@ -89,6 +103,7 @@ def reason(error: Exception, rules: list[tuple[str, str]]) -> str | None:
     if type(error).__name__ not in (
         'ValueError',
         'RuntimeError',
+        'CheckpointError',
         'VectorPredictionError',
         'Mismatch',
     ):
