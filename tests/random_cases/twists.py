@@ -105,8 +105,11 @@ def scale_input(module: nn.Module, args: Any) -> Any:
 
 
 def halve_gradient(module: nn.Module, grads: Any, _: Any) -> Any:
-    """A full backward hook."""
-    return tuple(None if g is None else 0.5 * g for g in grads)
+    """A full backward hook; that of edges is one of integers."""
+    return tuple(
+        0.5 * g if g is not None and g.is_floating_point() else g
+        for g in grads
+    )
 
 
 def hook(built: Built, rng: random.Random) -> None:
