@@ -137,8 +137,11 @@ class Surroundings:
         names = function.__code__.co_freevars
         for name, cell in zip(names, cells, strict=True):
             if name != '__class__':
+                what = f"'{name}', captured by {function.__qualname__}"
+                while what in self.places:  # of a function made twice
+                    what += ' (another)'
                 self._add(
-                    f"'{name}', captured by {function.__qualname__}",
+                    what,
                     _Place(partial(_content, cell), partial(_fill, cell)),
                 )
         for number, default in enumerate(function.__defaults__ or ()):

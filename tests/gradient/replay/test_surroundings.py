@@ -162,3 +162,14 @@ def test_what_is_large():
     assert is_large([torch.empty(2**22), torch.ones(1)])
     assert not is_large([torch.ones(2**10)] * 10)
     assert not is_large(list(range(1000)))
+
+
+def test_functions_of_one_factory_have_places_of_their_own():
+    def factory(held):
+        return lambda *args: held[0]
+
+    model, held = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1)), ([1], [2])
+    for layer, one in zip(model, held, strict=True):
+        layer.register_forward_hook(factory(one))
+    values = list(Surroundings(model.modules()).values().values())
+    assert all(any(value is one for value in values) for one in held)
