@@ -32,7 +32,9 @@ def warm_steps(way: Way, settings: Settings) -> int:
         settings: How quickly.
     """
     learns = way.mode == 'auto' and way.train
-    return settings.warm_steps if learns else 1
+    if learns:
+        return settings.warm_steps
+    return 0 if settings.quick else 1
 
 
 class Unavailable(Exception):

@@ -16,8 +16,8 @@ class Settings:
 
     Args:
         device: Where models run, :obj:`"cpu"` or :obj:`"cuda"`.
-        quick: Whether this only shows that everything works: narrow models,
-            few poses, no repeats.
+        quick: Whether this only shows that everything works: narrow and
+            shallow models, few poses, no repeats.
         repeats: The fewest repeats of a time.
         cutoff: The distance in Angstrom within which atoms interact.
         seed: Of weights and of generated poses.
@@ -66,7 +66,7 @@ class Settings:
         return dict(
             hidden_channels=width,
             num_filters=width,
-            num_interactions=4,
+            num_interactions=2 if self.quick else 4,
             num_gaussians=50,
             cutoff=self.cutoff,
         )
@@ -76,7 +76,7 @@ class Settings:
         r"""Arguments of the equivariant network."""
         return dict(
             hidden_irreps='4x0e+2x1o' if self.quick else '32x0e+16x1o+8x2e',
-            num_layers=3,
+            num_layers=2 if self.quick else 3,
             cutoff=self.cutoff,
             lmax=1 if self.quick else 2,
         )

@@ -186,7 +186,7 @@ def _memory(s: Settings) -> Iterable[tuple[Case, list[str]]]:
         for n in (1, s.most) if s.quick else (1, s.few, s.many, s.most):
             ways = every if n != s.most or s.quick else some
             yield one_set(small, m, 'max1000', n), ways[:-1]
-        for n in (1, s.few):
+        for n in (s.few,) if s.quick else (1, s.few):
             yield one_set('pocket', m, 'max1000', n), every
         if not s.quick:
             yield one_set('pocket', m, 'max1000', s.many), some

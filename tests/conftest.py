@@ -1,5 +1,6 @@
 """Settings of all tests, and what is printed after them."""
 
+import gc
 import os
 
 import torch
@@ -48,6 +49,15 @@ _providers[:] = map(generated_once, _providers)
 
 #: The property of a test that holds relative errors by gradient mode.
 WORST = 'worst relative error of '
+
+
+def pytest_collection_finish(session):
+    """Leaves what is there by now to no garbage collection any more.
+
+    Else each one that a test asks for goes through all of torch.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 import pytest
 import torch
 from torch import nn
-from torch.utils import _pytree as pytree
 from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -72,8 +71,9 @@ pinned = []
 def play(func, args, kwargs):
     """Runs an operation on the CPU, as the device would."""
     name = func.overloadpacket.__name__
-    leaves = pytree.arg_tree_leaves(*args, **kwargs)
-    tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    tensors = list(tensors_of(args))
+    if kwargs:
+        tensors += tensors_of(kwargs.values())
     remote = [leaf for leaf in tensors if isinstance(leaf, Remote)]
     there = bool(remote)
     plain = kwargs
@@ -94,11 +94,12 @@ def play(func, args, kwargs):
     if not there:
         return out
     known = {id(tensor.values): tensor for tensor in remote}
-    out = pytree.tree_map_only(
-        torch.Tensor,
-        lambda t: known.get(id(t)) if id(t) in known else Remote(t),
-        out,
-    )
+
+    def there_again(tensor):
+        tensor_there = known.get(id(tensor))
+        return Remote(tensor) if tensor_there is None else tensor_there
+
+    out = mapped(torch.Tensor, there_again, out)
     if remote and torch.Tag.inplace_view in func.tags:
         with no_dispatch():  # the shape of the tensor itself, too
             func(*args, **kwargs)
@@ -121,7 +122,31 @@ def note(name, args, kwargs, remote, there):
 
 def local(tree):
     """What holds the values."""
-    return pytree.tree_map_only(Remote, lambda tensor: tensor.values, tree)
+    return mapped(Remote, lambda tensor: tensor.values, tree)
+
+
+def mapped(kind, function, tree):
+    """The tree with leaves of the kind exchanged.
+
+    Arguments and results of operations are lists and tuples; torch's pytree
+    takes ten times as long, which is most of what the device costs.
+    """
+    if isinstance(tree, kind):
+        return function(tree)
+    if isinstance(tree, dict):
+        return {k: mapped(kind, function, v) for k, v in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)([mapped(kind, function, leaf) for leaf in tree])
+    return tree
+
+
+def tensors_of(tree):
+    """The tensors in it."""
+    for leaf in tree:
+        if isinstance(leaf, torch.Tensor):
+            yield leaf
+        elif isinstance(leaf, (list, tuple)):
+            yield from tensors_of(leaf)
 
 
 @contextmanager

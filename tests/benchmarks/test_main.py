@@ -46,7 +46,7 @@ def test_header(quick):
     assert {'processor', 'cores', 'torch', 'e3nn'} <= set(report['machine'])
     assert report['settings']['threads'] == 1
     assert report['settings']['quick'] is True
-    assert report['settings']['e3nn']['num_layers'] == 3
+    assert report['settings']['e3nn']['num_layers'] == 2
 
 
 def test_every_task_has_its_figures(quick):

@@ -4,8 +4,6 @@ import copy
 import os
 import pickle
 import sqlite3
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,7 +12,11 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
 
 from pyg_multipose.data import PoseSet
-from pyg_multipose.datasets import MproMoonshot, PoseSetDataset
+from pyg_multipose.datasets import (
+    MproMoonshot,
+    PoseSetDataset,
+    pose_set_database,
+)
 from pyg_multipose.loader import PoseSetSampler, set_sizes
 from pyg_multipose.transforms import RadiusGraph
 
@@ -163,43 +165,30 @@ def test_a_source_that_fails(make, dataset):
 @pytest.mark.parametrize('stop', [0, 5, 9, 13])
 def test_a_build_that_is_killed(make, tmp_path, stop):
     """Within a transaction, before what it wrote is committed."""
-    code = f"""
-import os, sys
-sys.path.insert(0, {str(tmp_path)!r})
-from helper import sets
-from pyg_multipose.datasets import PoseSetDataset
-from pyg_multipose.datasets import pose_set_database as database
-
-insert, left = database._insert, [{stop}]
-
-def dying(connection, table, *values):
-    if table == 'contents':
-        if not left[0]:
-            os._exit(9)
-        left[0] -= 1
-    return insert(connection, table, *values)
-
-database._insert = dying
-PoseSetDataset({str(tmp_path / 'sets')!r}).extend(sets(), batch_size=4)
-"""
-    (tmp_path / 'helper.py').write_text(
-        'import torch\n'
-        'from torch_geometric.data import Data\n'
-        'from pyg_multipose.data import PoseSet\n'
-        'def sets():\n'
-        '    for n in range(14):\n'
-        '        pose = Data(z=torch.tensor([n]))\n'
-        "        yield PoseSet.from_poses([pose], name=f'{n}')\n"
-    )
-    result = subprocess.run([sys.executable, '-c', code], capture_output=True)
-    assert result.returncode == 9, result.stderr.decode()
-    dataset = PoseSetDataset(tmp_path / 'sets')
-    whole = stop // 4 * 4
-    assert dataset.names == [f'{n}' for n in range(whole)]
     sets = [
         PoseSet.from_poses([Data(z=torch.tensor([n]))], name=f'{n}')
         for n in range(14)
     ]
+    build = os.fork()
+    if not build:
+        insert, left = pose_set_database._insert, [stop]
+
+        def dying(connection, table, *values):
+            if table == 'contents':
+                if not left[0]:
+                    os._exit(9)
+                left[0] -= 1
+            return insert(connection, table, *values)
+
+        try:
+            pose_set_database._insert = dying
+            PoseSetDataset(tmp_path / 'sets').extend(sets, batch_size=4)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(build, 0)[1]) == 9
+    dataset = PoseSetDataset(tmp_path / 'sets')
+    whole = stop // 4 * 4
+    assert dataset.names == [f'{n}' for n in range(whole)]
     assert dataset.extend(sets) == 14 - whole
     assert [int(one.z) for one in dataset] == list(range(14))
 

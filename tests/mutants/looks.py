@@ -381,15 +381,29 @@ MUTANTS = [
     Mutant(
         'agreement: not finite far away is not finite',
         _AGREEMENT,
-        "                return ''  # it may be finite nowhere but here",
-        '                return reason',
+        "if where == 'near':  # it may be",
+        'if True:  # it may be',
         _OF_AGREEMENT,
     ),
     Mutant(
         'agreement: not finite near is not finite',
         _AGREEMENT,
-        'for moved in (True, False):',
-        'for moved in (True,):',
+        "if where == 'near':  # it may be",
+        'if False:  # it may be',
+        _OF_AGREEMENT,
+    ),
+    Mutant(
+        'agreement: places are looked at from the last one',
+        _AGREEMENT,
+        "_put_back(tensors, before)\n    return ''",
+        "pass\n    return ''",
+        _OF_AGREEMENT,
+    ),
+    Mutant(
+        'agreement: the model as it is is looked at where it was moved to',
+        _AGREEMENT,
+        '_put_back(tensors, before)\n                    reason = ',
+        'reason = ',
         _OF_AGREEMENT,
     ),
     Mutant(

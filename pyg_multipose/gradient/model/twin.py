@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.utils.checkpoint import get_device_states
 
-from pyg_multipose.gradient.replay.structure import GLOBAL_HOOKS
+from pyg_multipose.gradient.replay.structure import GLOBAL_HOOKS, OWN
 from pyg_multipose.gradient.replay.surroundings import Surroundings
 
 #: What perturbed parameters move by, in root mean squares of their own.
@@ -98,6 +98,8 @@ def _copied(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
             )
         elif key == '_compiled_call_impl':
             value = None
+        elif key in OWN and not value:  # most are empty, and nobody's else
+            value = value.copy() if hasattr(value, 'copy') else value
         elif isinstance(value, FunctionType) and value.__closure__:
             value = _copied_function(value, memo)
         elif not traced or key in ('_parameters', '_buffers'):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -30,7 +30,10 @@ _DRAWS = 'the model draws random numbers, as dropout does in training'
 
 
 def disagreement(
-    model: nn.Module, values: dict[str, Any], number: int, where: str = 'near'
+    model: nn.Module,
+    values: dict[str, Any],
+    number: int,
+    places: Sequence[str] = ('near',),
 ) -> str:
     r"""How whole complexes and a shared receptor differ; empty if equal.
 
@@ -47,32 +50,50 @@ def disagreement(
             :obj:`forward_poses`.
         values: A pose set with a receptor, by key, where the model is.
         number: Of the perturbation.
-        where: As of :func:`perturb`. (default: :obj:`"near"`)
+        places: Where to look, each as of :func:`perturb`.
+            (default: :obj:`("near",)`)
     """
-    device = values['pose_size'].device
-    compare: Callable[..., Any] = _everything
-    if where != 'near':
-        compare, values = _predictions, _half(values)
-    with looking(device, model), torch.enable_grad():
-        for moved in (True, False):
+    with looking(values['pose_size'].device, model), torch.enable_grad():
+        try:
+            copied = twin(model).double()
+        except NoTwinError as error:
+            return str(error)
+        tensors = [*copied.parameters(), *copied.buffers()]
+        before = [tensor.detach().clone() for tensor in tensors]
+        for where in places:
+            generator = torch.Generator().manual_seed(number)
+            perturb(copied, generator, where)
             try:
-                copied = twin(model).double()
-            except NoTwinError as error:
-                return str(error)
-            if moved:
-                generator = torch.Generator().manual_seed(number)
-                perturb(copied, generator, where)
-            try:
-                compare(copied, values, number)
+                if where == 'near':
+                    _everything(copied, values, number)
+                else:
+                    _predictions(copied, _half(values), number)
             except _Differs as difference:
                 return str(difference)
-            except _NotFinite as difference:
-                reason = str(difference)
-                if where != 'near':
-                    return ''  # it may be finite nowhere but here
-            else:
-                return ''
-    return reason
+            except _NotFinite:
+                if where == 'near':  # it may be finite nowhere but here
+                    _put_back(tensors, before)
+                    reason = _unmoved(copied, values, number)
+                    if reason:
+                        return reason
+            _put_back(tensors, before)
+    return ''
+
+
+def _unmoved(model: nn.Module, values: dict[str, Any], number: int) -> str:
+    """As above, at the parameters as they are."""
+    try:
+        _everything(model, values, number)
+    except (_Differs, _NotFinite) as difference:
+        return str(difference)
+    return ''
+
+
+def _put_back(tensors: list[Tensor], before: list[Tensor]) -> None:
+    with torch.no_grad():
+        for tensor, value in zip(tensors, before, strict=True):
+            if not torch.equal(tensor, value):
+                tensor.copy_(value)
 
 
 class _Differs(Exception):
@@ -90,9 +111,9 @@ def _everything(model: nn.Module, values: dict[str, Any], number: int) -> None:
     if alone.drew:
         raise _Differs(_DRAWS)
     # What a first call made for good does not count, what another one does.
-    shared = _Outcome.of(model, first, _shared, number, True)
+    shared = _Outcome.of(model, first, _shared, number, True, True)
     alone.compare(shared)
-    together = _predictions(model, values, number)
+    together = _predictions(model, values, number, True)
     rows = len(alone.predictions)
     off = _off(alone.predictions, together.predictions[:rows], 0.0)
     if off:
@@ -103,10 +124,10 @@ def _everything(model: nn.Module, values: dict[str, Any], number: int) -> None:
 
 
 def _predictions(
-    model: nn.Module, values: dict[str, Any], number: int
+    model: nn.Module, values: dict[str, Any], number: int, trace: bool = False
 ) -> _Outcome:
     """Values only, of poses in one batch."""
-    together = _Outcome.of(model, values, _batch, number, False)
+    together = _Outcome.of(model, values, _batch, number, False, trace)
     shared = _Outcome.of(model, values, _shared, number, False)
     together.compare(shared)
     return together
@@ -129,8 +150,11 @@ class _Outcome:
         values: dict[str, Any],
         way: Any,
         gradients: bool,
+        trace: bool = False,
     ) -> None:
-        trace = _Trace(model, values['pose_size'].device)
+        state = _State(model) if trace else None
+        device = values['pose_size'].device
+        random = random_states(device)
         layout = Layout(PoseSet(**values))
         tables = {k: v for k, v in values.items() if k in layout.levels}
         tables = doubled(tables)
@@ -160,7 +184,10 @@ class _Outcome:
                     total = grad if before is None else before + grad
                     self.gradients[name] = total
         self.predictions = torch.cat(pieces)
-        self.drew, self.change = trace.drew, trace.change
+        #: Whether random numbers were drawn, by whatever generator.
+        self.drew = random != random_states(device)
+        #: What the model changed of itself, if that was asked for.
+        self.change = state.change() if state else ''
 
     @classmethod
     def of(
@@ -170,6 +197,7 @@ class _Outcome:
         way: Any,
         number: int,
         gradients: bool,
+        trace: bool = False,
     ) -> _Outcome:
         """What a way gives; raises if it gives nothing."""
         error = ''
@@ -183,7 +211,7 @@ class _Outcome:
             seed(values['pose_size'].device, number)
             try:
                 with default_dtype(dtype), torch.set_grad_enabled(graph):
-                    return cls(model, values, way, gradients)
+                    return cls(model, values, way, gradients, trace)
             except torch.OutOfMemoryError:
                 raise
             except Exception as caught:  # of any kind: it is the model's
@@ -226,23 +254,16 @@ class _Outcome:
         return ''
 
 
-class _Trace:
-    """What a model draws and changes while it is called."""
+class _State:
+    """What a model is made of before it is called."""
 
-    def __init__(self, model: nn.Module, device: torch.device) -> None:
-        self._model, self._device = model, device
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
         self._structure = Structure(modules_of(model.modules()))
         self._buffers = {k: b.clone() for k, b in model.named_buffers()}
-        self._random = random_states(device)
 
-    @property
-    def drew(self) -> bool:
-        """Whether random numbers were drawn, by whatever generator."""
-        return self._random != random_states(self._device)
-
-    @property
     def change(self) -> str:
-        """What was changed; empty if nothing."""
+        """What was changed since; empty if nothing."""
         for name, buffer in self._model.named_buffers():
             was = self._buffers.get(name)
             if was is None or _off(was, buffer, 0.0):

@@ -153,11 +153,9 @@ class Verdict:
         values = layout.select(dict(tables), poses, index)
         values['levels'] = str(layout.levels)
         # At first also far from these parameters.
-        ways = ('near',) if self._calls else ('near', 'turned', 'open')
-        for where in ways:
-            if not self._reason:  # random, but always the same
-                number = 1 + self._calls
-                self._reason = disagreement(model, values, number, where)
+        places = ('near',) if self._calls else ('near', 'turned', 'open')
+        number = 1 + self._calls  # random, but always the same
+        self._reason = disagreement(model, values, number, places)
         if self._reason and self._calls:
             warnings.warn(
                 f'Receptors were shared in {self._calls} calls, and now a '

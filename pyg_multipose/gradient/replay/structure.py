@@ -29,8 +29,8 @@ _PLAIN = {
 #: How many values may be remembered as those that never change.
 _MOST_FIXED = 2**14
 #: What every module has; the rest are settings.
-_OWN = set(nn.Module().__dict__)
-_HOOKS = [name for name in _OWN if name.endswith('_hooks')]
+OWN = set(nn.Module().__dict__)
+_HOOKS = [name for name in OWN if name.endswith('_hooks')]
 #: Hooks that do not see a forward or backward pass.
 _OF_STATE = ('state_dict', 'load_state_dict')
 #: Of all modules.
@@ -200,7 +200,7 @@ class Structure:
             out['forward'] = type(module).forward.__code__
             return out
         for key, value in values.items():
-            if key not in _OWN:
+            if key not in OWN:
                 plain = type(value) in _PLAIN
                 out[key] = (type(value), value if plain else self._by(value))
         return out

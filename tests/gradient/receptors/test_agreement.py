@@ -7,6 +7,8 @@ from torch_geometric.data import Data
 from torch_geometric.utils import scatter
 
 from pyg_multipose.data import Layout, PoseSet
+from pyg_multipose.gradient.model.twin import perturb
+from pyg_multipose.gradient.receptors import agreement
 from pyg_multipose.gradient.receptors.agreement import _off, disagreement
 
 NAN = float('nan')
@@ -225,9 +227,29 @@ def test_reason(kind):
 @pytest.mark.parametrize('where', ['turned', 'open'])
 def test_far_away(where):
     """Predictions only; and nothing is said where these are not finite."""
-    assert not disagreement(Infinite(), values(), 1, where)
-    assert not disagreement(HalfOfGradient(), values(), 1, where)
-    assert 'predictions differ' in disagreement(Differs(), values(), 1, where)
+    assert not disagreement(Infinite(), values(), 1, [where])
+    assert not disagreement(HalfOfGradient(), values(), 1, [where])
+    assert 'predictions differ' in disagreement(
+        Differs(), values(), 1, [where]
+    )
+
+
+def test_every_place_is_near_the_model(monkeypatch):
+    """Not near the place that was looked at before."""
+    torch.manual_seed(0)
+    model, starts = Net(), []
+
+    def spy(copied, generator, where):
+        starts.append((where, [p.clone() for p in copied.parameters()]))
+        perturb(copied, generator, where)
+
+    monkeypatch.setattr(agreement, 'perturb', spy)
+    places = ['near', 'turned', 'open', 'near']
+    assert not disagreement(model, values(), 1, places)
+    assert [where for where, _ in starts] == places
+    for _, start in starts:
+        for one, other in zip(start, model.parameters(), strict=True):
+            assert torch.equal(one, other.double())
 
 
 def test_off():

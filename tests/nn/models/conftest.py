@@ -70,11 +70,16 @@ ONE_WAY = {
 
 def results(model, batch, mode, combination='mean', positions=True, **kwargs):
     """Predictions and all gradients."""
-    batch = batch.clone()
-    if positions and mode != 'stream':
+    readout = MultiPoseReadout(model, combination, mode, **kwargs)
+    return results_of(readout, batch, positions)
+
+
+def results_of(readout, batch, positions=True):
+    """As above, of a readout that may have seen its model before."""
+    batch, model = batch.clone(), readout.model
+    if positions and readout.gradient != 'stream':
         batch.pos.requires_grad_()
     model.zero_grad()
-    readout = MultiPoseReadout(model, combination, mode, **kwargs)
     out = readout(batch)
     out.sin().sum().backward()
     grads = {name: p.grad for name, p in model.named_parameters()}
@@ -101,18 +106,21 @@ def agree(shared, whole):
     assert 'encoded' in str(readout.last_plan)
 
 
-def compare(model, batch, mode, combination='mean', **kwargs):
-    """A receptor that is shared against whole complexes."""
-    positions = mode != 'stream'
-    whole = results(
-        model, batch, 'full', combination, positions, share_receptor=False
+def compare(model, batch, modes, combination='mean', **kwargs):
+    """A receptor that is shared against whole complexes, mode by mode."""
+    readout = MultiPoseReadout(
+        model, combination, share_receptor=True, **kwargs
     )
-    agree(
-        results(
-            model, batch, mode, combination, share_receptor=True, **kwargs
-        ),
-        whole,
-    )
+    whole = {}
+    for mode in [modes] if isinstance(modes, str) else modes:
+        positions = mode != 'stream'
+        if positions not in whole:
+            whole[positions] = results(
+                *(model, batch, 'full', combination, positions),
+                share_receptor=False,
+            )
+        readout.gradient = mode
+        agree(results_of(readout, batch), whole[positions])
 
 
 @pytest.fixture

@@ -24,12 +24,11 @@ def make_model(name, num_layers=3, **kwargs):
 
 
 @pytest.mark.parametrize('name', ['schnet', 'e3nn'])
-@pytest.mark.parametrize('mode', MODES)
 @pytest.mark.parametrize('atoms', ['all', 'ligand'])
-def test_parity(kit, name, mode, atoms):
+def test_parity(kit, name, atoms):
     model, batch = make_model(name, atoms=atoms), kit.make_batch()
-    kit.compare(model, batch, mode)
-    kit.compare(model, batch, mode, 'max', max_nodes_per_chunk=9)
+    kit.compare(model, batch, MODES)
+    kit.compare(model, batch, MODES, 'max', max_nodes_per_chunk=9)
 
 
 @pytest.mark.parametrize('name', ['schnet', 'e3nn'])
@@ -198,20 +197,16 @@ def products(monkeypatch):
 
 
 @pytest.mark.parametrize('name', ['schnet', 'e3nn'])
-@pytest.mark.parametrize('mode', MODES)
 @pytest.mark.parametrize('atoms', ['all', 'ligand'])
-def test_wide_models(kit, products, name, mode, atoms):
+def test_wide_models(kit, products, name, atoms):
     model, batch = make_wide(name), kit.make_batch()
     model.atoms = atoms
-    whole = kit.results(
-        model, batch, 'full', positions=mode != 'stream', share_receptor=False
-    )
+    kit.compare(model, batch, MODES)
     products.clear()
-    shared = kit.results(model, batch, mode, share_receptor=True)
+    kit.results(model, batch, 'full', share_receptor=True)
     # Edges of a receptor, of what touches a ligand, and of what is reached:
     assert len(set(products)) > 3 or name == 'schnet'
-    kit.agree(shared, whole)
-    kit.compare(model, batch, mode, 'max', max_nodes_per_chunk=9)
+    kit.compare(model, batch, MODES, 'max', max_nodes_per_chunk=9)
 
 
 @pytest.mark.parametrize('name', ['schnet', 'e3nn'])
