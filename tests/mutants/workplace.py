@@ -58,7 +58,7 @@ class Workplace:
     def __init__(self, tree: Path, folder: Path) -> None:
         self.folder = folder
         self.package = folder / 'pyg_multipose'
-        for name in ('pyg_multipose', 'tests'):
+        for name in ('pyg_multipose', 'tests', 'docs'):
             unwanted = shutil.ignore_patterns('__pycache__', 'mutants')
             shutil.copytree(tree / name, folder / name, ignore=unwanted)
         shutil.copy(tree / 'pyproject.toml', folder)

@@ -15,7 +15,7 @@ LIMIT = 1e-9
 SECOND = 1e-6
 #: Gradients are measured by their own size, or by this share of all, or by
 #: this: what cancels is not known better.
-SHARE, LEAST = 1e-4, 1e-5
+SHARE, LEAST = 1e-4, 1e-3
 
 
 class Wrong(Exception):

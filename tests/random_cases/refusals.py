@@ -85,6 +85,9 @@ def in_backward(
     # `auto` may replay poses whose graph it holds, beside some without weight.
     if built.leaves and args['gradient'] != 'full':
         rules.append(('closure', r'requires grad and is neither'))
+    if 'own-buffer' in case.twists and ('no_grad', 0) in case.events:
+        # Such a call writes to it, maybe between forward and backward.
+        rules.append(('changed', "between forward and backward: .*'own'"))
     return rules + _replaced(case, args)
 
 
