@@ -648,7 +648,7 @@ MUTANTS = [
     Mutant(
         'traits: it looks in every call',
         _TRAITS,
-        'self._next = _RARER * max(self._next, 1)',
+        'self._next = again if seen else 2 * self._calls + 1',
         'pass',
         _OF_TRAITS,
     ),
@@ -662,8 +662,22 @@ MUTANTS = [
     Mutant(
         'traits: the same pair every time',
         _TRAITS,
-        'pair = [0, last] if self._calls == 0 else [last // 2, last]',
-        'pair = [0, last]',
+        'pairs = pairs if first else pairs[1:]',
+        'pass',
+        _OF_TRAITS,
+    ),
+    Mutant(
+        'traits: two poses that are alike tell all',
+        _TRAITS,
+        'return float((alone[0] - alone[1]).abs().max()) > _LIMIT * size',
+        'return True',
+        _OF_TRAITS,
+    ),
+    Mutant(
+        'traits: sets of poses that are alike tell all',
+        _TRAITS,
+        'self._next = again if seen else 2 * self._calls + 1',
+        'self._next = again',
         _OF_TRAITS,
     ),
     Mutant(

@@ -35,10 +35,10 @@ _LIMIT = 1e-9
 class Traits:
     r"""Whether a model draws, changes buffers, mixes poses or needs a graph.
 
-    Two real poses go through a copy of the model together and one by one, in
-    float64 and at perturbed parameters: when the model is first used, when
-    its modules or their training flags change, and again after 10, 100, ...
-    calls.
+    Two real poses that are not alike go through a copy of the model together
+    and one by one, in float64 and at perturbed parameters: when the model is
+    first used, when its modules or their training flags change, and again
+    after 10, 100, ... calls.
     Copies and pickles know nothing.
     """
 
@@ -88,11 +88,12 @@ class Traits:
             self.own_changes = set()
             self._clear()
         if self._calls >= self._next and layout.num_poses > 1:
-            self._next = _RARER * max(self._next, 1)
-            last = layout.num_poses - 1
-            pair = [0, last] if self._calls == 0 else [last // 2, last]
+            pairs = _pairs(layout.num_poses, self._calls == 0)
             with looking(layout.device, model):
-                self._look(model, layout, tables, pair, call)
+                seen = self._look(model, layout, tables, pairs, call)
+            # Poses that are all alike say nothing of others.
+            again = _RARER * max(self._next, 1)
+            self._next = again if seen else 2 * self._calls + 1
         self._calls += 1
 
     def _look(
@@ -100,13 +101,14 @@ class Traits:
         model: nn.Module,
         layout: Layout,
         tables: Mapping[str, Any],
-        pair: list[int],
+        pairs: list[list[int]],
         call: Call,
-    ) -> None:
+    ) -> bool:
+        """Whether two poses were found that are not alike."""
         try:
             copied = twin(model).double()
         except NoTwinError:
-            return  # then only the passes themselves can tell
+            return True  # then only the passes themselves can tell
         perturb(copied, torch.Generator().manual_seed(1 + self._calls))
         values = doubled(tables)
 
@@ -119,13 +121,17 @@ class Traits:
             for graph in (False, True):
                 try:
                     with default_dtype(dtype), torch.set_grad_enabled(graph):
-                        self._compare(copied, run, pair, layout.device)
+                        seen = any(
+                            self._compare(copied, run, pair, layout.device)
+                            for pair in pairs
+                        )
                         self.needs_graph |= graph
-                        return
+                        return seen
                 except torch.OutOfMemoryError:
-                    return
+                    return True
                 except Exception:  # of any kind: a call will raise it again
                     continue
+        return True
 
     def _compare(
         self,
@@ -133,7 +139,8 @@ class Traits:
         run: Callable[..., Tensor],
         pair: list[int],
         device: torch.device,
-    ) -> None:
+    ) -> bool:
+        """Whether the two are not alike, so that mixing them would show."""
         copied = same_parameters(model)
         seed(device, 0)
         states = random_states(device)
@@ -141,13 +148,23 @@ class Traits:
         self.draws |= states != random_states(device)
         self.changes |= _changed(model, copied)
         if self.draws:
-            return
+            return True
         alone = torch.cat([run(same_parameters(model), [p]) for p in pair])
         size = max(float(together.abs().max()), 1e-300)
         off = float((together - alone).abs().max()) / size
         if off > _LIMIT:  # not a number is no difference
             name = _first_different(model, run, pair)
             self.mixes = f'{name} mixes the poses of a chunk (by {off:.1e})'
+            return True
+        return float((alone[0] - alone[1]).abs().max()) > _LIMIT * size
+
+
+def _pairs(number: int, first: bool) -> list[list[int]]:
+    """Pairs of poses to look at, until two are not alike."""
+    last = number - 1
+    pairs = [[0, last], [last // 2, last], [0, last // 2], [0, 1]]
+    pairs = pairs if first else pairs[1:]
+    return [pair for pair in pairs if pair[0] < pair[1]]
 
 
 def _changed(model: nn.Module, after: nn.Module) -> bool:

@@ -148,6 +148,33 @@ def test_ever_more_rarely_and_other_pairs():
     assert found == [[0, 4], [2, 4], [2, 4]]
 
 
+def alike(*same):
+    """Five poses, some of them the same."""
+    layout, tables = poses_of()
+    for pose in same:
+        tables['pos'][2 * pose : 2 * pose + 2] = tables['pos'][:2]
+    return layout, tables
+
+
+@pytest.mark.parametrize('same', [[4], [2, 4], [1, 4], [2, 3, 4]])
+def test_poses_that_are_alike_do_not_hide_it(same):
+    """Of two equal poses, the mean is that of one."""
+    traits = Traits()
+    ask(traits, mixed(), *alike(*same))
+    assert traits.mixes
+
+
+def test_nor_do_sets_of_nothing_else():
+    traits, model = Traits(), mixed()
+    for _ in range(5):
+        ask(traits, model, *alike(1, 2, 3, 4))
+        assert not traits.mixes
+    for call in range(5, 8):
+        assert not traits.mixes
+        ask(traits, model, *poses_of())
+    assert traits.mixes  # in call 7, after 0, 1 and 3
+
+
 def test_flags_and_modules():
     traits, model, poses = Traits(), Net(), poses_of()
     model.mixer = nn.Dropout().eval()
