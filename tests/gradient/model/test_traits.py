@@ -169,7 +169,7 @@ def test_nor_do_sets_of_nothing_else():
     for _ in range(5):
         ask(traits, model, *alike(1, 2, 3, 4))
         assert not traits.mixes
-    for call in range(5, 8):
+    for _ in range(5, 8):
         assert not traits.mixes
         ask(traits, model, *poses_of())
     assert traits.mixes  # in call 7, after 0, 1 and 3
