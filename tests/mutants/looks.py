@@ -246,6 +246,13 @@ MUTANTS = [
         _OF_DRIFT,
     ),
     Mutant(
+        'verdict: of many poses few are looked at at first',
+        _VERDICT,
+        '                if not self._calls:\n                    left',
+        '                if False:\n                    left',
+        _OF_VERDICT,
+    ),
+    Mutant(
         'witnesses: atoms of a receptor are those of a ligand',
         _WITNESSES,
         "{'receptor': rows[receptor], 'ligand': rows[~receptor]}",

@@ -34,14 +34,15 @@ def disagreement(
     values: dict[str, Any],
     number: int,
     places: Sequence[str] = ('near',),
+    first: int = 1,
 ) -> str:
     r"""How whole complexes and a shared receptor differ; empty if equal.
 
     On a copy of the model, in float64 and at perturbed parameters, the first
-    half of the poses is evaluated one by one and with a shared receptor:
-    predictions and the gradients of all parameters and of all real inputs are
-    compared. Then the predictions of all in one batch are; far from the
-    model's parameters, only these, and of the first half.
+    poses are evaluated one by one and with a shared receptor: predictions and
+    the gradients of all parameters and of all real inputs are compared. Then
+    the predictions of all in one batch are; far from the model's parameters,
+    only these, and of the first poses.
     A model that draws random numbers, or changes its buffers or attributes
     when it is called, is none that may share.
 
@@ -52,6 +53,7 @@ def disagreement(
         number: Of the perturbation.
         places: Where to look, each as of :func:`perturb`.
             (default: :obj:`("near",)`)
+        first: How many poses are the first. (default: :obj:`1`)
     """
     with looking(values['pose_size'].device, model), torch.enable_grad():
         try:
@@ -65,25 +67,27 @@ def disagreement(
             perturb(copied, generator, where)
             try:
                 if where == 'near':
-                    _everything(copied, values, number)
+                    _everything(copied, values, number, first)
                 else:
-                    _predictions(copied, _half(values), number)
+                    _predictions(copied, _some(values, first), number)
             except _Differs as difference:
                 return str(difference)
             except _NotFinite:
                 if where == 'near':  # it may be finite nowhere but here
                     _put_back(tensors, before)
-                    reason = _unmoved(copied, values, number)
+                    reason = _unmoved(copied, values, number, first)
                     if reason:
                         return reason
             _put_back(tensors, before)
     return ''
 
 
-def _unmoved(model: nn.Module, values: dict[str, Any], number: int) -> str:
+def _unmoved(
+    model: nn.Module, values: dict[str, Any], number: int, first: int
+) -> str:
     """As above, at the parameters as they are."""
     try:
-        _everything(model, values, number)
+        _everything(model, values, number, first)
     except (_Differs, _NotFinite) as difference:
         return str(difference)
     return ''
@@ -104,14 +108,16 @@ class _NotFinite(Exception):
     """Predictions are not finite."""
 
 
-def _everything(model: nn.Module, values: dict[str, Any], number: int) -> None:
+def _everything(
+    model: nn.Module, values: dict[str, Any], number: int, first: int
+) -> None:
     """Values, gradients and traces."""
-    first = _half(values)
-    alone = _Outcome.of(model, first, _single, number, True)
+    some = _some(values, first)
+    alone = _Outcome.of(model, some, _single, number, True)
     if alone.drew:
         raise _Differs(_DRAWS)
     # What a first call made for good does not count, what another one does.
-    shared = _Outcome.of(model, first, _shared, number, True, True)
+    shared = _Outcome.of(model, some, _shared, number, True, True)
     alone.compare(shared)
     together = _predictions(model, values, number, True)
     rows = len(alone.predictions)
@@ -133,10 +139,10 @@ def _predictions(
     return together
 
 
-def _half(values: dict[str, Any]) -> dict[str, Any]:
-    """The first half of a set, for what takes long."""
+def _some(values: dict[str, Any], first: int) -> dict[str, Any]:
+    """The first poses of a set, for what takes long."""
     layout = Layout(PoseSet(**values))
-    out = layout.select(values, list(range((1 + layout.num_poses) // 2)))
+    out = layout.select(values, list(range(min(first, layout.num_poses))))
     out['levels'] = values['levels']
     return out
 

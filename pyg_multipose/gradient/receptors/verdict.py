@@ -26,6 +26,8 @@ from pyg_multipose.gradient.replay.structure import Structure
 _RARER = 3
 #: Poses that are looked at: every so often; and at first, or after a change.
 _POSES = 2, 4
+#: At first, the predictions of so many are compared.
+_MOST = 16
 
 
 class Verdict:
@@ -129,10 +131,15 @@ class Verdict:
             if (news or (due and place == number)) and not self._reason:
                 chosen = self._chosen(found, _POSES[many])
                 if many:
-                    first = by_contacts(layout, tables, poses)[: _POSES[False]]
-                    rest = [place for place in chosen if place not in first]
-                    chosen = [*first, *rest]
-                self._look(model, layout, tables, index, poses[chosen])
+                    best = by_contacts(layout, tables, poses)[: _POSES[False]]
+                    rest = [place for place in chosen if place not in best]
+                    chosen = [*best, *rest]
+                first = (1 + len(chosen)) // 2
+                if not self._calls:
+                    left = [p for p in range(len(poses)) if p not in chosen]
+                    chosen += left[: max(_MOST - len(chosen), 0)]
+                taken = poses[chosen]
+                self._look(model, layout, tables, index, taken, first)
                 self._seen.update(*(found[number] for number in chosen))
         self._checks += 1
 
@@ -149,13 +156,14 @@ class Verdict:
         tables: Mapping[str, Any],
         index: int,
         poses: Poses,
+        first: int,
     ) -> None:
         values = layout.select(dict(tables), poses, index)
         values['levels'] = str(layout.levels)
         # At first also far from these parameters.
         places = ('near',) if self._calls else ('near', 'turned', 'open')
         number = 1 + self._calls  # random, but always the same
-        self._reason = disagreement(model, values, number, places)
+        self._reason = disagreement(model, values, number, places, first)
         if self._reason and self._calls:
             warnings.warn(
                 f'Receptors were shared in {self._calls} calls, and now a '

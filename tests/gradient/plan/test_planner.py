@@ -26,6 +26,21 @@ class Net(nn.Module):
         return scatter(h, batch.batch, 0, batch.num_graphs, 'mean')
 
 
+class Uncopied(Net):
+    def __deepcopy__(self, memo):
+        raise TypeError('there is one of it')
+
+
+def test_a_model_that_cannot_be_measured():
+    """A budget that nobody can keep is refused; without one, it runs."""
+    readout = MultiPoseReadout(Uncopied(), 'mean', max_nodes_per_chunk=20)
+    readout(batch_of()).sum().backward()
+    assert 'there is one of it' in readout.last_plan.reason
+    readout.memory_budget = 10**9
+    with pytest.raises(ValueError, match='cannot be kept.*there is one of it'):
+        readout(batch_of())
+
+
 def batch_of(sizes=(8, 8), atoms=10):
     generator = torch.Generator().manual_seed(0)
     return Batch.from_data_list(

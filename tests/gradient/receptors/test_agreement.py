@@ -218,7 +218,7 @@ def values():
 def test_reason(kind):
     torch.manual_seed(0)
     model = kind()
-    found = disagreement(model, values(), 1)
+    found = disagreement(model, values(), 1, first=2)
     assert found.startswith(REASONS[kind]) if REASONS[kind] else not found
     assert model.calls == 0 and not hasattr(model, '_seen')
     assert all(p.grad is None for p in model.parameters())
@@ -227,8 +227,8 @@ def test_reason(kind):
 @pytest.mark.parametrize('where', ['turned', 'open'])
 def test_far_away(where):
     """Predictions only; and nothing is said where these are not finite."""
-    assert not disagreement(Infinite(), values(), 1, [where])
-    assert not disagreement(HalfOfGradient(), values(), 1, [where])
+    assert not disagreement(Infinite(), values(), 1, [where], 2)
+    assert not disagreement(HalfOfGradient(), values(), 1, [where], 2)
     assert 'predictions differ' in disagreement(
         Differs(), values(), 1, [where]
     )
@@ -245,7 +245,7 @@ def test_every_place_is_near_the_model(monkeypatch):
 
     monkeypatch.setattr(agreement, 'perturb', spy)
     places = ['near', 'turned', 'open', 'near']
-    assert not disagreement(model, values(), 1, places)
+    assert not disagreement(model, values(), 1, places, 2)
     assert [where for where, _ in starts] == places
     for _, start in starts:
         for one, other in zip(start, model.parameters(), strict=True):

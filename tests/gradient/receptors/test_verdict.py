@@ -38,13 +38,15 @@ def complexes(receptor, elements, contacts=()):
 
 @pytest.fixture
 def looks(monkeypatch):
-    """What is looked at: places of poses, where, and the number."""
+    """What is looked at: places of poses, where, number, the first ones."""
     found = []
 
-    def disagreement(model, values, number, places):
+    def disagreement(model, values, number, places, first):
         z, size = values['z'], len(values['pose_size'])
         far = (values['pos'][-size:, 0] - 30).round().int().tolist()
-        found.extend((int(z[0]), far, where, number) for where in places)
+        found.extend(
+            (int(z[0]), far, where, number, first) for where in places
+        )
         return disagreement.reason
 
     disagreement.reason = ''
@@ -101,7 +103,8 @@ def test_a_parameter_that_moves(looks):
     ask()
     ask()
     assert len(near(found)) == 2
-    assert [len(look[1]) for look in near(found)] == [4, 6]
+    assert [len(look[1]) for look in near(found)] == [9, 6]
+    assert [look[4] for look in near(found)] == [2, 3]
     for _ in range(10):
         ask()
     assert len(near(found)[-1][1]) == 2
@@ -191,8 +194,20 @@ def test_what_is_new_comes_first(looks):
     found, _ = looks
     ask = Asks(complexes(6, [8, 8, 8, 8, 8, 8, 9, 10]))
     ask()
-    assert {6, 7} <= set(near(found)[0][1])
-    assert len(near(found)[0][1]) <= 6
+    look = near(found)[0]
+    assert {6, 7} <= set(look[1][: 2 * look[4]])
+    assert look[4] <= 3
+
+
+@pytest.mark.parametrize(('number', 'looked_at'), [(9, 9), (16, 16), (40, 16)])
+def test_predictions_of_more_at_first(looks, number, looked_at):
+    found, _ = looks
+    ask = Asks(complexes(6, [8] * number))
+    for _ in range(4):
+        ask()
+    looked = [look[1] for look in near(found)]
+    assert [len(poses) for poses in looked] == [looked_at, 2]
+    assert len(set(looked[0])) == looked_at
 
 
 def test_most_contacts(looks):
