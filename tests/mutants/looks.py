@@ -543,9 +543,16 @@ MUTANTS = [
     Mutant(
         'twin: zeros stay zeros',
         _TWIN,
-        'size = torch.where(size > 0, size, torch.ones_like(size))',
+        'size = torch.where(size > _ZERO, size, torch.ones_like(size))',
         'pass',
         [*_OF_TWIN, _LOCALITY],
+    ),
+    Mutant(
+        'twin: what is almost zero stays there',
+        _TWIN,
+        'torch.where(size > _ZERO,',
+        'torch.where(size > 0,',
+        _OF_TWIN,
     ),
     Mutant(
         'twin: parameters stay where they are',

@@ -59,6 +59,9 @@ def in_forward(
     if built.leaves and mode != 'full':
         rules.append(('closure', r'requires grad and is neither'))
     rules += _replaced(case, args)
+    if case.kind == 'forces' and {'hook', 'checkpoints'} <= {*case.twists}:
+        # What it makes a leaf is another tensor, which the batch has not.
+        rules.append(('leaf inside', r'requires grad and is neither'))
     if built.bare and mode in ('stream', 'store', 'recompute'):
         rules.append(('gradients inside', r"gradient='full'"))
     return rules
@@ -94,7 +97,8 @@ def in_backward(
 def _replaced(case: Case, args: dict) -> list[tuple[str, str]]:
     """A forward of an object goes on with the module that was replaced."""
     events = [event[0] for event in case.events]
-    if 'instance' not in case.twists or 'replace' not in events:
+    forwards = 'instance' in case.twists or 'override' in events
+    if not forwards or 'replace' not in events:
         return []
     if args['gradient'] == 'full':
         return []

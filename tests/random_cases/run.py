@@ -372,7 +372,10 @@ class Run:
 
     def _skips(self) -> bool:
         """Whether poses without weight must not count, whatever they are."""
-        return self.plain.built.singular and self.args['gradient'] != 'full'
+        plan = self.tested.readout.last_plan
+        # `auto` is plain autograd where all poses mattered so far.
+        plain = plan.mode == 'full' and plan.keep is None
+        return self.plain.built.singular and not plain
 
     def _num_chunks(self) -> int:
         return self.tested.readout.last_plan.num_chunks

@@ -20,6 +20,8 @@ from pyg_multipose.gradient.replay.surroundings import Surroundings
 
 #: What perturbed parameters move by, in root mean squares of their own.
 _NOISE = 0.1
+#: What is as good as zero, as a gate that rounding has moved.
+_ZERO = 1e-5
 #: The most elements of what may be a gate: a number, or one for each channel.
 GATE = 256
 #: How far open gates are.
@@ -162,7 +164,7 @@ def perturb(
             if is_buffer and bool(tensor.any()):
                 continue
             size = tensor.square().mean().sqrt()
-            size = torch.where(size > 0, size, torch.ones_like(size))
+            size = torch.where(size > _ZERO, size, torch.ones_like(size))
             noise = torch.randn(
                 tensor.shape, generator=generator, dtype=torch.float64
             ).to(tensor)

@@ -138,6 +138,13 @@ def test_perturbed(where):
         assert (sign * model.lin.weight - 1).abs().max() < 0.5
 
 
+def test_a_gate_that_rounding_has_moved_is_perturbed_as_a_closed_one():
+    model = Net()
+    model.gate.data.fill_(-2e-16)
+    perturb(model, torch.Generator().manual_seed(0))
+    assert model.gate.abs() > 1e-3
+
+
 @pytest.mark.parametrize('around', [aside, looking])
 def test_no_trace(around, monkeypatch):
     monkeypatch.setitem(globals(), 'SEEN', [])
