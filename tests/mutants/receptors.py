@@ -18,6 +18,27 @@ MUTANTS = [
         _OF_CACHE,
     ),
     Mutant(
+        'cache: states are copied with gradient too',
+        _CACHE,
+        'if isinstance(leaf, Tensor) and leaf.grad_fn and leaf._base is None:',
+        'if False:',
+        _OF_CACHE,
+    ),
+    Mutant(
+        'cache: views are not copied with gradient',
+        _CACHE,
+        'and leaf.grad_fn and leaf._base is None:',
+        'and leaf.grad_fn:',
+        _OF_CACHE,
+    ),
+    Mutant(
+        'cache: what was overwritten is taken',
+        _CACHE,
+        'if not all(entry.unwritten for entry in entries):',
+        'if False:',
+        _OF_CACHE,
+    ),
+    Mutant(
         'cache: any receptor is the one that is known',
         _CACHE,
         'entry.receptor == look and entry.untouched',

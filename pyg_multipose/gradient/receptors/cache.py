@@ -57,13 +57,19 @@ class ReceptorCache:
             The states, and how many of them were not known.
         """
 
-        def encode(receptor: Data) -> Any:
+        def encode(receptor: Data, copied: Any = _copied) -> Any:
             state = model.encode_receptor(receptor)  # type: ignore[operator]
-            return pytree.tree_map(_copied, state)
+            return pytree.tree_map(copied, state)
 
         if torch.is_grad_enabled():
             self.clear()
-            return [encode(receptor) for receptor in receptors], len(receptors)
+            entries = [
+                _Encoded(None, encode(receptor, _copied_unless_fresh))
+                for receptor in receptors
+            ]
+            if not all(entry.unwritten for entry in entries):
+                return [encode(one) for one in receptors], len(receptors)
+            return [entry.state for entry in entries], len(receptors)
         now = Snapshot.of(model, _torch_settings(device))
         if now is None or now != self._model:
             self.clear()
@@ -100,7 +106,7 @@ class ReceptorCache:
 class _Encoded:
     """A receptor and its state."""
 
-    def __init__(self, receptor: Snapshot, state: Any) -> None:
+    def __init__(self, receptor: Snapshot | None, state: Any) -> None:
         self.receptor = receptor
         self.state = state
         leaves = pytree.tree_leaves(state)
@@ -114,9 +120,12 @@ class _Encoded:
     @property
     def untouched(self) -> bool:
         """Whether the model only read it."""
-        return self._known and self._versions == [
-            tensor._version for tensor in self._tensors
-        ]
+        return self._known and self.unwritten
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether nothing was written to its tensors."""
+        return self._versions == [tensor._version for tensor in self._tensors]
 
 
 def _copied(leaf: Any) -> Any:
@@ -130,6 +139,13 @@ def _copied(leaf: Any) -> Any:
         with torch.inference_mode(False), torch.no_grad():
             return leaf.clone()
     return leaf.clone()
+
+
+def _copied_unless_fresh(leaf: Any) -> Any:
+    """As above, but for results of autograd, whose writes are counted."""
+    if isinstance(leaf, Tensor) and leaf.grad_fn and leaf._base is None:
+        return leaf
+    return _copied(leaf)
 
 
 def _torch_settings(device: torch.device) -> list[Any]:

@@ -73,6 +73,48 @@ def test_with_gradient_nothing_is_kept():
         assert encode(cache, model, 1) == 1
 
 
+class Buffered(nn.Module):
+    """It writes to the same tensor in every call, and to what it returned."""
+
+    def __init__(self, overwrites):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(2.0))
+        self.overwrites, self.returned = overwrites, []
+        self.buffer = torch.zeros(3, 3)
+
+    def encode_receptor(self, receptor):
+        out = self.weight + receptor.pos
+        if self.overwrites and self.returned:
+            self.returned[-1][0].detach().zero_()
+        self.buffer.copy_(receptor.pos)
+        self.returned.append([out, out[1:], self.buffer])
+        return self.returned[-1]
+
+
+def test_with_gradient_fresh_tensors_are_no_copies():
+    """They may be large; views and tensors of the model are copied."""
+    model = Buffered(overwrites=False)
+    states, count = ReceptorCache().encode(
+        model, [receptor(1), receptor(2)], CPU
+    )
+    assert count == 2 == len(model.returned)
+    for number, (out, view, buffer) in enumerate(states):
+        assert out is model.returned[number][0]
+        assert view is not model.returned[number][1]
+        assert torch.equal(out, 2.0 + receptor(number + 1).pos)
+        assert torch.equal(view, out[1:])
+        assert torch.equal(buffer, receptor(number + 1).pos)
+
+
+def test_with_gradient_what_was_overwritten_is_made_again():
+    model = Buffered(overwrites=True)
+    states, _ = ReceptorCache().encode(model, [receptor(1), receptor(2)], CPU)
+    for number, (out, view, buffer) in enumerate(states, 1):
+        assert torch.equal(out, 2.0 + receptor(number).pos)
+        assert torch.equal(view, out[1:])
+        assert torch.equal(buffer, receptor(number).pos)
+
+
 def changed_buffer(model, receptor):
     model.buffer += 1
     return receptor.pos
