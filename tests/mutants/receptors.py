@@ -83,8 +83,8 @@ MUTANTS = [
     Mutant(
         'cache: parts that nobody can compare',
         _CACHE,
-        'return self._known and self._versions == [',
-        'return self._versions == [',
+        'return self._known and self.unwritten',
+        'return self.unwritten',
         _OF_CACHE,
     ),
     Mutant(
