@@ -64,6 +64,9 @@ class Evaluation:
             (default: :obj:`None`, nothing)
         traits: What was seen of the model in earlier calls.
             (default: :obj:`None`, nothing, and nothing is looked at)
+        sharer: What has :obj:`encode_receptor` and :obj:`forward_poses`, if
+            that is not the model but a module that holds it as
+            :obj:`sharer.model`. (default: :obj:`None`, the model)
 
     Raises:
         ValueError: If the model cannot be evaluated in chunks, with the
@@ -82,12 +85,15 @@ class Evaluation:
         receptor_cache: ReceptorCache | None = None,
         verdict: Verdict | None = None,
         traits: Traits | None = None,
+        sharer: nn.Module | None = None,
     ) -> None:
         # Once: walking through a model takes time.
         modules = list(model.modules())
         check_model(model, modules)
         self.modules = modules_of(modules)
         self.model = model
+        #: What encodes receptors: the model, or what holds it.
+        self.sharer: Any = model if sharer is None else sharer
         self.inputs = input_names(inputs)
         self.parameters = Parameters(self.modules)
         self.layout = Layout(
@@ -116,7 +122,7 @@ class Evaluation:
         verdict = verdict or Verdict()
         #: The receptors that are encoded once, or :obj:`None`; and why.
         self.receptors, self.receptor_plan = shared_receptors(
-            model,
+            self.sharer,
             self.modules,
             share_receptor,
             self.layout,
@@ -228,7 +234,7 @@ class Evaluation:
         if self.receptors is None or self.receptors.encoded:
             return
         with self.replay.before_chunks():
-            count = self.receptors.encode(self.model, self.receptor_cache)
+            count = self.receptors.encode(self.sharer, self.receptor_cache)
         self.counts.encoded += count
 
     # Model calls #############################################################
@@ -286,7 +292,7 @@ class Evaluation:
         self.counts.forward += len(poses)
         index = self.composer.receptor(poses)
         if self.receptors is not None and index is not None:
-            out = self.model.forward_poses(  # type: ignore[operator]
+            out = self.sharer.forward_poses(
                 graphs,
                 self.receptors.state(
                     index, self.states if states is None else states

@@ -6,10 +6,15 @@ from typing import Any
 
 from torch import nn
 
-from pyg_multipose.gradient.model.requirements import check_inputs, check_model
+from pyg_multipose.gradient.model.requirements import (
+    check_inputs,
+    check_model,
+    input_names,
+)
 from pyg_multipose.gradient.plan.plan import MODES
 from pyg_multipose.gradient.receptors.sharing import obstacle, refuse_sharing
 from pyg_multipose.nn._arguments import check_choice, check_count
+from pyg_multipose.nn.sharing.sharer import sharer_of
 
 _NONFINITE = ('raise', 'mask')
 
@@ -80,7 +85,8 @@ def check_settings(
             f"gradient='recompute' or 'auto'"
         )
     if share_receptor is True:
-        refuse_sharing(obstacle(model, inputs))
+        names = input_names(inputs)
+        refuse_sharing(obstacle(sharer_of(model, names), names))
     if share_receptor is True and gradient == 'store':
         raise ValueError(
             "share_receptor=True does not go with gradient='store', "

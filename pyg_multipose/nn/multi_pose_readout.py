@@ -18,6 +18,7 @@ from pyg_multipose.gradient import (
     store,
     stream,
 )
+from pyg_multipose.gradient.model.requirements import input_names
 from pyg_multipose.gradient.model.traits import Traits
 from pyg_multipose.gradient.modes.refusals import (
     refuse_transform,
@@ -30,6 +31,7 @@ from pyg_multipose.gradient.plan.out_of_memory import first_pass
 from pyg_multipose.gradient.plan.planner import Choice, Planner
 from pyg_multipose.gradient.receptors.cache import ReceptorCache
 from pyg_multipose.gradient.receptors.sharing import refuse_sharing
+from pyg_multipose.gradient.receptors.unsuited import UnsuitedError
 from pyg_multipose.gradient.receptors.verdict import Verdict
 from pyg_multipose.nn._combine import combine, weighted
 from pyg_multipose.nn._settings import (
@@ -38,6 +40,7 @@ from pyg_multipose.nn._settings import (
     has_running_form,
 )
 from pyg_multipose.nn.combination import combination_resolver
+from pyg_multipose.nn.sharing.sharer import sharer_of
 
 
 class MultiPoseReadout(nn.Module):
@@ -260,6 +263,7 @@ class MultiPoseReadout(nn.Module):
             receptor_cache=self._receptor_cache,
             verdict=self._verdict,
             traits=None if transform else self._traits,
+            sharer=sharer_of(self.model, input_names(self.inputs)),
         )
         if self.gradient == 'auto' and evaluation.receptors is None:
             evaluation.replay.know(self._traits, whole=True)
@@ -342,18 +346,20 @@ class MultiPoseReadout(nn.Module):
         self.last_plan = plan
         self._planner.watch(plan.counts)
         evaluation.replay.warn(plan.num_chunks)
-        out: tuple[Tensor | None, Tensor] | None
-        if plan.mode != 'stream':
-            out = None, self._predict_poses(plan, evaluation)
-        else:
-            try:
+        out: tuple[Tensor | None, Tensor] | None = None
+        try:
+            if plan.mode != 'stream':
+                out = None, self._predict_poses(plan, evaluation)
+            else:
                 out = stream(evaluation, self.combination, self.tolerance)
-            except VectorPredictionError:
-                if self.gradient == 'stream':
-                    raise
-                self._vector = True
-                return None
-        unsteady = evaluation.unsteady
+            unsteady = evaluation.unsteady
+        except VectorPredictionError:
+            if self.gradient == 'stream':
+                raise
+            self._vector = True
+            return None
+        except UnsuitedError as error:
+            unsteady = str(error)
         if evaluation.receptors is not None and unsteady:
             # Not when it was looked at, but now: again, without sharing.
             evaluation.replay.rewind()

@@ -93,8 +93,7 @@ def receptor_bytes(evaluation: Evaluation) -> tuple[float, float]:
     assert copied.receptors is not None
     index = copied.receptors.sets[0]
     graph = copied.layout.compose_receptor(copied.tables, index)
-    encode: Any = copied.model.encode_receptor
-    total = _saved(copied, partial(encode, graph))
+    total = _saved(copied, partial(copied.sharer.encode_receptor, graph))
     atoms = copied.layout.receptor_size[copied.receptors.sets]
     state = sum(
         tensor.numel() * max(tensor.element_size(), 4)
@@ -107,14 +106,16 @@ def receptor_bytes(evaluation: Evaluation) -> tuple[float, float]:
 def _twin(evaluation: Evaluation) -> Evaluation:
     """The same call of a copy of the model, which leaves no trace."""
     out = copy.copy(evaluation)
-    out.model = twin(evaluation.model)
+    out.sharer = twin(evaluation.sharer)
+    holds = evaluation.sharer is not evaluation.model
+    out.model = out.sharer.model if holds else out.sharer
     out.parameters = Parameters(modules_of(out.model.modules()))
     out.counts = Counts(evaluation.layout.num_poses)
     device = evaluation.layout.device
     if out.receptors is not None and not out.receptors.encoded:
         out.receptors = out.receptors.fresh()
         with aside(device, out.model), torch.enable_grad():
-            out.receptors.encode(out.model, ReceptorCache())
+            out.receptors.encode(out.sharer, ReceptorCache())
     return out
 
 

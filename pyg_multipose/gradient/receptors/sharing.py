@@ -37,7 +37,7 @@ def obstacle(
     missing = [name for name in METHODS if not hasattr(model, name)]
     if missing:
         return f'{type(model).__name__} has no {" and no ".join(missing)}'
-    if inputs is not None:
+    if inputs is not None and getattr(model, 'inputs', None) != inputs:
         return (
             "the model is called with attributes ('inputs'), not with a batch"
         )

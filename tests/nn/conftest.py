@@ -118,6 +118,7 @@ def compare(model, batch, modes, combination='mean', **kwargs):
             whole[positions] = results(
                 *(model, batch, 'full', combination, positions),
                 share_receptor=False,
+                inputs=kwargs.get('inputs'),
             )
         readout.gradient = mode
         agree(results_of(readout, batch), whole[positions])
@@ -138,4 +139,5 @@ def kit():
         make_set=make_set,
         one_way=one_way,
         results=results,
+        results_of=results_of,
     )

@@ -1,0 +1,107 @@
+"""What happens in a receptor alone, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from torch import Tensor
+from torch.nn import Module
+from torch_geometric.data import Data
+
+from pyg_multipose.gradient.receptors.unsuited import UnsuitedError
+from pyg_multipose.nn.sharing.arguments import Graph, Leaves, names_of
+from pyg_multipose.nn.sharing.layer_calls import (
+    found_edges,
+    layers_of,
+    replaced,
+)
+from pyg_multipose.nn.sharing.poolings import Poolings
+
+
+class LayerRecord(NamedTuple):
+    r"""A call of a layer.
+
+    Args:
+        name: Name of the layer.
+        kinds: What it was called with, leaf by leaf
+            (:meth:`~pyg_multipose.nn.sharing.arguments.Graph.kind`).
+        atoms: The rows of atoms among that, by the number of the leaf.
+        edges: The rows of edges, if they are needed.
+        outputs: The rows of atoms that it returned.
+    """
+
+    name: str
+    kinds: list[str]
+    atoms: dict[int, Tensor]
+    edges: dict[int, Tensor]
+    outputs: list[Tensor]
+
+
+class Recording(NamedTuple):
+    r"""A call of a model on a receptor.
+
+    Args:
+        layers: The calls of its layers, in turn.
+        pooled: The rows of atoms that were pooled, in turn.
+        edge_index: The edges of the receptor.
+        order: How they are sorted by source.
+    """
+
+    layers: list[LayerRecord]
+    pooled: list[Tensor]
+    edge_index: Tensor
+    order: Tensor
+
+
+def record(
+    call: Callable[[Data], Any], model: Module, receptor: Data, edges: bool
+) -> Recording:
+    r"""Calls a model on a receptor alone.
+
+    Args:
+        call: Calls it.
+        model: The model.
+        receptor: The receptor, as a graph.
+        edges: Whether rows of edges are recorded too.
+
+    Raises:
+        UnsuitedError: If a layer does what cannot be followed.
+    """
+    edge_index = receptor.edge_index
+    graph = Graph(edge_index, receptor.batch, 'the receptor')
+    layers: list[LayerRecord] = []
+    pooled: list[Tensor] = []
+
+    def note(forward: Any, name: str, args: Any, kwargs: Any) -> Any:
+        given = Leaves((args, kwargs))
+        kinds = [
+            graph.kind(value, name, argument)
+            for value, argument in zip(
+                given.values, names_of(forward, args, kwargs), strict=True
+            )
+        ]
+        with poolings.off():
+            result = forward(*args, **kwargs)
+        returned = Leaves(result).values
+        if {graph.kind(value, name) for value in returned} != {'atoms'}:
+            raise UnsuitedError(f"'{name}' returns more than rows of atoms")
+        rows = given.of_kind(kinds, 'edges') if edges else {}
+        atoms = given.of_kind(kinds, 'atoms')
+        layers.append(LayerRecord(name, kinds, atoms, rows, returned))
+        return result
+
+    def note_pooled(rows: Tensor, summed: bool) -> None:
+        pooled.append(rows)
+
+    poolings = Poolings(graph.batch, note_pooled)
+    with (
+        replaced(layers_of(model), note),
+        found_edges(model, edge_index),
+        poolings,
+    ):
+        call(receptor)
+    if not layers:
+        raise UnsuitedError('the model calls no message-passing layer')
+    order = edge_index[0].argsort(stable=True)
+    return Recording(layers, pooled, edge_index, order)
