@@ -16,6 +16,10 @@ FORBIDDEN = {
     'nn/combination': {
         'data', 'transforms', 'datasets', 'gradient', 'nn.models', 'demo'
     },
+    'nn/messages': {
+        'data', 'transforms', 'gradient', 'nn.models', 'nn.sharing', 'io'
+    },
+    'nn/sharing': {'transforms', 'nn.models', 'nn.combination', 'io'},
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
     'nn': {'datasets', 'demo'},
 }  # fmt: skip

@@ -17,7 +17,7 @@ import torch
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.datasets import MproMoonshot
-from pyg_multipose.nn.models.reach import Reach
+from pyg_multipose.nn.sharing.reach import Reach
 from pyg_multipose.transforms import RadiusGraph
 
 matplotlib.use('Agg')

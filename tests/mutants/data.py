@@ -91,7 +91,7 @@ MUTANTS = [
         _LAYOUT,
         'own = self._receptor_segment[self.set_of_pose[chosen]]',
         'own = np.repeat(self._receptor_segment[receptor], len(chosen))',
-        [*_OF_LAYOUT, 'nn/models/test_shared_receptor.py::test_parity'],
+        [*_OF_LAYOUT, 'nn/sharing/test_shared_receptor.py::test_parity'],
     ),
     Mutant(
         'layout: a set without poses',

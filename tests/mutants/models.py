@@ -3,23 +3,23 @@
 from tests.mutants.mutant import Mutant
 
 _CONV = 'nn/models/equivariant_conv.py'
-_COUPLED = 'nn/models/coupled_sum.py'
-_EDGES = 'nn/models/edges.py'
+_COUPLED = 'nn/messages/coupled_sum.py'
+_EDGES = 'nn/messages/edges.py'
 _EQUIVARIANT = 'nn/models/equivariant_gnn.py'
 _GATE = 'nn/models/gate.py'
-_MESSAGES = 'nn/models/message_sum.py'
-_POOLING = 'nn/models/pooling.py'
+_MESSAGES = 'nn/messages/message_sum.py'
+_POOLING = 'nn/messages/pooling.py'
 _PRODUCT = 'nn/models/tensor_product.py'
 _RADIAL = 'nn/models/radial_basis.py'
 _SCHNET = 'nn/models/schnet.py'
 _SCHNET_LAYER = 'nn/models/schnet_layer.py'
 
 _OF_CONV = ['nn/models/test_equivariant_conv.py']
-_OF_EDGES = ['nn/models/test_edges.py']
+_OF_EDGES = ['nn/messages/test_edges.py']
 _OF_EQUIVARIANT = 'nn/models/test_equivariant_gnn.py'
 _OF_GATE = ['nn/models/test_gate.py']
-_OF_MESSAGES = ['nn/models/test_message_sum.py']
-_OF_POOLING = ['nn/models/test_pooling.py']
+_OF_MESSAGES = ['nn/messages/test_message_sum.py']
+_OF_POOLING = ['nn/messages/test_pooling.py']
 _OF_PRODUCT = 'nn/models/test_tensor_product.py'
 _OF_RADIAL = ['nn/models/test_radial_basis.py']
 _OF_SCHNET = 'nn/models/test_schnet.py'
@@ -46,7 +46,7 @@ MUTANTS = [
         'return True or torch.equal(forth, ',
         [
             *_OF_EDGES,
-            'nn/models/test_shared_receptor.py::test_edges_that_go_one_way',
+            'nn/sharing/test_shared_receptor.py::test_edges_that_go_one_way',
         ],
     ),
     Mutant(
@@ -120,7 +120,7 @@ MUTANTS = [
         _COUPLED,
         'if degree.numel() > dim_size:',
         'if False:',
-        [f'{_OF_PRODUCT}::test_bad_input', 'nn/models/test_coupled_sum.py'],
+        [f'{_OF_PRODUCT}::test_bad_input', 'nn/messages/test_coupled_sum.py'],
     ),
     Mutant(
         'tensor product: paths have no norm',

@@ -100,7 +100,7 @@ MUTANTS = [
         'self.of_pose[self.of_pose == index] = -1',
         'pass',
         [
-            'nn/models/test_shared_receptor.py'
+            'nn/sharing/test_shared_receptor.py'
             '::test_auto_shares_where_it_saves',
             _STATE,
         ],
@@ -117,7 +117,7 @@ MUTANTS = [
         _RECEPTORS,
         'kept.append(_Place(len(self.tensors)))',
         'kept.append(_Place(len(kept)))',
-        [f'{_STATE}::test_parity', 'nn/models/test_shared_layers.py'],
+        [f'{_STATE}::test_parity', 'nn/sharing/test_shared_layers.py'],
     ),
     Mutant(
         'sharing: where nothing is saved',
@@ -125,7 +125,7 @@ MUTANTS = [
         'if 1 + number * each <= number:',
         'if True:',
         [
-            'nn/models/test_shared_receptor.py'
+            'nn/sharing/test_shared_receptor.py'
             '::test_auto_shares_where_it_saves',
         ],
     ),
@@ -136,7 +136,7 @@ MUTANTS = [
         'if False:',
         [
             f'{_STATE}::test_who_shares_and_why_not',
-            'nn/models/test_shared_receptor.py'
+            'nn/sharing/test_shared_receptor.py'
             '::test_auto_shares_where_it_saves',
         ],
     ),

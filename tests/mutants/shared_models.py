@@ -2,12 +2,12 @@
 
 from tests.mutants.mutant import Mutant
 
-_LAYERS = 'nn/models/shared_layers.py'
-_REACH = 'nn/models/reach.py'
-_RECEPTOR = 'nn/models/shared_receptor.py'
+_LAYERS = 'nn/sharing/shared_layers.py'
+_REACH = 'nn/sharing/reach.py'
+_RECEPTOR = 'nn/sharing/shared_receptor.py'
 
-_OF_LAYERS = 'nn/models/test_shared_layers.py'
-_OF_RECEPTOR = 'nn/models/test_shared_receptor.py'
+_OF_LAYERS = 'nn/sharing/test_shared_layers.py'
+_OF_RECEPTOR = 'nn/sharing/test_shared_receptor.py'
 _LAYER_PARITY = [f'{_OF_LAYERS}::test_parity']
 _PARITY = [f'{_OF_RECEPTOR}::test_parity']
 _DEPTHS = [f'{_OF_RECEPTOR}::test_layers_and_readouts']

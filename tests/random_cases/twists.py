@@ -21,7 +21,7 @@ from torch_geometric.data import Data
 from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.utils import scatter
 
-from pyg_multipose.nn.models.interaction import InteractionLayer
+from pyg_multipose.nn.messages.interaction import InteractionLayer
 from tests.random_cases.models import WIDTH, Built, EdgeLayer
 from tests.random_cases.sets import RARE
 

@@ -8,8 +8,8 @@ from e3nn import o3
 from torch import Tensor
 from torch.nn import Linear, Sequential, SiLU
 
+from pyg_multipose.nn.messages.interaction import EdgeTensors, InteractionLayer
 from pyg_multipose.nn.models.gate import Gate
-from pyg_multipose.nn.models.interaction import EdgeTensors, InteractionLayer
 from pyg_multipose.nn.models.tensor_product import (
     TensorProduct,
     hide_constants,

@@ -8,22 +8,21 @@ from e3nn import o3
 from torch import Tensor
 from torch.nn import Embedding, Linear, ModuleList, Sequential, SiLU
 
+from pyg_multipose.nn.messages._checks import check_batch, check_choice
+from pyg_multipose.nn.messages.edges import edge_vectors
+from pyg_multipose.nn.messages.pooling import pool_atoms
 from pyg_multipose.nn.models._checks import (
-    check_batch,
-    check_choice,
     check_int,
     check_positive,
     parse_irreps,
     parse_target,
 )
-from pyg_multipose.nn.models.edges import edge_vectors
 from pyg_multipose.nn.models.equivariant_conv import EquivariantConv
-from pyg_multipose.nn.models.pooling import pool_atoms
 from pyg_multipose.nn.models.radial_basis import (
     RADIAL_BASES,
     PolynomialEnvelope,
 )
-from pyg_multipose.nn.models.shared_receptor import SharedReceptor
+from pyg_multipose.nn.sharing.shared_receptor import SharedReceptor
 
 # Atoms closer than this (Angstrom) have no direction to each other:
 _COINCIDENT = 1e-6

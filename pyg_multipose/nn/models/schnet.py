@@ -9,20 +9,22 @@ from torch import Tensor
 from torch.nn import Embedding, Linear, ModuleList
 from torch_geometric.nn.models.schnet import GaussianSmearing, ShiftedSoftplus
 
-from pyg_multipose.nn.models._checks import (
+from pyg_multipose.nn.messages._checks import (
     check_atoms,
     check_batch,
     check_choice,
+)
+from pyg_multipose.nn.messages.edges import distinct_pairs, edge_vectors
+from pyg_multipose.nn.messages.pooling import pool_atoms
+from pyg_multipose.nn.models._checks import (
     check_int,
     check_positive,
     parse_atomref,
     parse_scale,
 )
-from pyg_multipose.nn.models.edges import distinct_pairs, edge_vectors
-from pyg_multipose.nn.models.pooling import pool_atoms
 from pyg_multipose.nn.models.schnet_layer import SchNetLayer
-from pyg_multipose.nn.models.shared_receptor import SharedReceptor
 from pyg_multipose.nn.radius_interaction_graph import RadiusInteractionGraph
+from pyg_multipose.nn.sharing.shared_receptor import SharedReceptor
 
 #: Atomic numbers are smaller than this, as in PyG.
 _NUM_ELEMENTS = 100

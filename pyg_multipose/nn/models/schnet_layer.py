@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn import Linear, Module, Sequential
 from torch_geometric.nn.models.schnet import ShiftedSoftplus
 
-from pyg_multipose.nn.models.interaction import EdgeTensors, InteractionLayer
-from pyg_multipose.nn.models.message_sum import message_sum
+from pyg_multipose.nn.messages.interaction import EdgeTensors, InteractionLayer
+from pyg_multipose.nn.messages.message_sum import message_sum
 
 
 class SchNetLayer(InteractionLayer):

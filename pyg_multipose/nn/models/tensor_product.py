@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import Module
 from torch_geometric.utils import scatter
 
-from pyg_multipose.nn.models.coupled_sum import Group, Path, coupled_sum
+from pyg_multipose.nn.messages.coupled_sum import Group, Path, coupled_sum
 
 
 class TensorProduct(Module):
@@ -27,7 +27,7 @@ class TensorProduct(Module):
     gradients.
 
     On a CPU it is computed by
-    :func:`~pyg_multipose.nn.models.coupled_sum.coupled_sum`, which keeps no
+    :func:`~pyg_multipose.nn.messages.coupled_sum.coupled_sum`, which keeps no
     message. On other devices, under :func:`torch.compile`, and for outputs so
     narrow that this would be slower, the messages are e3nn's.
     Measured with one thread for :obj:`"32x0e+16x1o+8x2e"` and

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from pyg_multipose.data.levels import Levels
-from pyg_multipose.nn.models.shared_receptor import reach_of
 from pyg_multipose.nn.sharing.recording import Recording
+from pyg_multipose.nn.sharing.shared_receptor import reach_of
 
 
 class Step(NamedTuple):

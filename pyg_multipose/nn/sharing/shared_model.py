@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.nn import Module
 from torch_geometric.data import Data
 
-from pyg_multipose.nn.models.shared_receptor import receptor_and_reach
 from pyg_multipose.nn.sharing.changed_atoms import ChangedAtoms
 from pyg_multipose.nn.sharing.layer_calls import layers_of, reads_degrees
 from pyg_multipose.nn.sharing.recording import Recording, record
 from pyg_multipose.nn.sharing.replay import replay
+from pyg_multipose.nn.sharing.shared_receptor import receptor_and_reach
 
 
 class SharedModel(Module):

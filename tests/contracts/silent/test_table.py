@@ -12,7 +12,7 @@ from torch_geometric.data import Batch
 from pyg_multipose.data import PoseSet
 from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.nn.models import SchNet
-from pyg_multipose.nn.models.shared_layers import SharedLayers
+from pyg_multipose.nn.sharing.shared_layers import SharedLayers
 from pyg_multipose.transforms import RadiusGraph
 
 PAGE = Path(__file__).parents[3] / 'docs' / 'shared_receptor.md'

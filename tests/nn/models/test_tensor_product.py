@@ -7,7 +7,8 @@ from e3nn import o3
 from torch.autograd import grad
 from torch_geometric.utils import scatter
 
-from pyg_multipose.nn.models import coupled_sum, tensor_product
+from pyg_multipose.nn.messages import coupled_sum
+from pyg_multipose.nn.models import tensor_product
 from pyg_multipose.nn.models.tensor_product import TensorProduct
 
 IRREPS = [

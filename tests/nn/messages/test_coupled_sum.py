@@ -1,7 +1,7 @@
 import torch
 from torch.autograd import grad
 
-from pyg_multipose.nn.models.coupled_sum import Group, Path, coupled_sum
+from pyg_multipose.nn.messages.coupled_sum import Group, Path, coupled_sum
 
 
 def test_any_coupling():

@@ -5,8 +5,8 @@ import torch
 from torch_geometric.data import Batch
 
 from pyg_multipose.nn import MultiPoseReadout
+from pyg_multipose.nn.messages.coupled_sum import coupled_sum
 from pyg_multipose.nn.models import EquivariantGNN, SchNet, tensor_product
-from pyg_multipose.nn.models.coupled_sum import coupled_sum
 
 CUTOFF = 2.5
 MODES = ['full', 'stream', 'recompute', 'auto']

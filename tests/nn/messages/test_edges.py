@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pyg_multipose.nn.models.edges import distinct_pairs, edge_vectors
+from pyg_multipose.nn.messages.edges import distinct_pairs, edge_vectors
 
 
 def test_edge_vectors():

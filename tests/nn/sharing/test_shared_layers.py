@@ -23,7 +23,7 @@ from torch_geometric.nn import (
 )
 
 from pyg_multipose.nn import MultiPoseReadout
-from pyg_multipose.nn.models.shared_layers import SharedLayers
+from pyg_multipose.nn.sharing.shared_layers import SharedLayers
 
 MODES = ['full', 'stream', 'recompute', 'auto']
 WIDTH = 6

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from pyg_multipose.nn.models.edges import is_symmetric
-from pyg_multipose.nn.models.interaction import EdgeTensors, InteractionModel
-from pyg_multipose.nn.models.reach import Reach
+from pyg_multipose.nn.messages.edges import is_symmetric
+from pyg_multipose.nn.messages.interaction import EdgeTensors, InteractionModel
+from pyg_multipose.nn.sharing.reach import Reach
 
 
 class LayerState(NamedTuple):

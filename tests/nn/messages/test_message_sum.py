@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch_geometric.utils import scatter
 
-from pyg_multipose.nn.models import message_sum as module
-from pyg_multipose.nn.models.message_sum import message_sum
+from pyg_multipose.nn.messages import message_sum as module
+from pyg_multipose.nn.messages.message_sum import message_sum
 
 
 def make(num_edges=40, num_filters=9, num_sources=6, num_targets=7):

@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn import Module, ModuleList
 from torch_geometric.data import Data
 
-from pyg_multipose.nn.models._checks import check_batch, check_choice
-from pyg_multipose.nn.models.edges import is_symmetric
-from pyg_multipose.nn.models.pooling import pool_atoms
-from pyg_multipose.nn.models.shared_receptor import (
+from pyg_multipose.nn.messages._checks import check_batch, check_choice
+from pyg_multipose.nn.messages.edges import is_symmetric
+from pyg_multipose.nn.messages.pooling import pool_atoms
+from pyg_multipose.nn.sharing.shared_receptor import (
     pool_poses,
     reach_of,
     receptor_and_reach,
@@ -56,7 +56,7 @@ class SharedLayers(Module):
     is, runs with all of their incoming edges; everything else is as in the
     receptor alone.
     Models whose messages are linear in their source save more by
-    :class:`~pyg_multipose.nn.models.shared_receptor.SharedReceptor`.
+    :class:`~pyg_multipose.nn.sharing.shared_receptor.SharedReceptor`.
 
     The model is called as :obj:`model(batch)` and reads :obj:`z`,
     :obj:`pos`, :obj:`edge_index`, :obj:`batch` and, if

@@ -11,8 +11,8 @@ from torch_geometric.nn import MessagePassing, SchNet
 from torch_geometric.utils import scatter
 
 from pyg_multipose.nn import MultiPoseReadout, RadiusInteractionGraph
-from pyg_multipose.nn.models.interaction import InteractionLayer
-from pyg_multipose.nn.models.shared_receptor import SharedReceptor
+from pyg_multipose.nn.messages.interaction import InteractionLayer
+from pyg_multipose.nn.sharing.shared_receptor import SharedReceptor
 
 PAGE = Path(__file__).parents[3] / 'docs' / 'shared_receptor.md'
 MODES = ['full', 'stream', 'recompute', 'auto']

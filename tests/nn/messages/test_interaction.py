@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch_geometric.data import Batch, Data
 
-from pyg_multipose.nn.models import EquivariantGNN, SchNet
-from pyg_multipose.nn.models.interaction import (
+from pyg_multipose.nn.messages.interaction import (
     InteractionLayer,
     InteractionModel,
 )
+from pyg_multipose.nn.models import EquivariantGNN, SchNet
 from pyg_multipose.transforms import RadiusGraph
 
 CUTOFF = 3.0

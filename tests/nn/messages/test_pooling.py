@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pyg_multipose.nn.models.pooling import pool_atoms
+from pyg_multipose.nn.messages.pooling import pool_atoms
 
 CONTRIBUTION = torch.tensor([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]])
 INDEX = torch.tensor([1, 0, 1])
