@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.cases import MODELS, Case, batch, one_set
+from benchmarks.cases import MODELS, PYG_MODELS, Case, batch, one_set
 from benchmarks.settings import Settings
 from benchmarks.timing import Figure, ratio
 from benchmarks.ways import BARE, MODES, PLAIN, SHARED, WAYS
@@ -61,7 +61,25 @@ def bars(settings: Settings) -> list[Bar]:
     Args:
         settings: How many poses there are, and the device.
     """
-    return [bar for model in MODELS for bar in _bars(model, settings)]
+    return [
+        *(bar for model in MODELS for bar in _bars(model, settings)),
+        *(bar for model in PYG_MODELS for bar in _pyg_bars(model, settings)),
+    ]
+
+
+def _pyg_bars(model: str, s: Settings) -> Iterator[Bar]:
+    for data, where, bound in (
+        ('pocket', 'pocket', 0.55),
+        ('chain', 'whole chain', 0.30),
+    ):
+        case = one_set(data, model, 'mean', s.nine)
+        text = (
+            f'as it is, Mean, N = {s.nine}, {where}: `auto`, receptor shared '
+            f'/ whole complexes'
+        )
+        bases = Cell(case, 'auto'), Cell(case, PLAIN)
+        cell = Cell(case, 'auto, shared')
+        yield Bar(text, model, bound, 'time', cell, bases)
 
 
 def _bars(model: str, s: Settings) -> Iterator[Bar]:

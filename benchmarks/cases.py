@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from benchmarks.settings import Settings
 
 MODELS = ('schnet', 'e3nn')
+#: Models of PyG, which know nothing of receptors.
+PYG_MODELS = ('GIN', 'GATv2', 'PNA', "PyG's SchNet")
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Case:
         data: :obj:`"pocket"` or :obj:`"chain"` (docked poses in this
             receptor), :obj:`"ligand"` (the same without any), or
             :obj:`"generated-A"` (random atoms, A of them in a pose).
-        model: :obj:`"schnet"` or :obj:`"e3nn"`.
+        model: One of :obj:`MODELS` or :obj:`PYG_MODELS`.
         loss: A key of :obj:`benchmarks.losses.LOSSES`.
         poses: How many poses.
         per_set: How many of them make a set.

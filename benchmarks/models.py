@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import nn
 
 from benchmarks import reference
+from benchmarks.cases import PYG_MODELS
 from benchmarks.losses import Loss
+from benchmarks.pyg_models import build_pyg
 from benchmarks.settings import Settings
 from pyg_multipose.nn import RadiusInteractionGraph
 from pyg_multipose.nn.models import EquivariantGNN, SchNet
@@ -20,13 +24,19 @@ def build(
 ) -> tuple[nn.Module, nn.Module]:
     r"""A plain model and ours, with the same weights, in the default dtype.
 
+    Of a model of :pyg:`PyG` both are that model.
+
     Args:
-        name: :obj:`"schnet"` or :obj:`"e3nn"`.
+        name: One of :obj:`benchmarks.cases.MODELS`, or of
+            :obj:`benchmarks.cases.PYG_MODELS`.
         loss: It tells the number of predictions, and how sharp they are.
         settings: The widths, and the device.
     """
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
+        if name in PYG_MODELS:
+            plain = build_pyg(name, loss, settings).to(settings.device)
+            return plain, copy.deepcopy(plain)
         plain, ours = (_schnet if name == 'schnet' else _e3nn)(loss, settings)
     if loss.sharp:
         head = 'lin2.weight' if name == 'schnet' else 'head.2.weight'

@@ -18,6 +18,7 @@ from benchmarks.settings import Settings
 from benchmarks.ways import Way
 from pyg_multipose.data import PoseSet
 from pyg_multipose.nn import MultiPoseReadout
+from pyg_multipose.nn.sharing.sharer import sharer_of
 from pyg_multipose.transforms import RadiusGraph
 
 #: The atoms that a step looks at, at least, which warms a way up.
@@ -98,7 +99,8 @@ class Runner:
         self.device = problem.settings.device
         self.readout: MultiPoseReadout | None = None
         if way.mode is not None:
-            if way.share and not hasattr(self.model, 'encode_receptor'):
+            sharer = sharer_of(self.model, None)
+            if way.share and not hasattr(sharer, 'encode_receptor'):
                 raise Unavailable(
                     f'{type(self.model).__name__} has no encode_receptor'
                 )

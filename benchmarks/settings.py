@@ -72,6 +72,16 @@ class Settings:
         )
 
     @property
+    def pyg(self) -> dict[str, Any]:
+        r"""Arguments of the graph networks of :pyg:`PyG`."""
+        width = 8 if self.quick else 64
+        return dict(
+            in_channels=width,
+            hidden_channels=width,
+            num_layers=2 if self.quick else 3,
+        )
+
+    @property
     def e3nn(self) -> dict[str, Any]:
         r"""Arguments of the equivariant network."""
         return dict(
@@ -98,4 +108,5 @@ class Settings:
             'threads': 1,
             'schnet': self.schnet,
             'e3nn': self.e3nn,
+            'pyg': self.pyg,
         }

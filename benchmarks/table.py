@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from benchmarks.cases import MODELS, Case, batch
+from benchmarks.cases import MODELS, PYG_MODELS, Case, batch
 from benchmarks.settings import Settings
 from benchmarks.timing import Figure
 from benchmarks.ways import PLAIN
@@ -19,16 +19,22 @@ def bar_table(report: dict[str, Any]) -> str:
     Args:
         report: The report.
     """
+    tables = (_bar_table(report, models) for models in (MODELS, PYG_MODELS))
+    return '\n\n'.join(table for table in tables if table)
+
+
+def _bar_table(report: dict[str, Any], models: Sequence[str]) -> str:
     quick = report['settings']['quick']
     rows: dict[str, dict[str, str]] = {}
     for bar in report['bars']:
-        rows.setdefault(bar['what'], {})[bar['model']] = _cell(bar, quick)
-    lines = [['ratio', *(TITLES[model] for model in MODELS)]]
+        if bar['model'] in models:
+            rows.setdefault(bar['what'], {})[bar['model']] = _cell(bar, quick)
+    lines = [['ratio', *(TITLES.get(model, model) for model in models)]]
     lines += [
-        [what, *(cells.get(model, '') for model in MODELS)]
+        [what, *(cells.get(model, '') for model in models)]
         for what, cells in rows.items()
     ]
-    return markdown(lines)
+    return markdown(lines) if rows else ''
 
 
 def summary(report: dict[str, Any]) -> str:

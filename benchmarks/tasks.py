@@ -15,7 +15,14 @@ from benchmarks.ways import MODES, PLAIN, RIVALS, SHARED, WAYS, Way
 PARTS = ('bars', 'grid', 'memory')
 #: For the estimate of the time left: seconds that plain autograd takes for an
 #: atom, forward and backward, on one core of a server of 2023; ...
-SECONDS_PER_ATOM = {'schnet': 1.7e-4, 'e3nn': 2.3e-4}
+SECONDS_PER_ATOM = {
+    'schnet': 1.7e-4,
+    'e3nn': 2.3e-4,
+    'GIN': 2e-5,
+    'GATv2': 8e-5,
+    'PNA': 1.5e-4,
+    "PyG's SchNet": 1.3e-4,
+}
 #: ... how much more it is among the many neighbours of generated atoms; ...
 GENERATED = 1.6
 #: ... how much longer a way takes, if it is not as long; ...

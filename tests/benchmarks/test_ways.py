@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from benchmarks.cases import PYG_MODELS
 from benchmarks.losses import LOSSES
 from benchmarks.problem import Runner, Unavailable
 from benchmarks.ways import BARE, MODES, PLAIN, RIVALS, SHARED, WAYS
@@ -44,6 +45,20 @@ def test_same_gradient_in_a_shared_receptor(kit, model, loss):
             continue
         torch.testing.assert_close(same, value, rtol=1e-10, atol=0)
         assert kit.relative_error(got, expected) < 1e-10, way.name
+
+
+@pytest.mark.parametrize('model', PYG_MODELS)
+def test_models_of_pyg_share_as_they_are(kit, model):
+    made = kit.problem(kit.Case('pocket', model, 'mean', 2, 2))
+    value, expected = kit.step(made, PLAIN)
+    for name in ('auto', 'auto, shared'):
+        runner = Runner(WAYS[name], made)
+        batch = runner.collate(runner.prepare())
+        shared = runner.readout.plan(batch).receptor
+        assert ('encoded' in shared) == (name == 'auto, shared')
+        same, got = kit.step(made, name)
+        torch.testing.assert_close(same, value, rtol=1e-10, atol=0)
+        assert kit.relative_error(got, expected) < 1e-10, name
 
 
 def test_one_pose_of_a_set_matters_where_it_is_meant_to(kit):
