@@ -23,7 +23,7 @@ from pyg_multipose.gradient.model.requirements import (
     modules_of,
 )
 from pyg_multipose.gradient.model.traits import Traits
-from pyg_multipose.gradient.plan.chunks import LIGAND_NODES_ON_CPU, split
+from pyg_multipose.gradient.plan.chunks import split
 from pyg_multipose.gradient.plan.counts import Counts
 from pyg_multipose.gradient.receptors.cache import ReceptorCache
 from pyg_multipose.gradient.receptors.sharing import shared_receptors
@@ -210,7 +210,7 @@ class Evaluation:
         if self.receptors is not None:
             groups = self.receptors.of_pose
             if max_nodes is None and self.layout.device.type == 'cpu':
-                max_nodes = LIGAND_NODES_ON_CPU
+                max_nodes = self.receptors.nodes_on_cpu
         return split(
             self.layout,
             max_nodes,

@@ -17,10 +17,7 @@ from pyg_multipose.gradient.plan.budget import (
     kind_of,
     receptor_bytes,
 )
-from pyg_multipose.gradient.plan.chunks import (
-    LIGAND_NODES_ON_CPU,
-    NODES_ON_CPU,
-)
+from pyg_multipose.gradient.plan.chunks import NODES_ON_CPU
 from pyg_multipose.gradient.plan.counts import Counts
 from pyg_multipose.gradient.plan.out_of_memory import Limits, smaller
 from pyg_multipose.gradient.plan.plan import Plan
@@ -148,7 +145,7 @@ class Planner:
             max_nodes = min(int(graph / per_node), MOST_NODES)
             least = NODES_ON_CPU
             if evaluation.receptors is not None:
-                least = LIGAND_NODES_ON_CPU
+                least = evaluation.receptors.nodes_on_cpu
             max_nodes = min(max(max_nodes, least), fits or MOST_NODES)
         most = max(max(sizes), max_nodes or 0)
         if self.budget is not None and running * most > budget:

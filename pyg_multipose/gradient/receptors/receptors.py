@@ -12,6 +12,10 @@ from torch.utils import _pytree as pytree
 from torch_geometric.data import Data
 
 from pyg_multipose.data import Layout, receptors
+from pyg_multipose.gradient.plan.chunks import (
+    LIGAND_NODES_ON_CPU,
+    NODES_ON_CPU,
+)
 from pyg_multipose.gradient.receptors.cache import ReceptorCache
 
 
@@ -54,6 +58,10 @@ class Receptors:
         self.of_pose = np.asarray(groups)[layout.set_of_pose]
         #: The sets that stand for the distinct receptors.
         self.sets = sorted(set(groups) - {-1})
+        #: Atoms that are evaluated with every pose that shares a receptor.
+        self._sizes = layout.pose_size
+        #: Atoms of a chunk on a CPU.
+        self.nodes_on_cpu = LIGAND_NODES_ON_CPU
         #: The tensors of all states, once encoded.
         self.tensors: list[Tensor] = []
         #: How many these are.
@@ -68,7 +76,7 @@ class Receptors:
     def nodes_per_pose(self) -> np.ndarray:
         r"""Atoms that are evaluated with every pose, :obj:`[num_poses]`."""
         whole = self._layout.nodes_per_pose
-        return np.where(self.of_pose < 0, whole, self._layout.pose_size)
+        return np.where(self.of_pose < 0, whole, self._sizes)
 
     def poses_of(self, index: int) -> np.ndarray:
         r"""The poses that share a receptor.
@@ -77,6 +85,21 @@ class Receptors:
             index: The set that stands for it.
         """
         return (self.of_pose == index).nonzero()[0]
+
+    def weigh(self, index: int, share: float) -> None:
+        r"""Counts receptor atoms that are evaluated with every pose.
+
+        Args:
+            index: The set that stands for the receptor.
+            share: What a pose costs, as a share of its whole complex.
+        """
+        whole = self._layout.nodes_per_pose
+        nodes = np.ceil(whole * share).astype(whole.dtype)
+        chosen = self.of_pose == index
+        self._sizes = np.where(
+            chosen, np.maximum(self._sizes, nodes), self._sizes
+        )
+        self.nodes_on_cpu = NODES_ON_CPU
 
     def drop(self, index: int) -> None:
         r"""Evaluates the poses of a receptor as whole complexes.

@@ -71,7 +71,10 @@ def shared_receptors(
 
     Besides the methods of :func:`obstacle`, a model may have
     :obj:`sharing_cost(poses)`, which returns what a pose costs beside a shared
-    receptor, as a share of a whole complex.
+    receptor, as a share of a whole complex. If its :obj:`runs_layers` is
+    :obj:`True`, that share is how many atoms it evaluates with a pose, and
+    chunks are cut by it; otherwise it evaluates those of the ligand, and
+    differences.
 
     Args:
         model: The single-pose model.
@@ -94,12 +97,18 @@ def shared_receptors(
     if not reason:
         receptors = Receptors(layout, tables, pose_set)
         reasons = set()
-        for index in list(receptors.sets) if asked == 'auto' else []:
+        weighs = getattr(model, 'runs_layers', False)
+        for index in list(receptors.sets):
             poses = receptors.poses_of(index)
-            no_gain = _no_gain(model, layout, tables, index, poses)
+            each = None
+            if weighs or (asked == 'auto' and 1 < len(poses) < MANY):
+                each = _cost(model, layout, tables, index, poses)
+            no_gain = _no_gain(len(poses), each) if asked == 'auto' else ''
             if no_gain:
                 reasons.add(no_gain)
                 receptors.drop(index)
+            elif weighs and each is not None:
+                receptors.weigh(index, each)
         reason = '; '.join(sorted(reasons))
         if receptors.sets:
             reason = verdict.reason(model, modules, layout, tables, receptors)
@@ -133,27 +142,30 @@ def _mask(layout: Layout, tables: Mapping[str, Any]) -> str:
     return ''
 
 
-def _no_gain(
+def _cost(
     model: nn.Module,
     layout: Layout,
     tables: Mapping[str, Any],
     index: int,
     poses: np.ndarray,
-) -> str:
-    """Why sharing a receptor saves nothing; empty if it does."""
-    number = len(poses)
-    if number < 2:
-        return 'no receptor has several poses'
+) -> float | None:
+    """What a pose costs, as a share of a whole complex, if that is known."""
     cost = getattr(model, 'sharing_cost', None)
-    if cost is None or number >= MANY:
-        return ''
+    if cost is None:
+        return None
     with torch.no_grad():
         one = PoseSet(**layout.select(tables, poses[:1], index))
         try:
-            each = float(cost(one))
+            return float(cost(one))
         except Exception:  # of any kind: the verdict will say why
-            return ''
-    if 1 + number * each <= number:
+            return None
+
+
+def _no_gain(number: int, each: float | None) -> str:
+    """Why sharing a receptor saves nothing; empty if it does."""
+    if number < 2:
+        return 'no receptor has several poses'
+    if each is None or number >= MANY or 1 + number * each <= number:
         return ''
     return (
         f'its {number} poses change so much of a receptor that each would '

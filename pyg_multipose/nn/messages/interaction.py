@@ -1,6 +1,7 @@
 r"""The pieces that a model of interacting atoms is made of."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 from torch.nn import Module
@@ -113,6 +114,9 @@ class InteractionModel(Module):
     :obj:`pool_atoms(readout(interact(z, pos, edge_index), z), index, P)`.
     """
 
+    #: The atoms that contribute, :obj:`"all"` or :obj:`"ligand"`.
+    atoms: str = 'all'
+
     @property
     def layers(self) -> Sequence[InteractionLayer]:
         r"""The layers, the first one first."""
@@ -191,6 +195,27 @@ class InteractionModel(Module):
             Predictions :math:`(P, \mathrm{out\_channels})`.
         """
         raise NotImplementedError
+
+    def predict(self, batch: Any, num_graphs: int) -> Tensor:
+        r"""Returns the prediction of every graph.
+
+        Args:
+            batch: Graphs with :obj:`z`, :obj:`pos` and :obj:`edge_index`.
+            num_graphs: How many these are.
+
+        Returns:
+            Predictions :math:`(P, \mathrm{out\_channels})`.
+        """
+        x = self.interact(batch.z, batch.pos, batch.edge_index)
+        index = getattr(batch, 'batch', None)
+        if index is None:
+            index = batch.edge_index.new_zeros(batch.z.size(0))
+        return self.pool_atoms(
+            self.readout(x, batch.z),
+            index,
+            num_graphs,
+            batch.is_ligand if self.atoms == 'ligand' else None,
+        )
 
     def interact(
         self,

@@ -316,17 +316,7 @@ class EquivariantGNN(SharedReceptor):
 
     def forward(self, batch: Any) -> Tensor:
         r"""Returns the prediction of every graph."""
-        num_graphs = self._check(batch)
-        x = self.interact(batch.z, batch.pos, batch.edge_index)
-        index = getattr(batch, 'batch', None)
-        if index is None:
-            index = batch.edge_index.new_zeros(batch.z.size(0))
-        out = self.pool_atoms(
-            self.readout(x),
-            index,
-            num_graphs,
-            batch.is_ligand if self.atoms == 'ligand' else None,
-        )
+        out = self.predict(batch, self._check(batch))
         return out.squeeze(-1) if self.out_channels == 1 else out
 
     def _check(self, batch: Any) -> int:

@@ -335,13 +335,7 @@ class SchNet(SharedReceptor):
             self.cutoff,
             is_ligand=self.atoms == 'ligand',
         )
-        x = self.interact(batch.z, batch.pos, batch.edge_index)
-        index = getattr(batch, 'batch', None)
-        if index is None:
-            index = batch.edge_index.new_zeros(batch.z.size(0))
-        is_ligand = batch.is_ligand if self.atoms == 'ligand' else None
-        contribution = self.readout(x, batch.z)
-        return self.pool_atoms(contribution, index, num_graphs, is_ligand)
+        return self.predict(batch, num_graphs)
 
     def _predict_atoms(
         self, z: Tensor, pos: Tensor, batch: Tensor | None

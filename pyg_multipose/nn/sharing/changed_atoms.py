@@ -52,10 +52,19 @@ class ChangedAtoms:
         #: Atoms of the receptor.
         self.size = int(poses.receptor_size)
         edges = recording.edge_index[:, recording.order]
-        self._reach = reach_of(poses, edges, self.size, number + margin, False)
+        self._reach = reach_of(
+            poses,
+            edges,
+            self.size,
+            number + margin,
+            False,
+            recording.by_target,
+        )
         #: How many poses.
         self.number = self._reach.number
-        self._last = self._reach.incoming(number - 1 + margin)
+        self.num_ligand = self._reach.pose.numel()
+        #: What each layer is called with.
+        self.steps = [self._step(layer + margin) for layer in range(number)]
         #: The reached atoms of all poses.
         self.reached = self._reach.atoms(number + margin)
         #: Pose times size of the receptor plus atom, of each of them.
@@ -66,9 +75,6 @@ class ChangedAtoms:
         self.receptor = torch.cat([self.reached, self._last.others])
         #: The edges of all rows.
         self.edge_index = self._last.edge_index
-        self.num_ligand = self._reach.pose.numel()
-        #: What each layer is called with.
-        self.steps = [self._step(layer + margin) for layer in range(number)]
 
     @property
     def edge_counts(self) -> list[int]:
@@ -76,7 +82,7 @@ class ChangedAtoms:
         return [step.edge_index.size(1) for step in self.steps]
 
     def _step(self, layer: int) -> Step:
-        step = self._reach.incoming(layer)
+        step = self._last = self._reach.incoming(layer)
         number, others = step.edge_index.size(1), step.others
         first = self.num_ligand + self._reach.atoms(layer + 1).numel()
         if not self._margin:

@@ -48,6 +48,8 @@ class Reach:
         ligand_only: Whether only ligand atoms are read out, and all edges go
             both ways, so that of layer :math:`l` only atoms matter that are
             at most :math:`L - l` edges away.
+        by_target: How the edges of the receptor are sorted by target.
+            (default: :obj:`None`, found where it is needed)
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class Reach:
         size: int,
         num_layers: int,
         ligand_only: bool,
+        by_target: Tensor | None = None,
     ) -> None:
         number = pose_size.numel()
+        self._by_target = by_target
         self.number = number
         self.ligand_edges = ligand_edges
         self._size, self._receptor_edges = size, receptor_edges
@@ -227,7 +231,10 @@ class Reach:
         start = degree.cumsum(0) - degree
         count = degree[self._atom]
         receiver, number = _ranges(start[self._atom], count)
-        return receiver, target.argsort(stable=True)[number], count
+        by_target = self._by_target
+        if by_target is None:
+            by_target = target.argsort(stable=True)
+        return receiver, by_target[number], count
 
 
 def _ranges(start: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:

@@ -46,12 +46,14 @@ class Recording(NamedTuple):
         pooled: The rows of atoms that were pooled, in turn.
         edge_index: The edges of the receptor.
         order: How they are sorted by source.
+        by_target: How these are sorted by target.
     """
 
     layers: list[LayerRecord]
     pooled: list[Tensor]
     edge_index: Tensor
     order: Tensor
+    by_target: Tensor
 
 
 def record(
@@ -104,4 +106,5 @@ def record(
     if not layers:
         raise UnsuitedError('the model calls no message-passing layer')
     order = edge_index[0].argsort(stable=True)
-    return Recording(layers, pooled, edge_index, order)
+    by_target = edge_index[1, order].argsort(stable=True)
+    return Recording(layers, pooled, edge_index, order, by_target)

@@ -92,6 +92,9 @@ class SharedLayers(Module):
             whose graphs are poses.
     """
 
+    #: Whether layers run on all atoms that differ.
+    runs_layers = True
+
     def __init__(
         self,
         embed: Module,

@@ -42,6 +42,9 @@ class SharedModel(Module):
             (default: :obj:`None`, it is called with the batch)
     """
 
+    #: Whether layers run on all atoms that differ.
+    runs_layers = True
+
     def __init__(
         self, model: Module, inputs: Sequence[str] | None = None
     ) -> None:

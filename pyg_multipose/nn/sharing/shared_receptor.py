@@ -69,8 +69,6 @@ class SharedReceptor(InteractionModel):
     receptor alone.
     """
 
-    #: The atoms that contribute, :obj:`"all"` or :obj:`"ligand"`.
-    atoms: str
     #: How much of the work on an edge is its filters, as far as it is known.
     filter_share: float = 0.0
 
@@ -220,6 +218,7 @@ def reach_of(
     size: int,
     num_layers: int,
     ligand_only: bool,
+    by_target: Tensor | None = None,
 ) -> Reach:
     r"""How far the ligands of poses reach.
 
@@ -230,6 +229,8 @@ def reach_of(
         num_layers: Number of layers.
         ligand_only: Whether only ligand atoms are read out, and the edges of
             the receptor are symmetric.
+        by_target: How these are sorted by target.
+            (default: :obj:`None`, found where it is needed)
     """
     edges = poses.edge_index[:, receptor_edges.size(1) :]
     return Reach(
@@ -239,6 +240,7 @@ def reach_of(
         size,
         num_layers,
         ligand_only and is_symmetric(edges, poses.z.size(0)),
+        by_target,
     )
 
 
