@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 
 from pyg_multipose.gradient.receptors.unsuited import UnsuitedError
 from pyg_multipose.nn.sharing.arguments import Graph, Leaves, names_of
+from pyg_multipose.nn.sharing.decisions import Decisions
 from pyg_multipose.nn.sharing.layer_calls import (
     found_edges,
     layers_of,
@@ -44,6 +45,7 @@ class Recording(NamedTuple):
     Args:
         layers: The calls of its layers, in turn.
         pooled: The rows of atoms that were pooled, in turn.
+        decisions: The truth values of tensors, in turn.
         edge_index: The edges of the receptor.
         order: How they are sorted by source.
         by_target: How these are sorted by target.
@@ -51,6 +53,7 @@ class Recording(NamedTuple):
 
     layers: list[LayerRecord]
     pooled: list[Tensor]
+    decisions: list[bool]
     edge_index: Tensor
     order: Tensor
     by_target: Tensor
@@ -77,16 +80,20 @@ def record(
 
     def note(forward: Any, name: str, args: Any, kwargs: Any) -> Any:
         given = Leaves((args, kwargs))
-        kinds = [
-            graph.kind(value, name, argument)
-            for value, argument in zip(
-                given.values, names_of(forward, args, kwargs), strict=True
-            )
-        ]
+        if any(value is graph.batch for value in given.values):
+            raise UnsuitedError(f"'{name}' looks at the graph of each atom")
+        names = names_of(forward, args, kwargs)
+        with decisions.off():
+            kinds = [
+                graph.kind(value, name, argument)
+                for value, argument in zip(given.values, names, strict=True)
+            ]
         with poolings.off():
             result = forward(*args, **kwargs)
         returned = Leaves(result).values
-        if {graph.kind(value, name) for value in returned} != {'atoms'}:
+        with decisions.off():
+            found = {graph.kind(value, name) for value in returned}
+        if found != {'atoms'}:
             raise UnsuitedError(f"'{name}' returns more than rows of atoms")
         rows = given.of_kind(kinds, 'edges') if edges else {}
         atoms = given.of_kind(kinds, 'atoms')
@@ -97,14 +104,18 @@ def record(
         pooled.append(rows)
 
     poolings = Poolings(graph.batch, note_pooled)
+    decisions = Decisions()
     with (
         replaced(layers_of(model), note),
         found_edges(model, edge_index),
         poolings,
+        decisions,
     ):
         call(receptor)
     if not layers:
         raise UnsuitedError('the model calls no message-passing layer')
     order = edge_index[0].argsort(stable=True)
     by_target = edge_index[1, order].argsort(stable=True)
-    return Recording(layers, pooled, edge_index, order, by_target)
+    return Recording(
+        layers, pooled, decisions.seen, edge_index, order, by_target
+    )

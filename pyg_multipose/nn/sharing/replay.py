@@ -13,6 +13,7 @@ from torch_geometric.data import Data
 from pyg_multipose.gradient.receptors.unsuited import UnsuitedError
 from pyg_multipose.nn.sharing.arguments import Graph, Leaves
 from pyg_multipose.nn.sharing.changed_atoms import ChangedAtoms
+from pyg_multipose.nn.sharing.decisions import Decisions
 from pyg_multipose.nn.sharing.layer_calls import (
     found_edges,
     layers_of,
@@ -59,6 +60,7 @@ def replay(
         replaced(layers_of(model), layer),
         found_edges(model, atoms.edge_index),
         poolings,
+        Decisions(recording.decisions),
     ):
         result = call(graph)
     out.check()

@@ -3,11 +3,13 @@
 import pytest
 import torch
 from torch import nn
+from torch_geometric.data import Batch
 from torch_geometric.nn import (
     GAT,
     GCN,
     GIN,
     PNA,
+    AttentionalAggregation,
     EdgeCNN,
     GATv2Conv,
     GINEConv,
@@ -195,10 +197,42 @@ def test_one_way(kit):
         kit.compare(model, batch, 'recompute')
 
 
+class Attention(nn.Module):
+    """The weight of an atom depends on all others."""
+
+    def __init__(self):
+        super().__init__()
+        self.pool = AttentionalAggregation(nn.Linear(WIDTH, 1))
+
+    def forward(self, x, batch, size):
+        return self.pool(x, index=batch, dim_size=size)
+
+
+class Virtual(Pooled):
+    """A node that hears all atoms, and whose answer is zero at first."""
+
+    def __init__(self, gnn):
+        super().__init__(gnn)
+        self.gate = nn.Parameter(torch.zeros(()))
+
+    def layers(self, x, batch):
+        x = self.gnn(x, batch.edge_index)
+        pooled = global_mean_pool(x, batch.batch, batch.num_graphs)
+        return x + self.gate * pooled[batch.batch]
+
+
 UNSUITED = {
     'a norm over the graph': (
         lambda: Pooled(GIN(WIDTH, WIDTH, 2, norm=GraphNorm(WIDTH))),
         'sharing in float64 end in',
+    ),
+    'attention over all atoms': (
+        lambda: Pooled(GIN(WIDTH, WIDTH, 2), Attention()),
+        'indexes by the batch vector',
+    ),
+    'a virtual node behind a closed gate': (
+        lambda: Virtual(GIN(WIDTH, WIDTH, 2)),
+        'indexes by the batch vector',
     ),
     'several rounds': (
         lambda: Pooled(TAGConv(WIDTH, WIDTH, K=2)),
@@ -240,14 +274,37 @@ def test_another_way_in_a_later_call(kit):
     kit.results_of(readout, near)
     assert 'encoded' in str(readout.last_plan)
     _, out, grads = kit.results_of(readout, far)
-    assert "'gnn.convs.0' is called for poses only" in str(readout.last_plan)
+    assert 'another way for these poses' in str(readout.last_plan)
     _, y, expected = kit.results(model, far, 'full', share_receptor=False)
     assert torch.allclose(out, y, 1e-11, 1e-12)
     kit.check(grads, expected)
     asked = MultiPoseReadout(model, 'mean', share_receptor=True)
     asked(near)
-    with pytest.raises(ValueError, match='is called for poses only'):
+    with pytest.raises(ValueError, match='another way for these poses'):
         asked(far)
+
+
+class Any(Pooled):
+    """It asks whether there is an atom of a kind."""
+
+    def layers(self, x, batch):
+        x = self.gnn(x, batch.edge_index)
+        return 2 * x if (batch.z == 9).any() else x
+
+
+def test_an_atom_that_is_left_out_is_asked_for(kit):
+    torch.manual_seed(0)
+    model = Any(GIN(WIDTH, WIDTH, 2)).double()
+    receptor = kit.atoms(200, torch.Generator().manual_seed(7), 6.0)
+    receptor.z[receptor.z == 9] = 8
+    receptor.z[receptor.pos.norm(dim=1).argmax()] = 9  # far from ligands
+    batch = Batch.from_data_list([kit.make_set(receptor, (5, 3), 1)])
+    batch.z[200:] = batch.z[200:].clamp(max=8)
+    readout, out, grads = kit.results(model, batch, 'full')
+    assert 'another way for these poses' in str(readout.last_plan)
+    _, y, expected = kit.results(model, batch, 'full', share_receptor=False)
+    assert torch.allclose(out, y, 1e-11, 1e-12)
+    kit.check(grads, expected)
 
 
 def test_called_with_attributes(kit):
