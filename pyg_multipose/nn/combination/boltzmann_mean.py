@@ -123,7 +123,7 @@ class BoltzmannMeanCombination(ScaledCombination):
     Example:
         >>> energies = torch.tensor([[-9.0], [-8.0], [-8.9]])
         >>> round(BoltzmannMeanCombination()(energies).item(), 4)
-        -8.7979
+        -8.7983
 
     Shapes:
         - **input:** predictions :math:`(*, P, F)`, index vector :math:`(P)`

@@ -29,7 +29,7 @@ class FreeEnergyCombination(MaxCombination):
     Example:
         >>> energies = torch.tensor([[-9.0], [-8.0], [-8.9]])
         >>> round(FreeEnergyCombination()(energies).item(), 4)
-        -9.8205
+        -9.821
 
     Shapes:
         - **input:** energies :math:`(*, P, F)` **in kT**, index vector

@@ -162,7 +162,7 @@ class MaxCombination(ScaledCombination):
         >>> weighted = MaxCombination(scale=1.0, prior='log_weight')
         >>> half = {'log_weight': torch.tensor([0.5, 1.0, 0.5]).log()}
         >>> round(weighted(energies, pose_values=half).item(), 4)
-        -9.2731
+        -9.2779
 
     Shapes:
         - **input:** predictions :math:`(*, P, F)`, index vector :math:`(P)`

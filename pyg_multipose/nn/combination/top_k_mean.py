@@ -87,7 +87,7 @@ class TopKMeanCombination(Combination):
             x, index, dim_size, self.k, self.negate
         )
         # 0 times inf is NaN; but what is NaN shows.
-        unused = (weights == 0) & ~x.isnan()
+        unused = (weights == 0) & x.isinf()
         kept = weights * x.masked_fill(unused, 0.0)
         out = functional.group_sum(kept, index, dim_size)
         if compiling:
