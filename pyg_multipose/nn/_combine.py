@@ -34,7 +34,7 @@ def take_pose_values(combination: nn.Module, evaluation: Evaluation) -> None:
             or value.numel() != layout.num_poses
         ):
             raise ValueError(
-                f"{combination} needs one number for each pose under the key "
+                f'{combination} needs one number for each pose under the key '
                 f"'{key}'; the keys of poses are {layout.levels.on('pose')}. "
                 f'Name it in pose_attrs when the set is built, or add it by '
                 f"PoseSet.put('{key}', value, 'pose')"

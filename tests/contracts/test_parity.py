@@ -262,7 +262,9 @@ def test_duplicate_poses(kit, mode, combination):
     tensors = list(model.parameters())
     twice = kit.make_set((4, 3), True, 0, 'a').select([0, 0])
     poses = kit.plain(model, _batched(twice))
-    expected = kit.combine({**COMBINATIONS, **MORE}[combination](), poses, twice_of(twice))
+    expected = kit.combine(
+        {**COMBINATIONS, **MORE}[combination](), poses, twice_of(twice)
+    )
     readout = kit.MultiPoseReadout(
         model,
         {**COMBINATIONS, **MORE}[combination](),

@@ -130,14 +130,12 @@ class Combination(Aggregation):
         return out.reshape(count.numel(), *shape).movedim(0, dim)
 
     def combine(
-        self,
-        x: Tensor,
-        index: Tensor,
-        ptr: Tensor | None,
-        dim_size: int,
-        *values: Tensor,
+        self, x: Tensor, index: Tensor, ptr: Tensor | None, dim_size: int
     ) -> Tensor:
         r"""Combines checked predictions; every group has a member.
+
+        A combination with :attr:`pose_keys` takes their values too, one more
+        argument of shape :math:`(P)` for each.
 
         Args:
             x: The predictions, float32 or wider, shape :math:`(P, F)`.
@@ -145,8 +143,6 @@ class Combination(Aggregation):
             ptr: The boundaries of the groups, if the caller gave them, shape
                 :math:`(G + 1)`.
             dim_size: The number of groups :math:`G`.
-            *values: Those of :attr:`pose_keys`, shape :math:`(P)` each. A
-                combination without such keys need not take any.
 
         Returns:
             The combined predictions, shape :math:`(G, F)`.

@@ -97,12 +97,7 @@ class GatedAttentionCombination(Combination):
         return functional.softmax_weights(score, index, dim_size, 1.0, False)
 
     def combine(
-        self,
-        x: Tensor,
-        index: Tensor,
-        ptr: Tensor | None,
-        dim_size: int,
-        *values: Tensor,
+        self, x: Tensor, index: Tensor, ptr: Tensor | None, dim_size: int
     ) -> Tensor:
         r"""Computes equation :eq:`eq-gated-attention`."""
         if x.size(1) != self.in_channels:

@@ -102,12 +102,7 @@ class HardMaxCombination(Combination):
         self.negate = negate
 
     def combine(
-        self,
-        x: Tensor,
-        index: Tensor,
-        ptr: Tensor | None,
-        dim_size: int,
-        *values: Tensor,
+        self, x: Tensor, index: Tensor, ptr: Tensor | None, dim_size: int
     ) -> Tensor:
         r"""Computes equation :eq:`eq-hard-max`."""
         return HardMaxCombinationFunction.apply(

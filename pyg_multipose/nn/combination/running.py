@@ -99,14 +99,14 @@ class Running(ABC):
         return rescale, weights
 
     @abstractmethod
-    def absorb(self, x: Tensor, *values: Tensor) -> tuple[Tensor, Tensor]:
+    def absorb(self, x: Tensor) -> tuple[Tensor, Tensor]:
         r"""Does the work of :meth:`update`, but for the mass and the count.
+
+        That of a combination with :obj:`pose_keys` takes their values too.
 
         Args:
             x: The checked predictions, detached, float32 or wider, shape
                 :math:`(k)`.
-            *values: As of :meth:`update`. A combination without such keys
-                need not take any.
 
         Returns:
             The factor and the weights, see :meth:`update`.
@@ -135,7 +135,7 @@ class RunningMean(Running):
         super().__init__()
         self._total: Tensor | float = 0.0
 
-    def absorb(self, x: Tensor, *values: Tensor) -> tuple[Tensor, Tensor]:
+    def absorb(self, x: Tensor) -> tuple[Tensor, Tensor]:
         r"""Counts every prediction the same."""
         self._total = self._total + x.sum()
         return x.new_ones(()), torch.ones_like(x)
@@ -215,7 +215,7 @@ class RunningHardMax(Running):
         self.negate = negate
         self._best: Tensor | None = None
 
-    def absorb(self, x: Tensor, *values: Tensor) -> tuple[Tensor, Tensor]:
+    def absorb(self, x: Tensor) -> tuple[Tensor, Tensor]:
         r"""Forgets all that came before if there is a better one now."""
         best = x.min() if self.negate else x.max()
         before = self._best
@@ -229,6 +229,5 @@ class RunningHardMax(Running):
 
     def value(self) -> Tensor:
         r"""Returns equation :eq:`eq-hard-max`."""
-        if self._best is None:
-            return self.mass  # which says that there was none
-        return self._best
+        # Without a prediction, there is no mass either, which says so.
+        return self.mass if self._best is None else self._best

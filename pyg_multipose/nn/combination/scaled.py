@@ -128,7 +128,7 @@ class ScaledCombination(Combination):
         return self.log_scale is None
 
     @property
-    def running_obstacle(self) -> str:
+    def running_obstacle(self) -> str:  # type: ignore[override]
         r"""Why there is no running form."""
         if self.log_scale is None:
             return ''

@@ -64,12 +64,7 @@ class TopKMeanCombination(Combination):
         self.negate = negate
 
     def combine(
-        self,
-        x: Tensor,
-        index: Tensor,
-        ptr: Tensor | None,
-        dim_size: int,
-        *values: Tensor,
+        self, x: Tensor, index: Tensor, ptr: Tensor | None, dim_size: int
     ) -> Tensor:
         r"""Computes equation :eq:`eq-top-k`."""
         size = functional.group_sum(torch.ones_like(index), index, dim_size)

@@ -27,9 +27,11 @@ INDEX = torch.tensor([2, 0, 1, 0, 2, 0])
 
 def _functions(negate, prior):
     for normalize in (False, True):
-        yield lambda x, t, p=None, normalize=normalize: (
-            MaxCombinationFunction.apply(
-                x, INDEX, None, 3, t, negate, normalize, p
+        yield (
+            lambda x, t, p=None, normalize=normalize: (
+                MaxCombinationFunction.apply(
+                    x, INDEX, None, 3, t, negate, normalize, p
+                )
             )
         )
     yield lambda x, t, p=None: BoltzmannMeanCombinationFunction.apply(
@@ -86,9 +88,7 @@ def test_learns(cls):
     (parameter,) = combination.parameters()
     x = torch.randn(5, 1, dtype=torch.float64)
     fixed = cls(scale=2.0)
-    torch.testing.assert_close(
-        combination(x), fixed(x), rtol=1e-5, atol=1e-6
-    )
+    torch.testing.assert_close(combination(x), fixed(x), rtol=1e-5, atol=1e-6)
     # By the logarithm of the scale, as a difference of two scales.
     (slope,) = torch.autograd.grad(combination(x).sum(), parameter)
     up, down = (cls(scale=2.0 * math.exp(e))(x) for e in (1e-4, -1e-4))
