@@ -84,11 +84,13 @@ def completed(
     """
     if not evaluation.finite.all():  # some were left out since
         check_pose_values(combination, evaluation)
+    weights = None
     if return_weights:
-        return weighted(combination, poses, evaluation, combined)
-    if combined is None:
+        combined, weights = weighted(combination, poses, evaluation, combined)
+    elif combined is None:
         combined = combine(combination, poses, evaluation)
-    return combined, None
+    evaluation.pose_values = {}  # a graph may hold the evaluation
+    return combined, weights
 
 
 def combine(

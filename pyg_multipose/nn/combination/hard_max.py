@@ -35,7 +35,8 @@ class HardMaxCombinationFunction(torch.autograd.Function):
         Returns:
             The combined predictions :math:`y`, shape :math:`(G, F)`.
         """
-        return functional.hard_max(x, index, dim_size, negate)
+        # PyG warns of a slow path for gradients, which is not taken.
+        return functional.hard_max(x.detach(), index, dim_size, negate)
 
     @staticmethod
     def setup_context(

@@ -46,7 +46,8 @@ def _spread(module: Any) -> str:
 
 
 def _softmax(module: Any) -> str:
-    if torch.as_tensor(module.t).max() <= 0:
+    t = torch.as_tensor(module.t)
+    if not t.is_meta and t.max() <= 0:
         return ''
     return (
         'averages predictions with weights exp(+t y): the HIGHEST wins, '

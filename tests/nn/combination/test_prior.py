@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from pyg_multipose.nn.combination import (
     BoltzmannMeanCombination,
+    Combination,
     FreeEnergyCombination,
     LogMeanExpCombination,
     MaxCombination,
+    functional,
 )
 
 CLASSES = [
@@ -205,3 +207,23 @@ def test_missing_weights(cls):
         cls(prior=3)
     with pytest.raises(ValueError, match="Expected 'prior'"):
         cls(prior='')
+
+
+def test_a_combination_of_ones_own():
+    class WeightedMean(Combination):
+        pose_keys = ('w',)
+
+        def combine(self, x, index, ptr, dim_size, w):
+            w = w.to(x.dtype).unsqueeze(1)
+            total = functional.group_sum(w, index, dim_size)
+            return functional.group_sum(w * x, index, dim_size) / total
+
+    x, w = torch.randn(6, 2), torch.rand(6)
+    out = WeightedMean()(x, INDEX, dim_size=3, pose_values={'w': w})
+    for group in range(3):
+        rows = INDEX == group
+        expected = (w[rows, None] * x[rows]).sum(0) / w[rows].sum()
+        torch.testing.assert_close(out[group], expected)
+    # A column is a vector too.
+    again = WeightedMean()(x, INDEX, dim_size=3, pose_values={'w': w[:, None]})
+    assert torch.equal(again, out)
