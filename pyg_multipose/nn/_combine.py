@@ -35,13 +35,20 @@ def take_pose_values(combination: nn.Module, evaluation: Evaluation) -> None:
         ):
             raise ValueError(
                 f'{combination} needs one number for each pose under the key '
-                f"'{key}'; the keys of poses are {layout.levels.on('pose')}. "
-                f'Name it in pose_attrs when the set is built, or add it by '
+                f"'{key}' (got {_got(value)}); the keys of poses are "
+                f'{layout.levels.on("pose")}. Name it in pose_attrs when the '
+                f'set is built, or add it by '
                 f"PoseSet.put('{key}', value, 'pose')"
             )
         value = value.reshape(-1).to(layout.device)
         evaluation.pose_values[key] = value
     check_pose_values(combination, evaluation)
+
+
+def _got(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f'a tensor of shape {list(value.shape)}'
+    return 'none' if value is None else f'a {type(value).__name__}'
 
 
 def check_pose_values(combination: nn.Module, evaluation: Evaluation) -> None:

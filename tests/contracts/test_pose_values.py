@@ -13,6 +13,7 @@ from pyg_multipose.nn import (
     FreeEnergyCombination,
     LogMeanExpCombination,
     MaxCombination,
+    TopKMeanCombination,
     TwoLevelCombination,
 )
 
@@ -185,7 +186,9 @@ def test_missing_key(kit):
     readout = kit.MultiPoseReadout(
         kit.make_model('tiny').module, MaxCombination(prior='strain')
     )
-    with pytest.raises(ValueError, match="under the key 'strain'; the keys"):
+    with pytest.raises(
+        ValueError, match=r"key 'strain' \(got none\); the keys"
+    ):
         readout(batch)
     # Neither will one on another level do.
     readout.combination = MaxCombination(prior='z')
@@ -256,3 +259,13 @@ def test_learned_scale_is_not_streamed(kit):
         kit.MultiPoseReadout(model, MaxCombination(learn=True), 'stream')
     readout = kit.MultiPoseReadout(model, MaxCombination(learn=True))
     assert readout.plan(make_batch(kit)).mode != 'stream'
+
+
+def test_too_few_poses_for_the_mean_of_the_best(kit):
+    readout = kit.MultiPoseReadout(
+        kit.make_model('tiny').module, TopKMeanCombination(2)
+    )
+    with pytest.raises(ValueError, match='but group 1 has 1 .in a readout'):
+        readout(kit.make_batch())
+    out = readout(kit.make_batch(sizes=((4, 3, 5), (2, 3))))
+    assert out.shape == (2,)

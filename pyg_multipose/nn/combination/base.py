@@ -180,7 +180,8 @@ class Combination(Aggregation):
                 raise ValueError(
                     f"{self} needs 'pose_values' with one number under the "
                     f"key '{key}' for each of {num_rows} predictions (got "
-                    f'{got}). A MultiPoseReadout takes it from the batch'
+                    f'{got}). A MultiPoseReadout takes it from the batch, but '
+                    f'not for a combination inside an aggregation of PyG'
                 )
             out.append(value.reshape(-1))
         return out

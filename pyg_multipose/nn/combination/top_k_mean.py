@@ -74,9 +74,9 @@ class TopKMeanCombination(Combination):
             group = int(small.nonzero()[0])
             raise ValueError(
                 f'{self} needs {self.k} predictions of each group, but group '
-                f'{group} has {int(size[group])} (in a readout, a group is a '
-                f'set, numbered in the batch). Lower k, or leave out sets '
-                f'with fewer poses'
+                f'{group} has {int(size[group])} (in a readout, groups are '
+                f'sets, numbered in the batch; within TwoLevelCombination, '
+                f'conformers). Lower k, or leave out sets with fewer poses'
             )
         weights = functional.top_k_weights(
             x, index, dim_size, self.k, self.negate
