@@ -147,6 +147,9 @@ class Evaluation:
         self.cut(max_nodes, within_sets)
         self.counts = Counts(self.layout.num_poses)
         self.nonfinite = nonfinite
+        #: Numbers of poses that the combination asks for, by key,
+        #: :obj:`[num_poses]` each, in its order.
+        self.pose_values: dict[str, Tensor] = {}
         #: Which poses have a finite prediction, once all are known.
         self.finite = np.ones(self.layout.num_poses, dtype=bool)
         #: Whether a prediction was seen to depend on what requires grad.

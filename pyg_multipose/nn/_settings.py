@@ -74,7 +74,7 @@ def check_settings(
     if gradient == 'stream' and not has_running_form(combination):
         raise ValueError(
             f"gradient='stream' needs a combination with a running form, "
-            f'and {combination} has none. Use '
+            f'and {combination} has none{_obstacle(combination)}. Use '
             f"gradient='recompute', which serves any combination"
         )
     if gradient == 'stream' and backward_poses is not None:
@@ -114,6 +114,11 @@ def check_transform(gradient: str, share_receptor: bool | str) -> None:
             '(grad, vjp, ...), within which a model cannot be looked at: use '
             "MultiPoseReadout(..., gradient='full', share_receptor=False)"
         )
+
+
+def _obstacle(combination: Any) -> str:
+    reason = getattr(combination, 'running_obstacle', '')
+    return f' ({reason})' if reason else ''
 
 
 def has_running_form(combination: Any) -> bool:

@@ -33,7 +33,7 @@ from pyg_multipose.gradient.receptors.cache import ReceptorCache
 from pyg_multipose.gradient.receptors.sharing import refuse_sharing
 from pyg_multipose.gradient.receptors.unsuited import UnsuitedError
 from pyg_multipose.gradient.receptors.verdict import Verdict
-from pyg_multipose.nn._combine import combine, weighted
+from pyg_multipose.nn._combine import completed, take_pose_values
 from pyg_multipose.nn._settings import (
     check_settings,
     check_transform,
@@ -61,7 +61,8 @@ class MultiPoseReadout(nn.Module):
     Args:
         model: The single-pose model, any module.
         combination: The name of a combination (:obj:`"mean"`, :obj:`"max"`,
-            :obj:`"free_energy"`, or a class of
+            :obj:`"free_energy"`, :obj:`"boltzmann_mean"`,
+            :obj:`"log_mean_exp"`, :obj:`"hard_max"`, or a class of
             :obj:`torch_geometric.nn.aggr`), or an instance of any
             :class:`~torch_geometric.nn.aggr.Aggregation`.
             Note that :obj:`"max"` is a smooth **minimum** by default, since
@@ -204,13 +205,9 @@ class MultiPoseReadout(nn.Module):
             self._planner.limits,
             self.generator,
         )
-        weights = None
-        if return_weights:
-            combined, weights = weighted(
-                self.combination, poses, evaluation, combined
-            )
-        elif combined is None:
-            combined = combine(self.combination, poses, evaluation)
+        combined, weights = completed(
+            self.combination, poses, evaluation, combined, return_weights
+        )
         out = [combined]
         if return_poses:
             out.append(poses)
@@ -265,6 +262,7 @@ class MultiPoseReadout(nn.Module):
             traits=None if transform else self._traits,
             sharer=sharer_of(self.model, input_names(self.inputs)),
         )
+        take_pose_values(self.combination, evaluation)
         if self.gradient == 'auto' and evaluation.receptors is None:
             evaluation.replay.know(self._traits, whole=True)
         limits = self._planner.limits

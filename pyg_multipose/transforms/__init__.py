@@ -1,6 +1,9 @@
 r"""Transforms of graphs and pose sets."""
 
 from pyg_multipose.transforms.coordinate_noise import CoordinateNoise
+from pyg_multipose.transforms.duplicate_log_weights import (
+    duplicate_log_weights,
+)
 from pyg_multipose.transforms.flag_poses import FlagPoses
 from pyg_multipose.transforms.pocket_cut import PocketCut
 from pyg_multipose.transforms.pose_flags import pose_flags
@@ -17,5 +20,6 @@ __all__ = [
     'RandomPoses',
     'TopPoses',
     'UniquePoses',
+    'duplicate_log_weights',
     'pose_flags',
 ]

@@ -60,7 +60,7 @@ class UniquePoses(BaseTransform):
         check_shape(pose_set.get('pos'), 'pos')
         if pose_set.num_poses == 1:
             return pose_set
-        pos, orders = self._molecule(pose_set)
+        pos, orders = molecule_in_poses(pose_set, self.symmetric)
         kept: list[int] = [0]
         for pose in range(1, len(pos)):
             distance = symmetric_rmsd(pos[pose], pos[kept], orders)
@@ -68,40 +68,56 @@ class UniquePoses(BaseTransform):
                 kept.append(pose)
         return pose_set.select(kept)
 
-    def _molecule(self, pose_set: PoseSet) -> tuple[Tensor, Tensor]:
-        """Positions of the heavy atoms in all poses, and their symmetries."""
-        where = set_name(pose_set)
-        ligands = pose_set.ligands()
-        first = ligands[0]
-        for number, ligand in enumerate(ligands):
-            if _differ(ligand, first):
-                raise ValueError(
-                    f'{where}: pose {number} has other atoms or bonds than '
-                    f'pose 0, or in another order; a distance between them '
-                    f'has no meaning'
-                )
-        heavy = torch.ones(first.num_nodes, dtype=torch.bool)
-        if 'z' in first and bool((first.z > 1).any()):
-            heavy = (first.z > 1).cpu()
-        pos = torch.stack([exact(one.pos).cpu()[heavy] for one in ligands])
-        if not self.symmetric:
-            return pos, torch.arange(pos.size(1))[None]
-        missing = [key for key in ('z', 'bond_index') if key not in first]
-        if missing:
-            raise ValueError(
-                f'{where} has no {missing}, which tell how the molecule is '
-                f'symmetric; add them, or use symmetric=False'
-            )
-        bonds = first.bond_index.cpu()
-        bonds = bonds[:, heavy[bonds].all(dim=0)]
-        row = heavy.cumsum(0) - 1
-        return pos, symmetries(first.z.cpu()[heavy], row[bonds], where)
-
     def __repr__(self) -> str:
         return (
             f'{self.__class__.__name__}({self.rmsd}, '
             f'symmetric={self.symmetric})'
         )
+
+
+def molecule_in_poses(
+    pose_set: PoseSet, symmetric: bool
+) -> tuple[Tensor, Tensor]:
+    r"""The heavy atoms of the ligand in all poses, and their symmetries.
+
+    Args:
+        pose_set: A set whose poses are those of one molecule.
+        symmetric: Whether symmetries are asked for, or the identity alone.
+
+    Returns:
+        Positions of shape :obj:`[num_poses, num_atoms, 3]`, and orders of the
+        atoms, as of :func:`symmetries`.
+
+    Raises:
+        ValueError: If the poses differ in their atoms or bonds, or if
+            there are no bonds.
+    """
+    where = set_name(pose_set)
+    ligands = pose_set.ligands()
+    first = ligands[0]
+    for number, ligand in enumerate(ligands):
+        if _differ(ligand, first):
+            raise ValueError(
+                f'{where}: pose {number} has other atoms or bonds than '
+                f'pose 0, or in another order; a distance between them '
+                f'has no meaning'
+            )
+    heavy = torch.ones(first.num_nodes, dtype=torch.bool)
+    if 'z' in first and bool((first.z > 1).any()):
+        heavy = (first.z > 1).cpu()
+    pos = torch.stack([exact(one.pos).cpu()[heavy] for one in ligands])
+    if not symmetric:
+        return pos, torch.arange(pos.size(1))[None]
+    missing = [key for key in ('z', 'bond_index') if key not in first]
+    if missing:
+        raise ValueError(
+            f'{where} has no {missing}, which tell how the molecule is '
+            f'symmetric; add them, or use symmetric=False'
+        )
+    bonds = first.bond_index.cpu()
+    bonds = bonds[:, heavy[bonds].all(dim=0)]
+    row = heavy.cumsum(0) - 1
+    return pos, symmetries(first.z.cpu()[heavy], row[bonds], where)
 
 
 def _differ(one: Data, other: Data) -> bool:

@@ -7,9 +7,14 @@ import torch
 from torch_geometric.nn import aggr
 
 from pyg_multipose.nn import (
+    BoltzmannMeanCombination,
     FreeEnergyCombination,
+    GatedAttentionCombination,
+    HardMaxCombination,
+    LogMeanExpCombination,
     MaxCombination,
     MeanCombination,
+    TopKMeanCombination,
 )
 
 MODELS = ['tiny', 'gat', 'schnet', 'e3nn']
@@ -22,12 +27,24 @@ COMBINATIONS = {
     'softmax': lambda: aggr.SoftmaxAggregation(t=2.0),
 }
 STREAMS = ['mean', 'max', 'max-10', 'free-energy']
+#: On one small model only.
+MORE = {
+    'boltzmann-mean': BoltzmannMeanCombination,
+    'hard-max': HardMaxCombination,
+    'log-mean-exp': lambda: LogMeanExpCombination(scale=5.0, negate=False),
+    'top-1-mean': lambda: TopKMeanCombination(1, negate=False),
+    'attention': lambda: GatedAttentionCombination(1, 3, 1).double(),
+}
+MORE_STREAMS = ['hard-max', 'log-mean-exp']
 
 
 def check(kit, model, combination, mode, loss, max_nodes, batch, leaf=False):
     """Compares a readout with plain autograd on one PyG Batch."""
-    combine = COMBINATIONS[combination]()
-    tensors = list(model.module.parameters())
+    cls = {**COMBINATIONS, **MORE}[combination]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        combine = cls()
+    tensors = [*model.module.parameters(), *combine.parameters()]
     if leaf:
         batch.pos.requires_grad_()
         tensors.append(batch.pos)
@@ -37,7 +54,7 @@ def check(kit, model, combination, mode, loss, max_nodes, batch, leaf=False):
 
     readout = kit.MultiPoseReadout(
         model.module,
-        COMBINATIONS[combination](),
+        combine,
         gradient=mode,
         inputs=model.inputs,
         max_nodes_per_chunk=max_nodes,
@@ -70,6 +87,22 @@ def test_combined_loss(kit, name, mode, combination, receptor):
     batch = kit.make_batch(receptor)
     model = kit.make_model(name)
     check(kit, model, combination, mode, 'combined', 30, batch)
+
+
+@pytest.mark.parametrize('loss', ['combined', 'both'])
+@pytest.mark.parametrize('combination', MORE)
+@pytest.mark.parametrize('mode', MODES)
+def test_more_combinations(kit, mode, combination, loss):
+    model = kit.make_model('tiny')
+    if mode == 'stream' and combination not in MORE_STREAMS:
+        with pytest.raises(ValueError, match='running form'):
+            kit.MultiPoseReadout(model.module, MORE[combination](), mode)
+        return
+    if mode == 'stream' and loss == 'both':
+        return
+    for max_nodes in (1, 30, None):
+        batch = kit.make_batch()
+        check(kit, model, combination, mode, loss, max_nodes, batch)
 
 
 @pytest.mark.parametrize('loss', ['poses', 'both'])
@@ -124,11 +157,15 @@ def test_gradient_of_an_upstream_module(kit, mode):
     assert kit.relative_error(got, expected, mode) <= 1e-10
 
 
+@pytest.mark.parametrize('pool', ['transformer', 'attention'])
 @pytest.mark.parametrize('mode', ['full', 'recompute', 'auto'])
-def test_features_per_pose(kit, mode):
+def test_features_per_pose(kit, mode, pool):
     batch = kit.make_batch()
     model = kit.TinyGNN(out_channels=5).double()
-    aggregation = aggr.SetTransformerAggregation(5, heads=1).double()
+    if pool == 'transformer':
+        aggregation = aggr.SetTransformerAggregation(5, heads=1).double()
+    else:
+        aggregation = GatedAttentionCombination(5).double()
     tensors = [*model.parameters(), *aggregation.parameters()]
     poses = kit.plain(model, batch)
     expected = kit.combine(aggregation, poses, batch)
@@ -191,7 +228,7 @@ def test_learnable_combination(kit, mode):
 
 
 @pytest.mark.parametrize('mode', MODES)
-@pytest.mark.parametrize('combination', STREAMS)
+@pytest.mark.parametrize('combination', [*STREAMS, 'hard-max'])
 def test_permuted_poses_and_company(kit, mode, combination):
     """A set's value and gradient depend on nothing but the set."""
     model = kit.make_model('tiny').module
@@ -205,7 +242,7 @@ def test_permuted_poses_and_company(kit, mode, combination):
     ):
         readout = kit.MultiPoseReadout(
             model,
-            COMBINATIONS[combination](),
+            {**COMBINATIONS, **MORE}[combination](),
             gradient=mode,
             max_nodes_per_chunk=25,
         )
@@ -216,17 +253,21 @@ def test_permuted_poses_and_company(kit, mode, combination):
 
 
 @pytest.mark.parametrize('mode', MODES)
-@pytest.mark.parametrize('combination', ['mean', 'max', 'free-energy'])
+@pytest.mark.parametrize(
+    'combination', ['mean', 'max', 'free-energy', 'hard-max']
+)
 def test_duplicate_poses(kit, mode, combination):
     """Ties share the gradient; together they weigh as one, or as two."""
     model = kit.make_model('tiny').module
     tensors = list(model.parameters())
     twice = kit.make_set((4, 3), True, 0, 'a').select([0, 0])
     poses = kit.plain(model, _batched(twice))
-    expected = kit.combine(COMBINATIONS[combination](), poses, twice_of(twice))
+    expected = kit.combine(
+        {**COMBINATIONS, **MORE}[combination](), poses, twice_of(twice)
+    )
     readout = kit.MultiPoseReadout(
         model,
-        COMBINATIONS[combination](),
+        {**COMBINATIONS, **MORE}[combination](),
         gradient=mode,
         max_nodes_per_chunk=1,
     )

@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from torch_geometric.nn.aggr import Aggregation, SoftmaxAggregation
 
 from pyg_multipose.nn import (
+    BoltzmannMeanCombination,
     FreeEnergyCombination,
+    GatedAttentionCombination,
+    LogMeanExpCombination,
     MaxCombination,
     MeanCombination,
 )
@@ -22,7 +25,9 @@ from tests.random_cases.sharing_models import SHARING_KINDS
 from tests.random_cases.twists import HARMLESS, TWISTS
 
 #: Combinations with a running form.
-RUNNING = ('mean', 'max', 'free-energy')
+RUNNING = ('mean', 'max', 'free-energy', 'log-mean-exp')
+#: More combinations, for one case in five.
+MORE = ('log-mean-exp', 'boltzmann-mean', 'learned', 'attention')
 MODES = ['full', 'store', 'stream', 'recompute', 'recompute'] + ['auto'] * 4
 LOSSES = ['combined', 'combined', 'own', 'one-set', 'poses', 'pose', 'both']
 
@@ -75,7 +80,12 @@ class Case:
         return built
 
     def combine(self, width: int) -> Aggregation | str:
-        """The combination."""
+        """The combination; equal ones, however often it is built."""
+        with torch.random.fork_rng([]):
+            torch.default_generator.manual_seed(self.seed)
+            return self._combine(width)
+
+    def _combine(self, width: int) -> Aggregation | str:
         made = {
             'mean': MeanCombination,
             'max': lambda: MaxCombination(
@@ -83,6 +93,18 @@ class Case:
             ),
             'free-energy': FreeEnergyCombination,
             'softmax': lambda: SoftmaxAggregation(t=1.5, learn=True).double(),
+            'log-mean-exp': lambda: LogMeanExpCombination(
+                self.scale, self.negate
+            ),
+            'boltzmann-mean': lambda: BoltzmannMeanCombination(
+                min(self.scale, 10.0), self.negate
+            ),
+            'learned': lambda: MaxCombination(
+                min(self.scale, 10.0), self.negate, self.normalize, True
+            ).double(),
+            'attention': lambda: GatedAttentionCombination(
+                width, 4, 1
+            ).double(),
             'normed': lambda: NormedMean(width).double().train(self.train),
         }.get(self.combination)
         return self.combination if made is None else made()
@@ -150,6 +172,9 @@ def draw_case(seed: int) -> Case:
         return_poses=rng.random() < 0.4,
         return_weights=rng.random() < 0.2,
     )
+    more = random.Random(f'combination {seed}')
+    if more.random() < 0.2:
+        case.combination = more.choice(MORE)
     if kind == 'singular':
         # The weight of poses without a derivative is then exactly zero.
         case.combination, case.scale, case.negate = 'max', 1000.0, True

@@ -56,7 +56,7 @@ class Plain(World):
         index, size = complexes.set_of_pose, complexes.num_sets
         if poses.dim() == 1:
             poses = poses.unsqueeze(1)
-        if self.case.combination in RUNNING:
+        if self.case.combination in (*RUNNING, 'boltzmann-mean'):
             out = combined_plainly(self.case, poses, index, size)
         else:
             combination = combination or self.combination
@@ -72,9 +72,16 @@ def combined_plainly(
     if case.combination == 'mean':
         return torch.stack([one.mean(0) for one in sets])
     sign, scale, normalize = -1.0, 1.0, False
-    if case.combination == 'max':
+    if case.combination != 'free-energy':
         sign = -1.0 if case.negate else 1.0
         scale, normalize = case.scale, case.normalize
+    if case.combination == 'boltzmann-mean':
+        scale = min(scale, 10.0)
+        weights = [(sign * scale * one).softmax(0) for one in sets]
+        pairs = zip(weights, sets, strict=True)
+        return torch.stack([(w * one).sum(0) for w, one in pairs])
+    if case.combination == 'log-mean-exp':
+        normalize = True
     logs = [torch.logsumexp(sign * scale * one, 0) for one in sets]
     if normalize:
         logs = [

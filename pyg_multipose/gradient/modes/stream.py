@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pyg_multipose.data.transfer import to_device
 from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.model.finite import (
     finite_rows,
@@ -244,7 +245,9 @@ class _OneSet:
         tolerance = self._tolerance = (
             epsilon(wide) if self._tolerance is None else self._tolerance
         )
-        rescale, weights = self.running.update(out.detach().to(wide))
+        rescale, weights = self.running.update(
+            out.detach().to(wide), *self._values(poses)
+        )
         self._sums.scale(rescale)
         self._keep(weights, rescale)
         number = self.running.num_predictions
@@ -274,6 +277,11 @@ class _OneSet:
         else:
             self._one_by_one(poses, weights)
         return kept
+
+    def _values(self, poses: np.ndarray) -> list[Tensor]:
+        """What the combination asks for beside the predictions."""
+        values = self._evaluation.pose_values.values()
+        return [value[to_device(poses, value.device)] for value in values]
 
     def _one_by_one(self, poses: np.ndarray, weights: Tensor) -> None:
         """Sets poses aside that would spoil the sum: 0 times inf is NaN."""

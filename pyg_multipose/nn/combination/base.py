@@ -1,6 +1,7 @@
 r"""The base class of all combinations."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -35,6 +36,17 @@ class Combination(Aggregation):
 
     #: Whether :meth:`running` is implemented.
     has_running_form: bool = False
+    #: Why it is not, if that is a matter of the arguments.
+    running_obstacle: str = ''
+
+    @property
+    def pose_keys(self) -> tuple[str, ...]:
+        r"""The keys of numbers of poses that :meth:`combine` needs.
+
+        A :class:`~pyg_multipose.nn.MultiPoseReadout` takes them from the
+        batch, where they are on the level of poses.
+        """
+        return ()
 
     def __call__(
         self,
@@ -58,6 +70,7 @@ class Combination(Aggregation):
         ptr: Tensor | None = None,
         dim_size: int | None = None,
         dim: int = -2,
+        pose_values: Mapping[str, Tensor] | None = None,
     ) -> Tensor:
         r"""Forward pass.
 
@@ -71,6 +84,8 @@ class Combination(Aggregation):
             dim_size: The number of groups. (default: :obj:`None`)
             dim: The dimension to combine along; a vector of predictions
                 needs :obj:`0`. (default: :obj:`-2`)
+            pose_values: One number for each prediction under each of
+                :attr:`pose_keys`, as vectors. (default: :obj:`None`)
 
         Returns:
             The combined predictions, in float32 or wider.
@@ -102,15 +117,25 @@ class Combination(Aggregation):
             index = torch.repeat_interleave(count, output_size=num_rows)
         assert index is not None
         flat = widen(rows).reshape(num_rows, math.prod(shape))
-        out = self.combine(flat, index, ptr, count.numel())
+        values = self._values(pose_values or {}, num_rows)
+        if values and not compiling:
+            self.check_values(
+                values, index, count.numel(), 'row {}'.format, _group_name
+            )
+        out = self.combine(flat, index, ptr, count.numel(), *values)
         if compiling:
             out = out.masked_fill(count.unsqueeze(-1) == 0, math.nan)
+        if out.size(1) != flat.size(1):  # it mixes features
+            shape = out.shape[1:]
         return out.reshape(count.numel(), *shape).movedim(0, dim)
 
     def combine(
         self, x: Tensor, index: Tensor, ptr: Tensor | None, dim_size: int
     ) -> Tensor:
         r"""Combines checked predictions; every group has a member.
+
+        A combination with :attr:`pose_keys` takes their values too, one more
+        argument of shape :math:`(P)` for each.
 
         Args:
             x: The predictions, float32 or wider, shape :math:`(P, F)`.
@@ -124,6 +149,43 @@ class Combination(Aggregation):
         """
         raise NotImplementedError
 
+    def check_values(
+        self,
+        values: Sequence[Tensor],
+        index: Tensor,
+        dim_size: int,
+        pose_name: Callable[[int], str],
+        group_name: Callable[[int], str],
+    ) -> None:
+        r"""Refuses numbers of poses that :meth:`combine` cannot use.
+
+        By default it takes all.
+
+        Args:
+            values: Those of :attr:`pose_keys`, shape :math:`(P)` each.
+            index: The group of each row, shape :math:`(P)`.
+            dim_size: The number of groups :math:`G`.
+            pose_name: How to call a row in messages.
+            group_name: How to call a group in messages.
+        """
+
+    def _values(
+        self, given: Mapping[str, Tensor], num_rows: int
+    ) -> list[Tensor]:
+        out = []
+        for key in self.pose_keys:
+            value = given.get(key)
+            if value is None or value.numel() != num_rows:
+                got = 'none' if value is None else list(value.shape)
+                raise ValueError(
+                    f"{self} needs 'pose_values' with one number under the "
+                    f"key '{key}' for each of {num_rows} predictions (got "
+                    f'{got}). A MultiPoseReadout takes it from the batch, but '
+                    f'not for a combination inside an aggregation of PyG'
+                )
+            out.append(value.reshape(-1))
+        return out
+
     def running(self) -> Running:
         r"""Returns a new running form, for the predictions of one set.
 
@@ -133,11 +195,16 @@ class Combination(Aggregation):
         Raises:
             NotImplementedError: If there is none.
         """
+        reason = self.running_obstacle
         raise NotImplementedError(
-            f"'{self.__class__.__name__}' has no running form, so its "
-            f'gradient cannot be streamed. Use another gradient mode, e.g. '
-            f"'recompute'"
+            f"'{self.__class__.__name__}' has no running form"
+            f'{f" ({reason})" if reason else ""}, so its gradient cannot be '
+            f"streamed. Use another gradient mode, e.g. 'recompute'"
         )
+
+
+def _group_name(group: int) -> str:
+    return f'group {group}'
 
 
 def _sizes_from_ptr(ptr: Tensor, num_rows: int) -> tuple[Tensor, Tensor]:

@@ -13,10 +13,23 @@ class FreeEnergyCombination(MaxCombination):
     :class:`MaxCombination`, and its weights are the Boltzmann weights.
     Low is good, and :math:`y` is at most the lowest :math:`y_i`: each further
     pose is one more state and lowers it, :math:`N` equal ones by
-    :math:`\ln N`. So leave out duplicates.
-    It is not the Boltzmann mean, which is an energy; for that, see
-    :class:`torch_geometric.nn.aggr.SoftmaxAggregation`.
+    :math:`\ln N`. So leave out duplicates, or weigh them by :obj:`prior`.
+    It is not the mean energy of these states, for which see
+    :class:`~pyg_multipose.nn.BoltzmannMeanCombination`.
     See :class:`Combination` for arguments, precision and errors.
+
+    Args:
+        scale: :math:`1/kT` in one over the unit of the energies, with
+            :math:`y` then in their unit; :obj:`1.688` for kcal/mol at
+            298.15 K. (default: :obj:`1.0`)
+        learn: See :class:`MaxCombination`. (default: :obj:`False`)
+        prior: See :class:`MaxCombination`; a state of degeneracy :math:`g`
+            has the log weight :math:`\ln g`. (default: :obj:`None`)
+
+    Example:
+        >>> energies = torch.tensor([[-9.0], [-8.0], [-8.9]])
+        >>> round(FreeEnergyCombination()(energies).item(), 4)
+        -9.821
 
     Shapes:
         - **input:** energies :math:`(*, P, F)` **in kT**, index vector
@@ -24,8 +37,13 @@ class FreeEnergyCombination(MaxCombination):
         - **output:** free energies :math:`(*, G, F)` in kT
     """
 
-    def __init__(self) -> None:
-        super().__init__(scale=1.0, negate=True, normalize=False)
+    def __init__(
+        self,
+        scale: float = 1.0,
+        learn: bool = False,
+        prior: str | None = None,
+    ) -> None:
+        super().__init__(scale, True, False, learn, prior)
 
     def __repr__(self) -> str:
-        return f'{self.__class__.__name__}()'
+        return self._repr(scale=1.0, learn=False, prior=None)

@@ -1,17 +1,39 @@
 r"""Combinations by name."""
 
+import warnings
 from typing import Any
 
 import torch_geometric.nn.aggr
 from torch_geometric.nn.aggr import Aggregation
 from torch_geometric.resolver import normalize_string, resolver
 
+from pyg_multipose.nn.combination.boltzmann_mean import (
+    BoltzmannMeanCombination,
+)
 from pyg_multipose.nn.combination.free_energy import FreeEnergyCombination
+from pyg_multipose.nn.combination.gated_attention import (
+    GatedAttentionCombination,
+)
+from pyg_multipose.nn.combination.hard_max import HardMaxCombination
+from pyg_multipose.nn.combination.log_mean_exp import LogMeanExpCombination
 from pyg_multipose.nn.combination.max import MaxCombination
 from pyg_multipose.nn.combination.mean import MeanCombination
+from pyg_multipose.nn.combination.surprises import surprises
+from pyg_multipose.nn.combination.top_k_mean import TopKMeanCombination
+from pyg_multipose.nn.combination.two_level import TwoLevelCombination
 
 #: The combinations that have a name, and what stands before the suffix.
-_OURS = (MeanCombination, MaxCombination, FreeEnergyCombination)
+_OURS = (
+    MeanCombination,
+    MaxCombination,
+    FreeEnergyCombination,
+    BoltzmannMeanCombination,
+    LogMeanExpCombination,
+    HardMaxCombination,
+    TopKMeanCombination,
+    GatedAttentionCombination,
+    TwoLevelCombination,
+)
 
 
 def combination_resolver(
@@ -24,6 +46,8 @@ def combination_resolver(
     :obj:`torch_geometric.nn.aggr` (:obj:`"MaxAggregation"`,
     :obj:`"softmax"`).
     Case, hyphens and underscores do not count, and the suffix is optional.
+    Some aggregations of PyG give numbers that a user of energies does not
+    expect: a warning says so, and what to use instead.
 
     Args:
         query: The name, or an instance, which is returned as it is.
@@ -38,6 +62,15 @@ def combination_resolver(
         TypeError: If :obj:`query` is neither a name nor an instance, or is an
             instance and comes with arguments.
     """
+    out = _resolved(query, *args, **kwargs)
+    for reason in surprises(out):
+        warnings.warn(reason, stacklevel=2)
+    return out
+
+
+def _resolved(
+    query: str | Aggregation, *args: Any, **kwargs: Any
+) -> Aggregation:
     if isinstance(query, Aggregation):
         if args or kwargs:
             raise TypeError(

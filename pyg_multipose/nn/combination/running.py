@@ -68,11 +68,13 @@ class Running(ABC):
             )
         return self._mass
 
-    def update(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def update(self, x: Tensor, *values: Tensor) -> tuple[Tensor, Tensor]:
         r"""Takes up :math:`k` more predictions of the set.
 
         Args:
             x: The predictions, shape :math:`(k)`, :math:`k \ge 1`.
+            *values: Those of the combination's :obj:`pose_keys`, shape
+                :math:`(k)` each.
 
         Returns:
             The factor by which all earlier weights change, a scalar, and the
@@ -88,7 +90,7 @@ class Running(ABC):
                 f'shape {list(x.shape)}). The running form takes scalar '
                 f'predictions of one set'
             )
-        rescale, weights = self.absorb(widen(x.detach()))
+        rescale, weights = self.absorb(widen(x.detach()), *values)
         mass = weights.sum()
         self._mass = (
             mass if self._mass is None else rescale * self._mass + mass
@@ -99,6 +101,8 @@ class Running(ABC):
     @abstractmethod
     def absorb(self, x: Tensor) -> tuple[Tensor, Tensor]:
         r"""Does the work of :meth:`update`, but for the mass and the count.
+
+        That of a combination with :obj:`pose_keys` takes their values too.
 
         Args:
             x: The checked predictions, detached, float32 or wider, shape
@@ -148,6 +152,9 @@ class RunningMax(Running):
         scale: The sharpness :math:`t`.
         negate: If :obj:`True`, :math:`n = -1`, else :math:`n = 1`.
         normalize: If :obj:`True`, subtracts :math:`\frac{n}{t} \ln N`.
+
+    With prior weights, :math:`n y_i + \frac{1}{t} \ln p_i` takes the place of
+    :math:`n y_i`, and :math:`\sum_i p_i` that of :math:`N`.
     """
 
     def __init__(self, scale: float, negate: bool, normalize: bool) -> None:
@@ -156,10 +163,13 @@ class RunningMax(Running):
         self.negate = negate
         self.normalize = normalize
         self._extremum: Tensor | float = -math.inf
+        self._prior: Tensor | None = None
 
-    def absorb(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def absorb(self, x: Tensor, *values: Tensor) -> tuple[Tensor, Tensor]:
         r"""Weighs relative to the extremum so far."""
         signed = -x if self.negate else x
+        if values:
+            signed = self._shifted(signed, values[0])
         extremum = signed.max()
         if isinstance(self._extremum, Tensor):
             extremum = torch.maximum(extremum, self._extremum)
@@ -168,10 +178,56 @@ class RunningMax(Running):
         rescale = (self.scale * (self._extremum - origin)).exp()
         weights = (self.scale * (signed - origin)).exp()
         self._extremum = extremum
-        return rescale, weights
+        return rescale.to(x.dtype), weights.to(x.dtype)
+
+    def _shifted(self, signed: Tensor, log_prior: Tensor) -> Tensor:
+        """The predictions with their prior weights."""
+        # In float64: at t = 1000, the shift is lost in an energy of -300.
+        log_prior = log_prior.detach().double()
+        mass = log_prior.logsumexp(0)
+        before = self._prior
+        self._prior = mass if before is None else before.logaddexp(mass)
+        shifted = signed.double() + log_prior / self.scale
+        return shifted.masked_fill(log_prior == -math.inf, -math.inf)
 
     def value(self) -> Tensor:
         r"""Returns equation (5)."""
+        if self._prior is not None:
+            total = self.mass.double().log()
+            if self.normalize:
+                total = total - self._prior
+            wide = total / self.scale + self._extremum
+            return (-wide if self.negate else wide).to(self.mass.dtype)
         size = self.num_predictions if self.normalize else 1
         out = (self.mass / size).log() / self.scale + self._extremum
         return -out if self.negate else out
+
+
+class RunningHardMax(Running):
+    r"""Equations :eq:`eq-hard-max` and :eq:`eq-hard-max-grad`.
+
+    Args:
+        negate: If :obj:`True`, the minimum, else the maximum.
+    """
+
+    def __init__(self, negate: bool) -> None:
+        super().__init__()
+        self.negate = negate
+        self._best: Tensor | None = None
+
+    def absorb(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        r"""Forgets all that came before if there is a better one now."""
+        best = x.min() if self.negate else x.max()
+        before = self._best
+        if before is None:
+            before = best
+        else:
+            merge = torch.minimum if self.negate else torch.maximum
+            best = merge(best, before)
+        self._best = best
+        return (before == best).to(x.dtype), (x == best).to(x.dtype)
+
+    def value(self) -> Tensor:
+        r"""Returns equation :eq:`eq-hard-max`."""
+        # Without a prediction, there is no mass either, which says so.
+        return self.mass if self._best is None else self._best

@@ -2,9 +2,13 @@ import pytest
 import torch
 
 from pyg_multipose.nn.combination import (
+    BoltzmannMeanCombination,
     FreeEnergyCombination,
+    HardMaxCombination,
+    LogMeanExpCombination,
     MaxCombination,
     MeanCombination,
+    TopKMeanCombination,
 )
 
 COMBINATIONS = [
@@ -15,6 +19,12 @@ COMBINATIONS = [
     MaxCombination(scale=10.0, normalize=True),
     MaxCombination(scale=1000.0, negate=False, normalize=True),
     FreeEnergyCombination(),
+    LogMeanExpCombination(),
+    BoltzmannMeanCombination(),
+    BoltzmannMeanCombination(scale=10.0, negate=False),
+    HardMaxCombination(),
+    HardMaxCombination(negate=False),
+    TopKMeanCombination(1),
 ]
 
 
@@ -25,6 +35,14 @@ def seed():
 
 @pytest.fixture(params=COMBINATIONS, ids=repr)
 def combination(request):
+    return request.param
+
+
+@pytest.fixture(
+    params=[one for one in COMBINATIONS if one.has_running_form], ids=repr
+)
+def streamed(request):
+    """A combination with a running form."""
     return request.param
 
 
@@ -63,7 +81,12 @@ def reference():
         x = x.double()
         if isinstance(combination, MeanCombination):
             return sum(x) / len(x)
-        n, t = (-1 if combination.negate else 1), combination.scale
+        n = -1 if combination.negate else 1
+        if isinstance(combination, (HardMaxCombination, TopKMeanCombination)):
+            return n * (n * x).max(dim=0).values
+        t = combination.scale
+        if isinstance(combination, BoltzmannMeanCombination):
+            return (torch.softmax(n * t * x, dim=0) * x).sum(0)
         out = n / t * torch.logsumexp(n * t * x, dim=0)
         if combination.normalize:
             out = out - n / t * torch.tensor(float(len(x))).double().log()

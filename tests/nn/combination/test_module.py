@@ -7,10 +7,14 @@ from torch_geometric.nn import SimpleConv
 from torch_geometric.nn.aggr import Aggregation
 
 from pyg_multipose.nn.combination import (
+    BoltzmannMeanCombination,
     Combination,
     FreeEnergyCombination,
+    HardMaxCombination,
+    LogMeanExpCombination,
     MaxCombination,
     MeanCombination,
+    TopKMeanCombination,
 )
 
 
@@ -19,6 +23,19 @@ def test_repr():
     assert repr(FreeEnergyCombination()) == 'FreeEnergyCombination()'
     assert repr(MaxCombination(scale=2)) == (
         'MaxCombination(scale=2.0, negate=True, normalize=False)'
+    )
+    assert repr(MaxCombination(2, prior='w')) == (
+        "MaxCombination(scale=2.0, negate=True, normalize=False, prior='w')"
+    )
+    assert repr(BoltzmannMeanCombination(learn=True)) == (
+        'BoltzmannMeanCombination(scale=1.0, negate=True, learn=True)'
+    )
+    assert repr(LogMeanExpCombination(2, negate=False)) == (
+        'LogMeanExpCombination(scale=2.0, negate=False)'
+    )
+    assert repr(HardMaxCombination()) == 'HardMaxCombination(negate=True)'
+    assert repr(TopKMeanCombination(3)) == (
+        'TopKMeanCombination(k=3, negate=True)'
     )
 
 
@@ -48,8 +65,8 @@ def test_has_no_state(combination):
     combination.reset_parameters()
 
 
-def test_running_form_round_trip(combination):
-    running = combination.running()
+def test_running_form_round_trip(streamed):
+    running = streamed.running()
     running.update(torch.randn(3))
     again = pickle.loads(pickle.dumps(running))
     assert torch.equal(again.value(), running.value())

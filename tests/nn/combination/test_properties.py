@@ -5,21 +5,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyg_multipose.nn.combination import (
+    BoltzmannMeanCombination,
     FreeEnergyCombination,
+    HardMaxCombination,
+    LogMeanExpCombination,
     MaxCombination,
     MeanCombination,
+    TopKMeanCombination,
 )
 
 energies = st.floats(-300.0, 300.0, width=32)
-combinations = st.one_of(
+scales = st.sampled_from([1.0, 10.0, 1000.0])
+streamed = st.one_of(
     st.builds(MeanCombination),
+    st.builds(HardMaxCombination, negate=st.booleans()),
     st.builds(FreeEnergyCombination),
     st.builds(
         MaxCombination,
-        scale=st.sampled_from([1.0, 10.0, 1000.0]),
+        scale=scales,
         negate=st.booleans(),
         normalize=st.booleans(),
     ),
+)
+combinations = st.one_of(
+    streamed,
+    st.builds(LogMeanExpCombination, scale=scales),
+    st.builds(BoltzmannMeanCombination, scale=scales, negate=st.booleans()),
+    st.builds(TopKMeanCombination, k=st.just(1), negate=st.booleans()),
 )
 few = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -88,12 +100,16 @@ def test_index_and_ptr(combination, groups):
 @given(combinations, group_values())
 def test_weights_and_bounds(combination, group):
     x, _, (out, grad) = _run(combination, [group], torch.float32)
-    assert (grad >= 0).all()
+    mean = isinstance(combination, BoltzmannMeanCombination)
+    assert mean or (grad >= 0).all()
     assert abs(grad.sum().item() - 1.0) <= 1e-6
     low, high = x.min().item(), x.max().item()
     slack = 1e-6 * max(1.0, abs(low), abs(high))
-    if isinstance(combination, MeanCombination):
+    if mean or isinstance(combination, MeanCombination):
         assert low - slack <= out.item() <= high + slack
+        return
+    if not hasattr(combination, 'scale'):
+        assert out.item() == (low if combination.negate else high)
         return
     bias = torch.tensor(float(len(group))).log().item() / combination.scale
     best, sign = (low, -1) if combination.negate else (high, 1)
@@ -103,7 +119,7 @@ def test_weights_and_bounds(combination, group):
 
 @few
 @given(
-    combinations,
+    streamed,
     group_values(),
     st.lists(st.integers(1, 6), min_size=6, max_size=6),
     st.sampled_from([torch.float32, torch.float64]),

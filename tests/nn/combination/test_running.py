@@ -3,7 +3,17 @@ import math
 import pytest
 import torch
 
-from pyg_multipose.nn.combination import MaxCombination, MeanCombination
+from pyg_multipose.nn.combination import (
+    HardMaxCombination,
+    MaxCombination,
+    MeanCombination,
+)
+
+
+@pytest.fixture
+def combination(streamed):
+    """Those of this file have a running form."""
+    return streamed
 
 
 def _stream(combination, x, chunks):
@@ -97,7 +107,11 @@ def test_clash_counts_nothing(negate, chunks):
 
 
 def test_nan_stays():
-    for combination in (MaxCombination(), MeanCombination()):
+    for combination in (
+        MaxCombination(),
+        MeanCombination(),
+        HardMaxCombination(),
+    ):
         running = combination.running()
         running.update(torch.tensor([1.0, math.nan]))
         running.update(torch.tensor([2.0]))
