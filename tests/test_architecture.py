@@ -16,6 +16,16 @@ FORBIDDEN = {
     'nn/combination': {
         'data', 'transforms', 'datasets', 'gradient', 'nn.models', 'demo'
     },
+    'nn/affinity': {
+        'data', 'transforms', 'datasets', 'loader', 'gradient', 'io', 'demo',
+        'nn.combination', 'nn.loss', 'nn.models', 'nn.multi_pose_readout',
+        'nn.sharing',
+    },
+    'nn/loss': {
+        'data', 'transforms', 'datasets', 'loader', 'gradient', 'io', 'demo',
+        'nn.affinity', 'nn.combination', 'nn.models', 'nn.multi_pose_readout',
+        'nn.sharing',
+    },
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
     'nn': {'datasets', 'demo'},
 }  # fmt: skip

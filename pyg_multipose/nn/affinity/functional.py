@@ -157,6 +157,7 @@ def pic50_to_pki(
 
 
 def check_values(name: str, values: Any) -> Tensor:
+    r"""Refuses what is no tensor of real floats."""
     if isinstance(values, tuple | list):
         raise ValueError(
             f"'{name}' is a {type(values).__name__} of {len(values)}, "

@@ -40,6 +40,7 @@ def per_kt(unit: str, temperature: float = TEMPERATURE) -> float:
 
 
 def check_unit(name: str, unit: Any) -> None:
+    r"""Refuses what is no unit of a free energy."""
     if unit not in UNITS:
         raise ValueError(
             f"'{name}' is {unit!r}, expected a unit of a free energy, one of "
@@ -48,6 +49,7 @@ def check_unit(name: str, unit: Any) -> None:
 
 
 def check_temperature(temperature: Any) -> float:
+    r"""Refuses what is no temperature in kelvin."""
     number = isinstance(temperature, Real) and not isinstance(
         temperature, bool
     )

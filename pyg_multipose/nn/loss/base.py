@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pyg_multipose.nn.loss.checks import check_reduction
+from pyg_multipose.nn.loss._checks import check_reduction
 from pyg_multipose.nn.loss.labels import Labels, Relation
 from pyg_multipose.nn.loss.reduction import reduced
 

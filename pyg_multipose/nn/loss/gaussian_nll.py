@@ -2,14 +2,14 @@ r"""The likelihood of labels with Gaussian noise, bounds included."""
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from pyg_multipose.nn.loss.checks import (
+from pyg_multipose.nn.loss._checks import (
     check_device,
     check_floats,
     check_like,
@@ -20,6 +20,8 @@ from pyg_multipose.nn.loss.checks import (
 from pyg_multipose.nn.loss.labels import Labels, Relation
 from pyg_multipose.nn.loss.log_ndtr import log_ndtr
 from pyg_multipose.nn.loss.reduction import reduced
+
+_HALF_LN_2_PI = 0.5 * math.log(2 * math.pi)
 
 
 class GaussianNLLLoss(nn.Module):
@@ -107,17 +109,11 @@ class GaussianNLLLoss(nn.Module):
         """
         labels = Labels.of(pred, y, relation, weight)
         sigma = _sigma(scale, labels)
-        each = functional.gaussian_nll_loss(
-            labels.pred,
-            labels.y,
-            sigma.square(),
-            full=True,
-            # Else a small sigma would be another one, without a word.
-            eps=torch.finfo(sigma.dtype).tiny,
-            reduction='none',
-        )
+        z = (labels.pred - labels.y) / sigma
+        # Not that of torch.nn.functional, which takes a small sigma for a
+        # larger one without a word, and cannot be compiled in one graph.
+        each = 0.5 * z.square() + sigma.log() + _HALF_LN_2_PI
         if labels.codes is not None:
-            z = (labels.pred - labels.y) / sigma
             bound = -log_ndtr(labels.codes * z)
             each = torch.where(labels.codes == 0, each, bound)
         return reduced(each, labels.known, labels.weight, self.reduction)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pyg_multipose.nn.loss._checks import check_positive
 from pyg_multipose.nn.loss.base import LabelLoss
-from pyg_multipose.nn.loss.checks import check_positive
 from pyg_multipose.nn.loss.labels import Labels
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyg_multipose.nn.loss.checks import (
+from pyg_multipose.nn.loss._checks import (
     check_floats,
     check_like,
     check_weight,

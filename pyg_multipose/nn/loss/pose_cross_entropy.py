@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
-from pyg_multipose.nn.loss.checks import (
+from pyg_multipose.nn.loss._checks import (
     check_floats,
     check_positive,
     check_reduction,

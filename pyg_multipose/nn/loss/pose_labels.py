@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import scatter
 
-from pyg_multipose.nn.loss.checks import (
+from pyg_multipose.nn.loss._checks import (
     check_device,
     check_floats,
     check_positive,
@@ -155,6 +155,7 @@ def _of_index(
 
 
 def check_sizes(set_size: Any, name: str, values: Tensor) -> Tensor:
+    r"""Refuses sizes of sets that are none, or do not add up."""
     if (
         not isinstance(set_size, Tensor)
         or set_size.dtype != torch.long

@@ -21,7 +21,8 @@ def reduced(
 
     Returns:
         A number, or the weighted losses, 0 where there is no label. Without
-        any label, 0 with a gradient of 0.
+        any label, 0 with a gradient of 0, and a warning but in a compiled
+        graph.
     """
     if not torch.compiler.is_compiling() and not bool(known.any()):
         warnings.warn(

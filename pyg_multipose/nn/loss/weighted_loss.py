@@ -45,12 +45,7 @@ class WeightedLoss(nn.Module):
     def __init__(self, **weights: float) -> None:
         super().__init__()
         for name, weight in weights.items():
-            number = isinstance(weight, Real) and not isinstance(weight, bool)
-            if not number or not 0 <= float(weight) < math.inf:
-                raise ValueError(
-                    f"The weight of '{name}' is {weight!r}, expected a finite "
-                    f'number of at least 0'
-                )
+            _check_weight(name, weight)
         if not any(weights.values()):
             raise ValueError(
                 f'No weight is above 0 (got {weights}), so there would be '
@@ -84,6 +79,15 @@ class WeightedLoss(nn.Module):
     def extra_repr(self) -> str:
         r"""Shows the weights."""
         return ', '.join(f'{name}={w}' for name, w in self.weights.items())
+
+
+def _check_weight(name: str, weight: Any) -> None:
+    number = isinstance(weight, Real) and not isinstance(weight, bool)
+    if not number or not 0 <= float(weight) < math.inf:
+        raise ValueError(
+            f"The weight of '{name}' is {weight!r}, expected a finite number "
+            f'of at least 0'
+        )
 
 
 def _check_term(name: str, loss: Any) -> None:

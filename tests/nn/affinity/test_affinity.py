@@ -140,8 +140,8 @@ def test_functions_and_modules_agree():
     assert PIC50(1.0, 2.0, 'kcal/mol', 300.0)(x).equal(
         pki_to_pic50(dg_to_pki(x, 'kcal/mol', 300), 1.0, 2.0)
     )
-    assert PIC50(1.0, 2.0).inverse(x).equal(
-        pki_to_dg(pic50_to_pki(x, 1.0, 2.0))
+    assert (
+        PIC50(1.0, 2.0).inverse(x).equal(pki_to_dg(pic50_to_pki(x, 1.0, 2.0)))
     )
     assert convert_dg(x, 'kcal/mol', 'kcal/mol', 250).equal(x)
 

@@ -325,9 +325,7 @@ def test_nothing_is_changed(name):
     before = [t.detach().clone() for t in (c.pred, c.y, c.codes, c.weight)]
     state = torch.random.get_rng_state()
     call(name, c).backward()
-    for old, new in zip(
-        before, (c.pred, c.y, c.codes, c.weight), strict=True
-    ):
+    for old, new in zip(before, (c.pred, c.y, c.codes, c.weight), strict=True):
         torch.testing.assert_close(new, old, equal_nan=True)
     assert torch.random.get_rng_state().equal(state)
 
@@ -349,7 +347,7 @@ def test_gradients_of_bounds():
 
 BAD = {
     'pred is a list': ({'pred': [1.0, 2.0]}, "'pred' is list, expected"),
-    'pred is a number': ({'pred': torch.tensor(1.0)}, r"'pred' has shape \[\]"),
+    'pred is a number': ({'pred': torch.zeros(())}, r"'pred' has shape \[\]"),
     'pred has three dimensions': (
         {'pred': torch.zeros(2, 1, 1)}, r'shape \[2, 1, 1\], expected \[S\]',
     ),
@@ -475,3 +473,20 @@ def test_one_of_your_own():
     assert Absolute()(pred, y, ['=', '>', '=']) == 0.5
     with pytest.raises(NotImplementedError):
         LabelLoss()(pred, y)
+
+
+def test_compiled():
+    """One graph: nothing looks at values there."""
+    c = example()
+    loss = GaussianNLLLoss()
+
+    def step(pred, scale):
+        return loss(pred, c.y, scale, c.codes, c.weight)
+
+    compiled = torch.compile(step, fullgraph=True, backend='aot_eager')
+    out, expected = (f(c.pred, c.scale) for f in (compiled, step))
+    torch.testing.assert_close(out, expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(out, (c.pred, c.scale)),
+        torch.autograd.grad(expected, (c.pred, c.scale)),
+    )

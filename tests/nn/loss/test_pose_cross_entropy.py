@@ -100,9 +100,7 @@ def test_three_ways_to_say_it(sets, data):
             torch.testing.assert_close(loss(energy, target, size), out)
         again = loss(energy, target, size)
         torch.testing.assert_close(again, out)
-        torch.testing.assert_close(
-            torch.autograd.grad(again, energy)[0], grad
-        )
+        torch.testing.assert_close(torch.autograd.grad(again, energy)[0], grad)
     each = [
         functional.cross_entropy(-0.7 * e, i)
         for e, i in zip(energy.split(size.tolist()), index, strict=True)
@@ -253,7 +251,7 @@ TARGETS = {
     'index too large': (torch.tensor([3, 0, 0]), r'has 3 at \[0\], expected'),
     'index of another set': (torch.tensor([0, 2, 0]), r'has 2 at \[1\]'),
     'index below -1': (torch.tensor([-2, 0, 0]), r'has -2 at \[0\].*-1 if'),
-    'too few': (torch.tensor([0, 0]), r'shape \[2\], expected \[3\].*each set'),
+    'too few': (torch.tensor([0, 0]), r'\[2\], expected \[3\].*each set'),
     'mask as integers': (
         torch.tensor([1, 0, 0, 1, 0, 1]), r'shape \[6\].*booleans',
     ),
@@ -300,7 +298,8 @@ SIZES = {
     'an empty set': (torch.tensor([3, 0, 3]), r'has 0 at \[1\]'),
     'too few poses': (torch.tensor([3, 2]), 'counts 5 poses in 2 sets.*has 6'),
     'the set of each pose': (
-        torch.tensor([0, 0, 0, 1, 1, 2]), r'has 0 at \[0\], expected at least',
+        torch.tensor([0, 0, 0, 1, 1, 2]),
+        r'has 0 at \[0\], expected at least',
     ),
 }
 
