@@ -78,8 +78,8 @@ class LabelLoss(nn.Module):
             labels: Predictions and labels, checked; what is missing is 0.
 
         Returns:
-            The losses in the shape of the predictions, anything finite where
-            there is no label.
+            The losses in the shape of the predictions, anything where there
+            is no label.
         """
         raise NotImplementedError
 

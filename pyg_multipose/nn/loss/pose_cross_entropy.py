@@ -2,8 +2,6 @@ r"""The cross-entropy over the poses of a set."""
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch_geometric.utils import scatter
@@ -136,8 +134,6 @@ class PoseCrossEntropyLoss(nn.Module):
         """What each pose would cost, were it the right one: -ln p."""
         signed = -pred if self.negate else pred
         best = scatter(signed.detach(), index, 0, sets, reduce='max')
-        # A set without a finite member would be inf - inf.
-        best = best.masked_fill(best == -math.inf, 0.0)
         a = self.scale * (signed - best[index])
         total = scatter(a.exp(), index, 0, sets, reduce='sum')
         return total.log()[index] - a

@@ -149,9 +149,8 @@ def _of_index(
     )
     first = size.cumsum(0) - size
     places = torch.arange(index.numel(), device=pred.device)
-    known = target >= 0
-    right = (places == (first + target)[index]) & known[index]
-    return right.to(pred.dtype), known
+    right = places == (first + target)[index]
+    return right.to(pred.dtype), target >= 0
 
 
 def check_sizes(set_size: Any, name: str, values: Tensor) -> Tensor:

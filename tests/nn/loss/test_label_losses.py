@@ -16,6 +16,7 @@ from pyg_multipose.nn.loss import (
     GaussianNLLLoss,
     HuberLoss,
     LabelLoss,
+    Labels,
     MSELoss,
 )
 
@@ -124,11 +125,14 @@ def test_missing_labels_do_not_exist(name, of_rows, wild):
     gone = c.y.isnan() | (c.weight == 0)
     wild = double(wild[: len(of_rows)])
     c.pred = torch.where(gone, wild, c.pred.detach()).requires_grad_()
-    c.scale = torch.where(gone, wild, c.scale)
+    c.scale = torch.where(gone, wild, c.scale).requires_grad_()
     c.weight = torch.where(c.y.isnan(), wild, c.weight)
     out = call(name, c)
-    (grad,) = torch.autograd.grad(out, c.pred)
+    grad, of_scale = torch.autograd.grad(
+        out, (c.pred, c.scale), allow_unused=True
+    )
     assert grad[gone].eq(0).all() and out.isfinite()
+    assert of_scale is None or of_scale[gone].eq(0).all()
     rest = [one for one, no in zip(of_rows, gone, strict=True) if not no]
     if not rest:
         assert out == 0
@@ -461,6 +465,36 @@ def test_shown():
     assert repr(MSELoss()) == 'MSELoss()'
     assert repr(HuberLoss(2.0, 'sum')) == "HuberLoss(delta=2.0, 'sum')"
     assert repr(GaussianNLLLoss('none')) == "GaussianNLLLoss('none')"
+
+
+def test_far_from_a_bound():
+    """Where an untrained model is: the gradient of a line in float32."""
+    pred = torch.tensor([1e4, -1e5], requires_grad=True)
+    y = torch.zeros(2)
+    GaussianNLLLoss('sum')(pred, y, 1.0, ['<', '>']).backward()
+    torch.testing.assert_close(pred.grad, pred.detach())
+
+
+def test_one_of_your_own_may_divide():
+    """By labels that are 0 where there is none."""
+
+    class Relative(LabelLoss):
+        def each(self, labels):
+            return (labels.residual / labels.y).square()
+
+    pred = torch.tensor([3.0, 5.0], requires_grad=True)
+    out = Relative()(pred, torch.tensor([2.0, math.nan]))
+    out.backward()
+    assert out == 0.25 and pred.grad.tolist() == [0.5, 0]
+
+
+def test_what_is_missing_is_zero():
+    wild = torch.tensor([1.0, math.nan, math.inf])
+    labels = Labels.of(wild, torch.tensor([2.0, math.nan, math.nan]))
+    assert labels.known.tolist() == [True, False, False]
+    assert labels.pred.tolist() == [1, 0, 0]
+    assert labels.y.tolist() == [2, 0, 0]
+    assert labels.codes is None and labels.weight is None
 
 
 def test_one_of_your_own():
