@@ -5,7 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from pyg_multipose.nn.loss._checks import check_reduction
-from pyg_multipose.nn.loss.labels import Labels, Relation
+from pyg_multipose.nn.loss.labeled_predictions import (
+    LabeledPredictions,
+    Relation,
+)
 from pyg_multipose.nn.loss.reduction import reduced
 
 
@@ -67,11 +70,11 @@ class LabelLoss(nn.Module):
             ValueError: If shapes, dtypes or devices do not fit, if a label is
                 infinite, or if a relation or weight is none.
         """
-        labels = Labels.of(pred, y, relation, weight)
+        labels = LabeledPredictions.of(pred, y, relation, weight)
         each = self.each(labels)
         return reduced(each, labels.known, labels.weight, self.reduction)
 
-    def each(self, labels: Labels) -> Tensor:
+    def each(self, labels: LabeledPredictions) -> Tensor:
         r"""The loss of each label.
 
         Args:

@@ -17,7 +17,10 @@ from pyg_multipose.nn.loss._checks import (
     check_reduction,
     refuse,
 )
-from pyg_multipose.nn.loss.labels import Labels, Relation
+from pyg_multipose.nn.loss.labeled_predictions import (
+    LabeledPredictions,
+    Relation,
+)
 from pyg_multipose.nn.loss.log_ndtr import log_ndtr
 from pyg_multipose.nn.loss.reduction import reduced
 
@@ -107,7 +110,7 @@ class GaussianNLLLoss(nn.Module):
             ValueError: As :class:`LabelLoss`, and if a standard deviation is
                 not positive and finite.
         """
-        labels = Labels.of(pred, y, relation, weight)
+        labels = LabeledPredictions.of(pred, y, relation, weight)
         sigma = _sigma(scale, labels)
         z = (labels.pred - labels.y) / sigma
         # Not that of torch.nn.functional, which takes a small sigma for a
@@ -123,7 +126,7 @@ class GaussianNLLLoss(nn.Module):
         return '' if self.reduction == 'mean' else repr(self.reduction)
 
 
-def _sigma(scale: Any, labels: Labels) -> Tensor:
+def _sigma(scale: Any, labels: LabeledPredictions) -> Tensor:
     """The standard deviation of each label, 1 where there is none."""
     if isinstance(scale, Real):
         return torch.full_like(labels.y, check_positive('scale', scale))

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from pyg_multipose.nn.loss._checks import check_positive
 from pyg_multipose.nn.loss.base import LabelLoss
-from pyg_multipose.nn.loss.labels import Labels
+from pyg_multipose.nn.loss.labeled_predictions import LabeledPredictions
 
 
 class HuberLoss(LabelLoss):
@@ -46,7 +46,7 @@ class HuberLoss(LabelLoss):
         super().__init__(reduction)
         self.delta = check_positive('delta', delta)
 
-    def each(self, labels: Labels) -> Tensor:
+    def each(self, labels: LabeledPredictions) -> Tensor:
         r"""The Huber loss of each label."""
         error = labels.residual
         zero = torch.zeros_like(error)

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pyg_multipose.nn.loss.base import LabelLoss
-from pyg_multipose.nn.loss.labels import Labels
+from pyg_multipose.nn.loss.labeled_predictions import LabeledPredictions
 
 
 class MSELoss(LabelLoss):
@@ -35,7 +35,7 @@ class MSELoss(LabelLoss):
         tensor([-1.,  0.,  0.])
     """
 
-    def each(self, labels: Labels) -> Tensor:
+    def each(self, labels: LabeledPredictions) -> Tensor:
         r"""The squared error of each label."""
         error = labels.residual
         zero = torch.zeros_like(error)

@@ -2,7 +2,7 @@ r"""Relations of labels to the truth: exact, or bounds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ RELATIONS = {'=': 0, '~': 0, '<': -1, '<=': -1, '>': 1, '>=': 1}
 
 
 def relation_codes(
-    relations: Sequence[str], device: torch.device | None = None
+    relations: Iterable[str], device: torch.device | None = None
 ) -> Tensor:
     r"""Returns the code of each relation, as in :obj:`batch.y_relation`.
 
@@ -41,16 +41,17 @@ def relation_codes(
         >>> -ic50  # of the pIC50: below 4.00
         tensor([-1])
     """
-    if isinstance(relations, str):
+    if isinstance(relations, str) or not isinstance(relations, Iterable):
         raise ValueError(
-            f"'relation' is the text {relations!r}, expected a relation for "
-            f'each label: a list of texts, or a tensor of codes'
+            f"'relation' is {relations!r}, expected a relation for each "
+            f'label: a list of texts, or a tensor of codes'
         )
+    codes = []
     for number, sign in enumerate(relations):
         if not isinstance(sign, str) or sign not in RELATIONS:
             raise ValueError(
                 f"'relation' has {sign!r} at {number}, expected one of "
-                f'{list(RELATIONS)}'
+                f'{list(RELATIONS)}. Codes are given as a tensor of integers'
             )
-    codes = [RELATIONS[sign] for sign in relations]
+        codes.append(RELATIONS[sign])
     return torch.tensor(codes, dtype=torch.long, device=device)

@@ -16,10 +16,11 @@ class WeightedLoss(nn.Module):
         L = \sum_k w_k L_k
 
     Equation :eq:`eq-weighted-loss`. With one loss of the combined prediction
-    and one of the predictions of the poses, the gradient is the sum of
-    :eq:`eq-combined-loss` and :eq:`eq-pose-loss`. The gradient mode
-    :obj:`"stream"` sees the combined prediction alone, and refuses the
-    latter.
+    and one of the predictions of the poses, the gradient is the weighted sum
+    of two parts: for the former :eq:`eq-combined-loss`, for the latter
+    :eq:`eq-pose-loss`, of the page on concepts. The gradient mode
+    :obj:`"stream"` sees the combined prediction alone, and refuses a loss of
+    poses.
 
     A term with weight 0 is left out, and may be NaN.
 

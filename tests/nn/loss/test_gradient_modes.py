@@ -124,6 +124,37 @@ def test_is_a_sum_over_poses(kit):
     torch.testing.assert_close(got, total, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize('mode', ['full', 'recompute', 'auto'])
+def test_poses_that_are_left_out(kit, mode):
+    """They are taken out of their set by an infinite energy."""
+
+    class Flawed(kit.Model):
+        def forward(self, batch):
+            out = super().forward(batch)
+            return torch.where(out == worst, torch.nan, out)
+
+    def loss_and_gradients(model, batch, right):
+        readout = MultiPoseReadout(model, gradient=mode, nonfinite='mask')
+        _, poses = readout(batch, return_poses=True)
+        poses = torch.where(poses.isfinite(), poses, torch.inf)
+        out = PoseCrossEntropyLoss()(
+            poses, torch.tensor([right]), batch.set_size
+        )
+        return out, torch.autograd.grad(out, list(model.parameters()))
+
+    pose_set = kit.make_batch((4,))
+    torch.manual_seed(0)
+    model = kit.Model()
+    with torch.no_grad():
+        worst = MultiPoseReadout(model)(pose_set, return_poses=True)[1][1]
+    flawed = Flawed()
+    flawed.load_state_dict(model.state_dict())
+    with pytest.warns(UserWarning, match='Left out 1 poses'):
+        got = loss_and_gradients(flawed, pose_set, 2)
+    rest = pose_set[0].select([0, 2, 3])
+    torch.testing.assert_close(got, loss_and_gradients(model, rest, 1))
+
+
 @pytest.mark.parametrize('mode', ALL)
 def test_a_batch_without_labels(kit, mode):
     """A step goes through, with zeros, and is not silent."""

@@ -15,8 +15,8 @@ from torch.nn import functional
 from pyg_multipose.nn.loss import (
     GaussianNLLLoss,
     HuberLoss,
+    LabeledPredictions,
     LabelLoss,
-    Labels,
     MSELoss,
 )
 
@@ -382,7 +382,8 @@ BAD = {
         {'relation': ['=', '=>']}, r"'=>' at 1, expected one of \['='",
     ),
     'relation is None': ({'relation': ['=', None]}, 'None at 1, expected'),
-    'relation is a text': ({'relation': '<'}, "the text '<', expected a"),
+    'relation is a text': ({'relation': '<'}, "'relation' is '<', expected a"),
+    'relation is a number': ({'relation': 1}, "'relation' is 1, expected a"),
     'too few relations': ({'relation': ['<']}, r"'relation' has shape \[1\]"),
     'unknown code': (
         {'relation': torch.tensor([0, 2])}, r"'relation' has 2 at \[1\]",
@@ -490,7 +491,9 @@ def test_one_of_your_own_may_divide():
 
 def test_what_is_missing_is_zero():
     wild = torch.tensor([1.0, math.nan, math.inf])
-    labels = Labels.of(wild, torch.tensor([2.0, math.nan, math.nan]))
+    labels = LabeledPredictions.of(
+        wild, torch.tensor([2.0, math.nan, math.nan])
+    )
     assert labels.known.tolist() == [True, False, False]
     assert labels.pred.tolist() == [1, 0, 0]
     assert labels.y.tolist() == [2, 0, 0]

@@ -22,9 +22,14 @@ def test_unknown(sign):
         relation_codes(['<', sign])
 
 
-def test_text():
+@pytest.mark.parametrize('relations', ['<>', 0, None])
+def test_no_list(relations):
     with pytest.raises(ValueError, match='a relation for each label'):
-        relation_codes('<>')
+        relation_codes(relations)
+
+
+def test_read_once():
+    assert relation_codes(iter('<>=')).tolist() == [-1, 1, 0]
 
 
 @pytest.mark.parametrize('unit, sign', [('pK', '<'), ('kT', '>')])

@@ -1,8 +1,8 @@
-r"""Labels beside predictions: checked, and without those that are missing."""
+r"""Predictions beside labels: checked, and without what is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,11 @@ from pyg_multipose.nn.loss._checks import (
 from pyg_multipose.nn.loss.relation import relation_codes
 
 #: Relations as a loss takes them.
-Relation = Tensor | Sequence[str]
+Relation = Tensor | Iterable[str]
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabeledPredictions:
     r"""Predictions and labels of one shape, all finite where it matters.
 
     Where there is no label, predictions and labels are 0 and no longer
@@ -50,7 +50,7 @@ class Labels:
         y: Any,
         relation: Relation | None = None,
         weight: Tensor | None = None,
-    ) -> Labels:
+    ) -> LabeledPredictions:
         r"""Checks the arguments of a loss.
 
         Args:
