@@ -139,7 +139,8 @@ def _sigma(scale: Any, labels: LabeledPredictions) -> Tensor:
         ~((scale > 0) & scale.isfinite()) & labels.known,
         'scale',
         scale,
-        "a positive, finite standard deviation. (The 'y_std' of labels is NaN "
-        'for a single measurement and for bounds; give these one of your own)',
+        "a positive, finite standard deviation. The 'y_std' of labels is NaN "
+        'for a single measurement and for bounds, and 0 for replicates that '
+        'agree; give these one of your own',
     )
     return torch.where(labels.known, scale, 1.0)

@@ -116,7 +116,7 @@ def _codes(relation: Any, y: Tensor) -> Tensor:
         )
     check_like('relation', relation, y)
     refuse(
-        relation.abs() > 1,
+        (relation < -1) | (relation > 1),
         'relation',
         relation,
         '-1 (the truth is below y), 0 (y is exact) or 1 (it is above)',

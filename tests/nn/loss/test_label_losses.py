@@ -388,6 +388,9 @@ BAD = {
     'unknown code': (
         {'relation': torch.tensor([0, 2])}, r"'relation' has 2 at \[1\]",
     ),
+    'unknown code below': (
+        {'relation': torch.tensor([-(2**63), 0])}, r"'relation' has -9223",
+    ),
     'codes are floats': (
         {'relation': torch.zeros(2)}, 'torch.float32, expected integers',
     ),
