@@ -20,6 +20,16 @@ FORBIDDEN = {
         'data', 'transforms', 'gradient', 'nn.models', 'nn.sharing', 'io'
     },
     'nn/sharing': {'transforms', 'nn.models', 'nn.combination', 'io'},
+    'nn/affinity': {
+        'data', 'transforms', 'datasets', 'loader', 'gradient', 'io', 'demo',
+        'nn.combination', 'nn.loss', 'nn.models', 'nn.multi_pose_readout',
+        'nn.sharing',
+    },
+    'nn/loss': {
+        'data', 'transforms', 'datasets', 'loader', 'gradient', 'io', 'demo',
+        'nn.affinity', 'nn.combination', 'nn.models', 'nn.multi_pose_readout',
+        'nn.sharing',
+    },
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
     'nn': {'datasets', 'demo'},
 }  # fmt: skip
