@@ -16,6 +16,10 @@ FORBIDDEN = {
     'nn/combination': {
         'data', 'transforms', 'datasets', 'gradient', 'nn.models', 'demo'
     },
+    'nn/adapters': {
+        'datasets', 'loader', 'io', 'train', 'demo', 'nn.models',
+        'nn.combination', 'nn.sharing', 'nn.multi_pose_readout',
+    },
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
     'nn': {'datasets', 'demo'},
 }  # fmt: skip
