@@ -17,7 +17,7 @@ from torch_geometric.nn.models import (
     ViSNet,
 )
 
-from benchmarks import stand_ins
+from benchmarks import pyg_models, stand_ins
 from pyg_multipose.nn import (
     MultiPoseReadout,
     RadiusInteractionGraph,
@@ -83,9 +83,9 @@ class Row:
         def make(*args: Any, **kwargs: Any) -> MultiPoseReadout:
             return MultiPoseReadout(*args, **kwargs, **settings)
 
-        names = {**vars(adapters), **vars(stand_ins), 'model': model}
-        names |= {'elements': stand_ins.ELEMENTS, 'MultiPoseReadout': make}
-        return eval(self.lines[-1], names)
+        names = {**vars(adapters), **vars(stand_ins), **vars(pyg_models)}
+        names |= {'elements': stand_ins.ELEMENTS, 'model': model}
+        return eval(self.lines[-1], names | {'MultiPoseReadout': make})
 
 
 def _pna(width: int, _: float) -> nn.Module:
@@ -95,7 +95,7 @@ def _pna(width: int, _: float) -> nn.Module:
         scalers=['identity', 'amplification'],
         deg=torch.arange(1, 30),
     )
-    return stand_ins.Pooled(gnn, width)
+    return pyg_models.Pooled(gnn, width)
 
 
 def _schnet(width: int, cutoff: float) -> SchNet:
@@ -112,7 +112,7 @@ def _frozen(width: int, cutoff: float) -> nn.Module:
 
 
 def _low_rank(width: int, cutoff: float) -> nn.Module:
-    return stand_ins.low_rank(_schnet(width, cutoff))
+    return pyg_models.low_rank(_schnet(width, cutoff))
 
 
 #: The table, defined once: for its tests, and for the command.
@@ -156,33 +156,33 @@ ROWS = (
     ),
     Row(
         'GAT',
-        lambda width, _: stand_ins.Pooled(GAT(width, width, 2), width),
+        lambda width, _: pyg_models.Pooled(GAT(width, width, 2), width),
     ),
     Row(
         'GATv2 (lengths of edges)',
-        lambda width, _: stand_ins.Bonded(
-            [stand_ins.attention(width) for _ in range(2)], width
+        lambda width, _: pyg_models.Bonded(
+            [pyg_models.attention(width) for _ in range(2)], width
         ),
     ),
     Row(
         'GIN',
-        lambda width, _: stand_ins.Pooled(GIN(width, width, 2), width),
+        lambda width, _: pyg_models.Pooled(GIN(width, width, 2), width),
     ),
     Row(
         'GINE (lengths of edges)',
-        lambda width, _: stand_ins.Bonded(
-            [stand_ins.gine(width) for _ in range(2)], width
+        lambda width, _: pyg_models.Bonded(
+            [pyg_models.gine(width) for _ in range(2)], width
         ),
     ),
     Row('PNA', _pna),
     Row(
         'GPSConv',
-        lambda width, _: stand_ins.Transformer(width),
+        lambda width, _: pyg_models.Transformer(width),
         because='predictions differ by',
     ),
     Row(
         'TopKPooling',
-        lambda width, _: stand_ins.TopK(width),
+        lambda width, _: pyg_models.TopK(width),
         because=OTHER_ROWS,
     ),
     Row(
@@ -193,14 +193,14 @@ ROWS = (
     ),
     Row(
         'HeteroData: ligand and pocket',
-        lambda width, _: stand_ins.Hetero(width),
+        lambda width, _: pyg_models.Hetero(width),
         ('MultiPoseReadout(HeteroModel(model))',),
         because='change so much of a receptor',
     ),
     Row(
         'A MessagePassing of your own',
-        lambda width, _: stand_ins.Bonded(
-            [stand_ins.Own(width) for _ in range(2)], width
+        lambda width, _: pyg_models.Bonded(
+            [pyg_models.Own(width) for _ in range(2)], width
         ),
     ),
     Row(

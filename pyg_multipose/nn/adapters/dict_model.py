@@ -53,6 +53,12 @@ class DictModel(nn.Module):
         **arguments: Any,
     ) -> None:
         super().__init__()
+        if not isinstance(names, Mapping):
+            raise ValueError(
+                f'names={names!r} is a {type(names).__name__}, expected a '
+                f"dictionary such as {{'positions': 'pos'}}, from the model's "
+                f'name to the attribute of a batch'
+            )
         self.model = model
         self.names = dict(names)
         self.output = output

@@ -19,8 +19,9 @@ class HeteroModel(nn.Module):
 
     A pose has the types of nodes :obj:`"pocket"` and :obj:`"ligand"`, and the
     types of edges :obj:`("pocket", "to", "ligand")` and so on, all four of
-    them, also where there is no such edge. Attributes of atoms and edges go to
-    their types; those of a pose stay as they are, and bonds are left out.
+    them, also where there is no such edge. Attributes of atoms, and those of
+    edges, whose names begin with :obj:`edge`, go to their types; those of a
+    pose stay as they are, and bonds are left out.
 
     Args:
         model: The model; it stays as it is, as :attr:`model`.
@@ -81,6 +82,7 @@ def hetero(batch: Batch) -> HeteroData:
             'pocket apart. Build sets by PoseSet.from_complex, or give every '
             'pose a boolean is_ligand'
         )
+    is_ligand = is_ligand.bool()  # zeros and ones of some
     out = Batch(_base_cls=HeteroData)
     out._num_graphs = batch.num_graphs
     place = torch.empty_like(batch.batch)
@@ -90,29 +92,25 @@ def hetero(batch: Batch) -> HeteroData:
         place[rows[name]] = torch.arange(
             rows[name].numel(), device=place.device
         )
-    source, target = batch.edge_index
-    edges = {
-        (a, 'to', b): (
-            (is_ligand[source] == (a == 'ligand'))
-            & (is_ligand[target] == (b == 'ligand'))
-        )
-        .nonzero()
-        .squeeze(1)
-        for a in TYPES
-        for b in TYPES
-    }
+    edges = {}
+    if batch.get('edge_index') is not None:
+        source, target = is_ligand[batch.edge_index]
+        for a in TYPES:
+            for b in TYPES:
+                of = (source == (a == 'ligand')) & (target == (b == 'ligand'))
+                edges[a, 'to', b] = of.nonzero().squeeze(1)
     for key, value in batch.to_dict().items():
         if key == 'edge_index':
             for relation, chosen in edges.items():
                 out[relation].edge_index = place[value[:, chosen]]
         elif key.startswith('bond') or key == 'ptr':
             continue
-        elif not key.startswith('edge') and batch.is_node_attr(key):
-            for name, chosen in rows.items():
-                out[name][key] = value[chosen]
-        elif batch.is_edge_attr(key):
+        elif key.startswith('edge'):
             for relation, chosen in edges.items():
                 out[relation][key] = value[chosen]
+        elif batch.is_node_attr(key):
+            for name, chosen in rows.items():
+                out[name][key] = value[chosen]
         else:
             out[key] = value
     return out

@@ -15,9 +15,10 @@ class Scorer(nn.Module):
     r"""Any function that scores poses, as a single-pose model for inference.
 
     Such as the method of an object of another library, which returns numbers
-    or arrays. It has no gradient. Scores keep their unit and sign, so choose a
-    combination that fits: :obj:`MaxCombination(negate=False)` where high is
-    good.
+    or arrays. It has no gradient: :obj:`backward` of what is made of scores
+    alone ends in torch's error that nothing requires grad. Scores keep their
+    unit and sign, so choose a combination that fits:
+    :obj:`MaxCombination(negate=False)` where high is good.
 
     Args:
         function: From a pose, a :class:`~torch_geometric.data.Data`, to a
@@ -89,7 +90,8 @@ class Scorer(nn.Module):
                 f'numbers) for each'
             )
         pos = values.get('pos')
-        dtype = torch.get_default_dtype() if pos is None else pos.dtype
+        real = torch.is_tensor(pos) and pos.is_floating_point()
+        dtype = pos.dtype if real else torch.get_default_dtype()
         return torch.from_numpy(scores.astype(np.float64)).to(
             batch.batch.device, dtype
         )

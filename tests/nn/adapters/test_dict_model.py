@@ -86,6 +86,20 @@ def test_no_dictionary(kit):
         DictModel(Number(), {'pos': 'pos'})(kit.poses())
 
 
+def test_no_names():
+    with pytest.raises(ValueError, match="names='z, pos' is a str, expected"):
+        DictModel(Taken(), 'z, pos')
+
+
+@pytest.mark.parametrize('off', [torch.no_grad, torch.inference_mode])
+def test_without_gradient(kit, off):
+    """MACE asks for one of positions all the same."""
+    readout = MultiPoseReadout(DictModel(Taken(), NAMES), 'mean')
+    with off():
+        out = readout(kit.pose_set())
+    torch.testing.assert_close(readout(kit.pose_set()).detach(), out.clone())
+
+
 def test_mace(kit):
     poses, model = kit.poses(), Taken()
     model.register_buffer('atomic_numbers', torch.tensor([7, 1, 6, 8]))

@@ -43,7 +43,7 @@ def test_every_atom_and_edge_once(poses):
     batch = Batch.from_data_list(poses)
     out = hetero(batch)
     assert out.num_graphs == len(poses)
-    if len(poses) != batch.num_nodes and len(poses) != batch.num_edges:
+    if len(poses) != batch.num_nodes:  # else it may be that of atoms
         assert torch.equal(out.score, batch.score)
     rows = {
         name: (batch.is_ligand == (name == 'ligand')).nonzero().squeeze(1)
@@ -78,6 +78,20 @@ def test_called_with_attributes(kit):
     assert adapter(kit.poses()).tolist() == [3, 2, 4]
     with pytest.raises(ValueError, match="'x_dict', which the poses do not"):
         HeteroModel(Count(), 'x_dict')(kit.poses())
+
+
+def test_a_mask_of_zeros_and_ones(kit):
+    poses = kit.poses()
+    expected = hetero(poses)
+    poses.is_ligand = poses.is_ligand.long()
+    for name in TYPES:
+        assert torch.equal(hetero(poses)[name].pos, expected[name].pos)
+
+
+def test_no_edges(kit):
+    poses = kit.poses()
+    del poses['edge_index']
+    assert not hetero(poses).edge_types
 
 
 def test_no_ligand(kit):

@@ -3,6 +3,7 @@ import doctest
 import numpy as np
 import pytest
 import torch
+from torch_geometric.data import Batch, Data
 
 from pyg_multipose.nn import MaxCombination, MultiPoseReadout
 from pyg_multipose.nn.adapters import Scorer, scorer
@@ -52,6 +53,14 @@ def test_a_batch_at_once(kit):
     assert readout(kit.pose_set()).tolist() == [11]
 
 
+def test_no_positions():
+    poses = [Data(z=torch.ones(n), pos=torch.ones(n, 3).int()) for n in (1, 2)]
+    out = Scorer(lambda pose: 0.5 * pose.num_nodes)(
+        Batch.from_data_list(poses)
+    )
+    assert out.tolist() == [0.5, 1.0]
+
+
 def test_a_learned_combination_learns(kit):
     from torch_geometric.nn import SoftmaxAggregation
 
@@ -79,7 +88,9 @@ def test_parameters_inside_are_not_trained(kit):
     readout = MultiPoseReadout(
         Scorer(lambda pose: layer(pose.pos).sum()), 'mean'
     )
-    assert not readout(kit.pose_set()).requires_grad
+    out = readout(kit.pose_set())
+    with pytest.raises(RuntimeError, match='does not require grad'):
+        out.sum().backward()
 
 
 @pytest.mark.parametrize(
