@@ -33,7 +33,7 @@ TABLE = 'architectures-table.md'
 #: Gradient modes that are compared with plain autograd.
 MODES = ('full', 'stream', 'recompute', 'auto')
 #: Calls after which `auto` knows the model, and rounds that are timed.
-WARM, ROUNDS = 4, 5
+WARM, ROUNDS = 4, 7
 #: Channels, and cutoffs in Angstrom, of what is compared and what is timed.
 NARROW, WIDE, SHORT, CUTOFF = 8, 64, 2.5, 4.5
 
