@@ -10,7 +10,7 @@ from torch import nn
 from benchmarks import reference
 from benchmarks.cases import PYG_MODELS
 from benchmarks.losses import Loss
-from benchmarks.pyg_models import build_pyg
+from benchmarks.pyg_networks import build_pyg
 from benchmarks.settings import Settings
 from pyg_multipose.nn import RadiusInteractionGraph
 from pyg_multipose.nn.models import EquivariantGNN, SchNet

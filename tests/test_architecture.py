@@ -29,6 +29,9 @@ FORBIDDEN = {
         'data', 'transforms', 'datasets', 'loader', 'gradient', 'io', 'demo',
         'nn.affinity', 'nn.combination', 'nn.models', 'nn.multi_pose_readout',
         'nn.sharing',
+    'nn/adapters': {
+        'datasets', 'loader', 'io', 'train', 'demo', 'nn.models',
+        'nn.combination', 'nn.sharing', 'nn.multi_pose_readout',
     },
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
     'nn': {'datasets', 'demo'},
