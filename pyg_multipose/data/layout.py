@@ -42,6 +42,21 @@ class Layout:
         ValueError: If the counts do not fit the tables, if edges were
             reordered or run between poses, or if the sets of a batch do not
             have the same keys.
+
+    Example:
+        >>> from pyg_multipose.data import Layout
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.transforms import RadiusGraph
+        >>> pose_set = RadiusGraph(4.5)(MproMoonshot('test')[0])
+        >>> layout, tables = Layout(pose_set), pose_set.to_dict()
+        >>> layout.num_poses, layout.set_name(0)
+        (8, "set 'ALP-POS-6479a3a9-1'")
+        >>> layout.pose_name(7)
+        "set 'ALP-POS-6479a3a9-1', pose 7"
+        >>> layout.receptor_rows(0), layout.receptor_relation_rows('edge', 0)
+        (slice(0, 487, None), slice(0, 7246, None))
+        >>> layout.compose_receptor(tables, 0).num_nodes
+        487
     """
 
     def __init__(
@@ -122,6 +137,14 @@ class Layout:
             poses: Numbers of the poses.
             receptor: The set whose receptor all share, as in :meth:`select`.
                 (default: :obj:`None`, whole complexes as in :meth:`compose`)
+
+        Example:
+            >>> import torch
+            >>> from torch_geometric.data import Data
+            >>> from pyg_multipose.data import Layout, PoseSet
+            >>> poses = [Data(pos=torch.eye(2, 3)), Data(pos=torch.ones(2, 3))]
+            >>> Layout(PoseSet.from_poses(poses)).rows('pos', [1])
+            tensor([2, 3])
         """
         chosen = np.asarray(poses, dtype=np.int64)
         if self.levels[key] == 'pose':
@@ -143,6 +166,14 @@ class Layout:
 
         Returns:
             A :class:`~torch_geometric.data.Batch` whose graphs are the poses.
+
+        Example:
+            >>> from pyg_multipose.data import Layout
+            >>> from pyg_multipose.datasets import MproMoonshot
+            >>> pose_set = MproMoonshot('test')[0]
+            >>> batch = Layout(pose_set).compose(pose_set.to_dict(), [0, 7])
+            >>> batch.num_graphs, batch.ptr
+            (2, tensor([   0,  519, 1038]))
         """
         chosen = np.asarray(poses, dtype=np.int64)
         return self._graphs(tables, chosen, self._complex_segments(chosen))
@@ -162,6 +193,14 @@ class Layout:
             poses: Numbers of the poses, in the order wanted; of one set, or
                 of sets with equal receptors.
             receptor: The set whose receptor is taken. (default: :obj:`0`)
+
+        Example:
+            >>> from pyg_multipose.data import Layout
+            >>> from pyg_multipose.datasets import MproMoonshot
+            >>> pose_set = MproMoonshot('test')[0]
+            >>> tables = Layout(pose_set).select(pose_set.to_dict(), [7, 0])
+            >>> tables['pose_size'], tables['vina_score']
+            (tensor([32, 32]), tensor([-5.3680, -7.3350]))
         """
         chosen = np.asarray(poses, dtype=np.int64)
         segments = self._shared_segments(chosen, receptor)

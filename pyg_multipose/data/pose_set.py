@@ -42,10 +42,25 @@ class PoseSet(Data):
     Besides the data, a set stores its counts: :obj:`receptor_size` (atoms of
     the receptor), :obj:`pose_size` (atoms of each pose) and :obj:`set_size`
     (number of poses), each of them a tensor that is concatenated in a batch.
-    The level of each key (node, edge, bond, pose or set) is declared and
-    carried along in :obj:`levels`.
+    The level of each key (node, edge, bond, pose, set) is in :obj:`levels`.
 
-    Build it with :meth:`from_poses` or :meth:`from_complex`.
+    Args:
+        args: As of :class:`~torch_geometric.data.Data`, for copies.
+        kwargs: As :obj:`args`.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from torch_geometric.loader import DataLoader
+        >>> from pyg_multipose.data import PoseSet
+        >>> z, pos = torch.tensor([6, 8]), torch.eye(2, 3)
+        >>> poses = [Data(z=z, pos=pos + shift) for shift in range(3)]
+        >>> pose_set = PoseSet.from_poses(poses, y=6.5, name='methanol')
+        >>> pose_set.num_poses, pose_set.pos.shape
+        (3, torch.Size([6, 3]))
+        >>> batch = next(iter(DataLoader([pose_set, pose_set], batch_size=2)))
+        >>> batch.num_graphs, batch.num_poses, batch.y
+        (2, 6, tensor([6.5000, 6.5000]))
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -69,8 +84,7 @@ class PoseSet(Data):
                 :obj:`pose_attrs` belong to the pose, all others to its atoms.
             y: The label of the set, a number or a tensor of shape
                 :obj:`[1]` or :obj:`[1, F]`. (default: :obj:`None`)
-            name: What messages and results call the set.
-                (default: :obj:`None`)
+            name: The name in messages and results. (default: :obj:`None`)
             pose_attrs: The keys that hold one value (a number, a tensor of
                 shape :obj:`[1]` or :obj:`[1, F]`, or a string) per pose.
                 (default: :obj:`()`)
@@ -78,6 +92,17 @@ class PoseSet(Data):
         Raises:
             ValueError: If there are no poses, if the poses differ in their
                 keys, dtypes or widths, or if a coordinate is not finite.
+
+        Example:
+            >>> import torch
+            >>> from torch_geometric.data import Data
+            >>> from pyg_multipose.data import PoseSet
+            >>> poses = [
+            ...     Data(pos=torch.eye(2, 3) + shift, vina_score=score)
+            ...     for shift, score in [(0.0, -7.5), (1.0, -7.0)]
+            ... ]
+            >>> PoseSet.from_poses(poses, pose_attrs=['vina_score']).vina_score
+            tensor([-7.5000, -7.0000])
         """
         return cls._build(None, poses, y, name, pose_attrs, None)
 
@@ -106,12 +131,24 @@ class PoseSet(Data):
             y: As in :meth:`from_poses`. (default: :obj:`None`)
             name: As in :meth:`from_poses`. (default: :obj:`None`)
             pose_attrs: As in :meth:`from_poses`. (default: :obj:`()`)
-            receptor_name: A label of the receptor.
-                Whether two sets have the same one is decided by content.
-                (default: :obj:`None`)
+            receptor_name: A label of the receptor; whether two sets have the
+                same one is decided by content. (default: :obj:`None`)
 
         Raises:
             ValueError: As :meth:`from_poses`.
+
+        Example:
+            >>> import torch
+            >>> from torch_geometric.data import Data
+            >>> from pyg_multipose.data import PoseSet
+            >>> receptor = Data(z=torch.tensor([7, 6, 8]), pos=torch.eye(3))
+            >>> z, pos = torch.tensor([6, 8]), torch.eye(2, 3)
+            >>> ligands = [Data(z=z, pos=pos + shift) for shift in (3.0, 4.0)]
+            >>> pose_set = PoseSet.from_complex(receptor, ligands, y=6.5)
+            >>> pose_set.z
+            tensor([7, 6, 8, 6, 8, 6, 8])
+            >>> pose_set.pose(1).z, pose_set.receptor.z
+            (tensor([7, 6, 8, 6, 8]), tensor([7, 6, 8]))
         """
         if receptor is None:
             raise ValueError(
@@ -160,17 +197,37 @@ class PoseSet(Data):
 
         Args:
             index: Number of the pose; negative numbers count from the end.
+
+        Example:
+            >>> from pyg_multipose.datasets import MproMoonshot
+            >>> pose_set = MproMoonshot('test')[0]
+            >>> best = pose_set.pose(0)
+            >>> best.num_nodes, int(best.is_ligand.sum()), best.vina_score
+            (519, 32, tensor([-7.3350]))
         """
         return self._compose(self._pose_numbers([index]))[0]
 
     def to_poses(self) -> list[Data]:
-        r"""All poses as graphs of their own, as :meth:`pose` makes them."""
+        r"""All poses as graphs of their own, as :meth:`pose` makes them.
+
+        Example:
+            >>> from pyg_multipose.datasets import MproMoonshot
+            >>> poses = MproMoonshot('test')[0].to_poses()
+            >>> len(poses), poses[0].num_nodes
+            (8, 519)
+        """
         return self._compose(list(range(self.num_poses)))
 
     def ligands(self) -> list[Data]:
         r"""The poses of the ligand alone, with the bonds and edges within it.
 
         A set with neither a receptor nor :obj:`is_ligand` is all ligand.
+
+        Example:
+            >>> from pyg_multipose.datasets import MproMoonshot
+            >>> ligands = MproMoonshot('test')[0].ligands()
+            >>> len(ligands), ligands[0].num_nodes
+            (8, 32)
         """
         return ligands(self)
 
@@ -186,6 +243,14 @@ class PoseSet(Data):
         Raises:
             IndexError: If a number or a mask does not fit the set.
             ValueError: If nothing is selected, or if called on a batch.
+
+        Example:
+            >>> from pyg_multipose.datasets import MproMoonshot
+            >>> pose_set = MproMoonshot('test')[0]
+            >>> pose_set.select([2, 0]).vina_score
+            tensor([-7.0630, -7.3350])
+            >>> pose_set.select(pose_set.vina_score < -7.0).num_poses
+            3
         """
         self._require_one_set('select')
         layout = Layout(self)
@@ -214,6 +279,16 @@ class PoseSet(Data):
         Raises:
             ValueError: If the level is unknown or does not fit the value, or
                 if PyG's batching would change what the key holds.
+
+        Example:
+            >>> import torch
+            >>> from torch_geometric.data import Data
+            >>> from pyg_multipose.data import PoseSet
+            >>> poses = [Data(pos=torch.eye(2, 3)), Data(pos=torch.ones(2, 3))]
+            >>> pose_set = PoseSet.from_poses(poses)
+            >>> rmsd = torch.tensor([1.5, 0.5])  # to a crystal structure, say
+            >>> pose_set.put('rmsd', rmsd, level='pose').pose(1).rmsd
+            tensor([0.5000])
         """
         self._require_one_set('put')
         if level not in get_args(Level):
@@ -250,6 +325,14 @@ class PoseSet(Data):
 
         Raises:
             ValueError: If one :obj:`receptor_name` has two contents.
+
+        Example:
+            >>> from torch_geometric.data import Batch
+            >>> from pyg_multipose.datasets import MproMoonshot
+            >>> dataset = MproMoonshot('test')  # all sets have one receptor
+            >>> batch = Batch.from_data_list([dataset[0], dataset[1]])
+            >>> batch.receptor_groups()
+            tensor([0, 0])
         """
         layout = Layout(self)
         groups = receptors.groups(layout, self._tables(layout))
@@ -268,6 +351,17 @@ class PoseSet(Data):
 
         Args:
             path: The file; :meth:`load` reads it back.
+
+        Example:
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> from pyg_multipose.data import PoseSet
+            >>> from pyg_multipose.datasets import MproMoonshot
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = Path(folder, 'set.pt')
+            ...     MproMoonshot('test')[0].save(path)
+            ...     PoseSet.load(path).num_poses
+            8
         """
         is_batch = isinstance(self, Batch)
         files.write(
@@ -283,6 +377,19 @@ class PoseSet(Data):
 
         Raises:
             ValueError: If the file is something else, or from a newer version.
+
+        Example:
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> from torch_geometric.data import Batch
+            >>> from pyg_multipose.data import PoseSet
+            >>> from pyg_multipose.datasets import MproMoonshot
+            >>> dataset = MproMoonshot('test')
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = Path(folder, 'batch.pt')
+            ...     Batch.from_data_list([dataset[0], dataset[1]]).save(path)
+            ...     PoseSet.load(path).num_graphs
+            2
         """
         values, is_batch = files.read(path)
         sets = [cls.from_dict(of_set) for of_set in values]

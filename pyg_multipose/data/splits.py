@@ -21,11 +21,6 @@ def random_split(
 ) -> list[list[int]]:
     r"""Splits a dataset at random, ligand by ligand.
 
-    .. code-block:: python
-
-        train, test = random_split(dataset.names, [0.8, 0.2])
-        train, test = dataset[train], dataset[test]
-
     Args:
         ligands: What tells the ligand of each set: its id, or, since a
             molecule may have several ids, its canonical SMILES.
@@ -38,6 +33,14 @@ def random_split(
     Raises:
         ValueError: If the shares do not sum to 1, if a ligand is
             :obj:`None`, or if a part would be empty.
+
+    Example:
+        >>> from pyg_multipose.data import random_split
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> dataset = MproMoonshot('all')
+        >>> train, test = random_split(dataset.names, [0.8, 0.2])
+        >>> dataset[train], dataset[test]
+        (MproMoonshot(192, ...), MproMoonshot(48, ...))
     """
     group = _united(ligand=ligands)
     count = group.max(initial=-1) + 1
@@ -69,6 +72,13 @@ def group_split(
 
     Raises:
         ValueError: As :func:`random_split`.
+
+    Example:
+        >>> from pyg_multipose.data import group_split
+        >>> ligands = ['a', 'b', 'c', 'd', 'e']
+        >>> targets = ['kinase', 'kinase', 'protease', 'kinase', 'protease']
+        >>> group_split(ligands, targets, [0.6, 0.4])
+        [[0, 1, 3], [2, 4]]
     """
     group = _united(ligand=ligands, group=groups)
     size = np.bincount(group)
@@ -106,6 +116,13 @@ def date_split(
 
     Raises:
         ValueError: As :func:`random_split`, or if a date cannot be read.
+
+    Example:
+        >>> from pyg_multipose.data import date_split
+        >>> ligands = ['a', 'b', 'c', 'd']
+        >>> dates = ['2021-06-30', '2020-05-01', '2021-12-29', '2021-03-31']
+        >>> date_split(ligands, dates, [0.5, 0.5])
+        [[1, 3], [0, 2]]
     """
     group = _united(ligand=ligands)
     _check_lengths(dates, ligands, 'date')
@@ -123,17 +140,20 @@ def date_split(
 def check_leaks(*parts: Sequence[Hashable], what: str = 'ligand') -> None:
     r"""Fails if something is in two parts of a dataset.
 
-    .. code-block:: python
-
-        check_leaks(train.names, valid.names, test.names)
-        check_leaks(train.smiles, test.smiles, what='molecule')
-
     Args:
         parts: What must not be in two of them: ids, SMILES, scaffolds, ...
         what: What that is, for the message. (default: :obj:`"ligand"`)
 
     Raises:
         ValueError: If something is in two parts.
+
+    Example:
+        >>> from pyg_multipose.data import check_leaks
+        >>> check_leaks(['a', 'b'], ['c'], ['d', 'e'])
+        >>> check_leaks(['C1CC1', 'CO'], ['CO'], what='molecule')
+        Traceback (most recent call last):
+            ...
+        ValueError: 1 of 2 molecules are in several parts: 'CO' in part 0 ...
     """
     found: dict[Hashable, dict[int, int]] = defaultdict(dict)
     for number, part in enumerate(parts):

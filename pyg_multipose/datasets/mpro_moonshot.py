@@ -236,6 +236,21 @@ class MproMoonshot(Dataset):
 
     A pose set has all of its poses and one receptor; of the chain it has
     1846 nodes more.
+
+    Example:
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> dataset = MproMoonshot('test')
+        >>> dataset
+        MproMoonshot(40, split='test', by='date', receptor='pocket')
+        >>> pose_set = dataset[0]
+        >>> pose_set.num_poses, pose_set.receptor.num_nodes
+        (8, 487)
+        >>> pose_set.name, pose_set.y
+        ('ALP-POS-6479a3a9-1', tensor([6.8760]))
+        >>> pose_set.vina_score[:3]
+        tensor([-7.3350, -7.2760, -7.0630])
+        >>> dataset.dates[0], dataset.num_heavy_atoms[:3]
+        ('2021-11-10', tensor([32, 23, 31]))
     """
 
     def __init__(

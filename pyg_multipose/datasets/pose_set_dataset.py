@@ -20,12 +20,6 @@ from pyg_multipose.datasets.pose_set_schema import Row, Schema, check_set
 class PoseSetDataset(OnDiskDataset):
     r"""Pose sets on disk: any number of them, read one by one.
 
-    .. code-block:: python
-
-        dataset = PoseSetDataset('campaign')
-        dataset.extend(read_poses('docked/', receptor=receptor))
-        loader = DataLoader(dataset, batch_size=8, num_workers=2)
-
     Sets are rows of one SQLite file, :obj:`root/processed/sqlite.db`, which
     holds numbers, strings and a schema, and no pickled code.
     A receptor is stored once, however many sets have it, by content.
@@ -54,6 +48,26 @@ class PoseSetDataset(OnDiskDataset):
     Raises:
         ValueError: If the file is something else, is damaged, or is from a
             newer version.
+
+    Example:
+        >>> import tempfile
+        >>> from torch_geometric.loader import DataLoader
+        >>> from pyg_multipose.datasets import MproMoonshot, PoseSetDataset
+        >>> sets = MproMoonshot('test')[:3]  # or read_poses('docked/')
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     dataset = PoseSetDataset(root)
+        ...     added = dataset.extend(sets), dataset.extend(sets)
+        ...     sizes = dataset.set_sizes()
+        ...     loader = DataLoader(dataset, batch_size=3)
+        ...     batch = next(iter(loader))
+        >>> added
+        (3, 0)
+        >>> sizes  # nodes, edges, poses
+        tensor([[743,   0,   8],
+                [694,   0,   9],
+                [766,   0,   9]])
+        >>> batch.num_graphs, batch.num_poses
+        (3, 26)
     """
 
     def __init__(
@@ -103,6 +117,17 @@ class PoseSetDataset(OnDiskDataset):
             ValueError: If an item is no pose set or has no name, if its keys
                 differ from those of the sets before, or if another set has
                 its name.
+
+        Example:
+            >>> import tempfile
+            >>> from pyg_multipose.datasets import MproMoonshot, PoseSetDataset
+            >>> with tempfile.TemporaryDirectory() as root:
+            ...     dataset = PoseSetDataset(root)
+            ...     dataset.extend(MproMoonshot('test')[:2])
+            ...     dataset.append(MproMoonshot('valid')[0])
+            ...     len(dataset)
+            2
+            3
         """
         if self._indices is not None:
             raise ValueError(

@@ -71,6 +71,22 @@ class Evaluation:
     Raises:
         ValueError: If the model cannot be evaluated in chunks, with the
             reason.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from torch_geometric.nn import SumAggregation
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.gradient import Evaluation
+        >>> poses = [Data(x=torch.full((2, 1), x)) for x in (1.0, 3.0, 2.0)]
+        >>> pose_set = PoseSet.from_poses(poses)
+        >>> evaluation = Evaluation(
+        ...     SumAggregation(), pose_set, 'x, batch', max_nodes=4
+        ... )
+        >>> evaluation.chunks
+        [array([0, 1]), array([2])]
+        >>> evaluation.predict([0, 2])
+        tensor([2., 4.])
     """
 
     def __init__(

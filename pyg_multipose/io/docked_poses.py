@@ -34,6 +34,34 @@ class DockedPoses(Dataset):
         transform: A function that takes a
             :class:`~pyg_multipose.data.PoseSet` and returns another; applied
             at every access. (default: :obj:`None`)
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from pyg_multipose.io import read_poses
+        >>> record = '''methanol
+        ...
+        ...
+        ...   2  1  0  0  0  0            999 V2000
+        ...     0.0000    0.0000    0.0000 C   0  0
+        ...     1.4300    0.0000    0.0000 O   0  0
+        ...   1  2  1  0
+        ... M  END
+        ... > <minimizedAffinity>
+        ... -2.5
+        ...
+        ... $$$$
+        ... '''
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, 'docked.sdf')
+        ...     _ = path.write_text(record)
+        ...     poses = read_poses(path)
+        >>> poses.names, poses.smiles, poses.num_poses
+        (['methanol'], ['CO'], tensor([1]))
+        >>> poses.scores['minimizedAffinity'].unit
+        'kcal/mol'
+        >>> poses.report
+        Report(seen=1, kept=1, dropped=0, flagged=0)
     """
 
     def __init__(

@@ -25,6 +25,24 @@ class Labels(Sequence[Label]):
         labels: The labels, one for each ligand, target and kind.
         report: What was read, dropped and flagged.
         pooled: Whether kinds were pooled.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from pyg_multipose.io import read_labels
+        >>> text = '''ligand_id,kind,value
+        ... a,IC50,2.0
+        ... a,IC50,0.5
+        ... b,IC50,>100
+        ... '''
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, 'activity.csv')
+        ...     _ = path.write_text(text)
+        ...     labels = read_labels(path, unit='uM', target_id='Mpro')
+        >>> labels
+        Labels(2, kinds=['IC50'])
+        >>> labels[0].n_replicates, labels.report
+        (2, Report(seen=3, kept=3, dropped=0, flagged=0))
     """
 
     def __init__(
@@ -109,6 +127,22 @@ def read_labels(
             absent, if unit or target are not told, or if the unit contradicts
             the name of the column. A bad row is no error but a row of the
             report.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from pyg_multipose.io import read_labels
+        >>> text = '''ligand_id,kind,value
+        ... a,IC50,2.0
+        ... a,IC50,0.5
+        ... b,IC50,>100
+        ... '''
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, 'activity.csv')
+        ...     _ = path.write_text(text)
+        ...     labels = read_labels(path, unit='uM', target_id='Mpro')
+        >>> [(x.ligand_id, x.relation, round(x.pvalue, 2)) for x in labels]
+        [('a', '=', 6.0), ('b', '<', 4.0)]
     """
     number_format = Format(decimal, thousands)
     told = {'unit': unit, 'target_id': target_id, 'kind': kind}

@@ -32,6 +32,17 @@ class Label:
             (with n - 1), NaN if there is one or if it is a bound.
         span: The highest minus the lowest of them.
         rows: The file and the row of each measurement.
+
+    Example:
+        >>> from math import nan
+        >>> from pyg_multipose.io import Label
+        >>> label = Label(
+        ...     'a', 'Mpro', 'IC50', 4.0, '<', 1, 1, nan, nan, (('x.csv', 1),)
+        ... )
+        >>> label.relation, label.pvalue  # pK below 4
+        ('<', 4.0)
+        >>> label.relation_in('uM'), round(label.value('uM'), 6)
+        ('>', 100.0)
     """
 
     ligand_id: str

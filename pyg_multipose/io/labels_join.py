@@ -135,6 +135,22 @@ def join_labels(
     Raises:
         ValueError: If the scale or the kind is unknown, if there are several
             kinds and none is chosen, or if the target of a set is not told.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.io import join_labels, read_labels
+        >>> sets = MproMoonshot('test')[:2]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, 'activity.csv')
+        ...     _ = path.write_text(f'ligand_id,value\n{sets.names[1]},100\n')
+        ...     labels = read_labels(path, unit='nM', target_id='Mpro')
+        >>> dataset = join_labels(sets, labels, target_id='Mpro')
+        >>> dataset, dataset[0].y
+        (LabeledPoses(1 sets), tensor([7.]))
+        >>> dataset.report.reasons()
+        Counter({'no label': 1})
     """
     if scale not in SCALES:
         raise ValueError(

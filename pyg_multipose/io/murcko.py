@@ -20,6 +20,11 @@ def scaffolds(smiles: Iterable[str]) -> list[str]:
 
     Raises:
         ValueError: If a SMILES cannot be read.
+
+    Example:
+        >>> from pyg_multipose.io import scaffolds
+        >>> scaffolds(['CCc1ccccc1', 'CCO'])
+        ['c1ccccc1', '']
     """
     return [_scaffold(text, index) for index, text in enumerate(smiles)]
 

@@ -153,6 +153,13 @@ def check_overlap(
     Args:
         receptor: The receptor, as for :class:`OverlapSearch`.
         sets: The pose sets; of a set with a receptor, the ligand is taken.
+
+    Example:
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.io import check_overlap
+        >>> dataset = MproMoonshot('test')
+        >>> check_overlap(dataset.receptor, dataset)
+        []
     """
     search = OverlapSearch(receptor)
     for number, pose_set in enumerate(

@@ -22,6 +22,15 @@ def check_poses(sets: Iterable[PoseSet]) -> Report:
 
     Returns:
         A report with a row for each flag of a pose.
+
+    Example:
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.io import check_poses
+        >>> report = check_poses(MproMoonshot('test')[:3])
+        >>> report
+        Report(seen=26, kept=26, dropped=0, flagged=0)
+        >>> report.summary
+        '0 poses of 3 sets are flagged'
     """
     report = Report()
     records = getattr(sets, 'records', None)

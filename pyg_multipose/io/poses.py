@@ -99,6 +99,33 @@ def read_poses(
         FileNotFoundError: If a path does not exist.
         ValueError: If an argument is wrong. A bad record, or a bad file
             among others, is no error but a row of the report.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from pyg_multipose.io import read_poses
+        >>> record = '''methanol
+        ...
+        ...
+        ...   2  1  0  0  0  0            999 V2000
+        ...     0.0000    0.0000    0.0000 C   0  0
+        ...     1.4300    0.0000    0.0000 O   0  0
+        ...   1  2  1  0
+        ... M  END
+        ... > <minimizedAffinity>
+        ... -2.5
+        ...
+        ... $$$$
+        ... '''
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, 'docked.sdf')
+        ...     _ = path.write_text(2 * record)
+        ...     poses = read_poses(path)
+        >>> poses
+        DockedPoses(1 sets, 2 poses, scores=['minimizedAffinity'])
+        >>> pose_set = poses[0]
+        >>> pose_set.name, pose_set.z, pose_set.minimizedAffinity
+        ('methanol', tensor([6, 8, 6, 8]), tensor([-2.5000, -2.5000]))
     """
     report = Report()
     features = check_features(features)

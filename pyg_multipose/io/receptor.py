@@ -63,6 +63,24 @@ def read_receptor(
         FileNotFoundError: If the file does not exist.
         ValueError: If the file is damaged or of another kind, if it has no
             such chain, model or residue, or if nothing is left.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from pyg_multipose.io import read_receptor
+        >>> text = '''
+        ... ATOM      1  N   GLY A   1       0.000   0.000   0.000
+        ... ATOM      2  CA  GLY A   1       1.458   0.000   0.000
+        ... HETATM    3  O   HOH A   2       5.000   0.000   0.000
+        ... '''
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, 'receptor.pdb')
+        ...     _ = path.write_text(text)
+        ...     receptor = read_receptor(path)
+        >>> receptor
+        Receptor(pos=[2, 3], z=[2], residue=[2])
+        >>> receptor.report.reasons()  # atoms that were left out
+        Counter({'water': 1})
     """
     structure = read_structure(path)
     report = ReceptorReport()

@@ -19,6 +19,24 @@ class Receptor(Data):
     numbers), :obj:`pos` (Angstrom) and :obj:`residue` (from 1, the place in
     :attr:`residues`; 0 stands for atoms of ligands, as in the bundled
     dataset). What is no tensor is an attribute beside them.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from pyg_multipose.io import read_receptor
+        >>> text = '''
+        ... ATOM      1  N   GLY A   1       0.000   0.000   0.000
+        ... ATOM      2  CA  GLY A   1       1.458   0.000   0.000
+        ... HETATM    3  O   HOH A   2       5.000   0.000   0.000
+        ... '''
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, 'receptor.pdb')
+        ...     _ = path.write_text(text)
+        ...     receptor = read_receptor(path)
+        >>> receptor.atom_names, receptor.residues[0].name
+        (['N', 'CA'], 'GLY')
+        >>> receptor.subgraph(receptor.z == 6).atom_names
+        ['CA']
     """
 
     @property

@@ -40,6 +40,12 @@ class Row:
         title: The title of the record, from the raw text.
         reason: A short text, the same for all that fail alike.
         detail: What it was here.
+
+    Example:
+        >>> from pyg_multipose.io import Row
+        >>> row = Row('dropped', 'docked.sdf', 3, 'a', 'no coordinates')
+        >>> print(row)
+        docked.sdf, record 3 'a': no coordinates
     """
 
     kind: Literal['dropped', 'flagged']
@@ -66,6 +72,24 @@ class Report:
     Records seen are records kept plus records dropped, file by file
     (:meth:`check`). Printed, it is a table; :meth:`to_json` gives it to
     other programs.
+
+    Example:
+        >>> import json
+        >>> from pyg_multipose.io import Report
+        >>> report = Report()
+        >>> report.seen['docked.sdf'] = 2
+        >>> report.kept['docked.sdf'] = 1
+        >>> report.drop('docked.sdf', 2, 'a', 'no coordinates', 'all are zero')
+        >>> report.flag('docked.sdf', 1, 'b', 'score is missing')
+        >>> report.check()  # every record was either kept or dropped
+        >>> report
+        Report(seen=2, kept=1, dropped=1, flagged=1)
+        >>> report.reasons()
+        Counter({'no coordinates': 1})
+        >>> report.to_dict()['rows'][0]['detail']
+        'all are zero'
+        >>> json.loads(report.to_json())['summary']
+        ''
     """
 
     def __init__(self) -> None:

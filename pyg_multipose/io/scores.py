@@ -27,6 +27,13 @@ class Score:
         higher_is_better: Which way is good.
         range: Bounds that a value should be within; one that is not is kept
             and flagged. (default: :obj:`(-inf, inf)`)
+
+    Example:
+        >>> from pyg_multipose.io import KNOWN, Score
+        >>> KNOWN['CNNaffinity']
+        Score(name='CNNaffinity', unit='pK', higher_is_better=True, ...)
+        >>> Score('My score', 'kcal/mol', higher_is_better=False).key
+        'My_score'
     """
 
     name: str

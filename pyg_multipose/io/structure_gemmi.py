@@ -28,6 +28,15 @@ def structure_of(
 
     Raises:
         ValueError: If gemmi has read another number of atoms.
+
+    Example:
+        >>> import gemmi
+        >>> from pyg_multipose.io.structure_gemmi import structure_of
+        >>> text = 'ATOM      1  CA  GLY A   1       1.458   0.000   0.000'
+        >>> found = gemmi.read_pdb_string(text.ljust(80))
+        >>> structure = structure_of(found, 'receptor.pdb', expected=1)
+        >>> str(structure.models[1][0].id)
+        'GLY A/1'
     """
     found.setup_entities()
     out = Structure(file, num_atoms=expected)

@@ -18,11 +18,6 @@ from pyg_multipose.loader.sizes import check_sizes, set_sizes
 class PoseSetSampler(Sampler[list[int]]):
     r"""Batches of whole pose sets, within budgets of nodes, edges and poses.
 
-    .. code-block:: python
-
-        sampler = PoseSetSampler(dataset, max_nodes=8000, shuffle=True)
-        loader = DataLoader(dataset, batch_sampler=sampler)
-
     **What a batch holds.**
     As many sets as fit; no set is split, repeated or left out.
     A set that is larger than a budget goes alone: the gradient modes of
@@ -76,6 +71,21 @@ class PoseSetSampler(Sampler[list[int]]):
         ValueError: If there is no budget or one is not positive, if a rank
             is out of range, if :obj:`sizes` do not fit the dataset, or if
             there are fewer sets than ranks.
+
+    Example:
+        >>> from torch_geometric.loader import DataLoader
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.loader import PoseSetSampler
+        >>> dataset = MproMoonshot('test')
+        >>> sampler = PoseSetSampler(dataset, max_nodes=8000, shuffle=True)
+        >>> sampler
+        PoseSetSampler(40 sets in 4 batches, max_nodes=8000, shuffle=True)
+        >>> loader = DataLoader(dataset, batch_sampler=sampler)
+        >>> for epoch in range(2):
+        ...     sampler.set_epoch(epoch)
+        ...     print([batch.num_graphs for batch in loader])
+        [10, 10, 10, 10]
+        [10, 10, 10, 10]
     """
 
     def __init__(

@@ -37,6 +37,15 @@ def set_sizes(dataset: Any, progress: bool = True) -> Tensor:
     Raises:
         ValueError: If an item is no pose set, or the dataset's own table does
             not have this shape.
+
+    Example:
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.loader import set_sizes
+        >>> from pyg_multipose.transforms import RadiusGraph
+        >>> dataset = MproMoonshot('test', transform=RadiusGraph(4.5))
+        >>> set_sizes(dataset[:2], progress=False)  # nodes, edges, poses
+        tensor([[  743, 12112,     8],
+                [  694, 11226,     9]])
     """
     known = getattr(dataset, 'set_sizes', None)
     if callable(known) and getattr(dataset, 'transform', None) is None:

@@ -115,6 +115,21 @@ class MultiPoseReadout(nn.Module):
           models with :math:`F` features per pose, in the unit of the model
 
     One readout must not be called by several threads at a time.
+
+    Example:
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.nn import MultiPoseReadout
+        >>> from pyg_multipose.nn.models import SchNet
+        >>> from pyg_multipose.transforms import RadiusGraph
+        >>> pose_set = RadiusGraph(4.5)(MproMoonshot('test')[0])
+        >>> model = SchNet(8, 8, num_interactions=2, cutoff=4.5)
+        >>> readout = MultiPoseReadout(model, combination='max')
+        >>> energy = readout(pose_set)
+        >>> energy.shape
+        torch.Size([1])
+        >>> energy.sum().backward()
+        >>> model.lin2.weight.grad.shape
+        torch.Size([1, 4])
     """
 
     model: nn.Module
@@ -197,6 +212,26 @@ class MultiPoseReadout(nn.Module):
             return_weights: Whether to return the weights
                 :math:`\partial y / \partial y_i` too, detached, in the shape
                 of the predictions of the poses. (default: :obj:`False`)
+
+        Example:
+            >>> import torch
+            >>> from torch_geometric.data import Data
+            >>> from torch_geometric.nn import SumAggregation
+            >>> from pyg_multipose.data import PoseSet
+            >>> from pyg_multipose.nn import MultiPoseReadout
+            >>> x = torch.ones(2, 1)
+            >>> poses = [Data(x=-x), Data(x=-3 * x), Data(x=-2 * x)]
+            >>> pose_set = PoseSet.from_poses(poses)
+            >>> readout = MultiPoseReadout(
+            ...     SumAggregation(), 'free_energy', inputs='x, batch'
+            ... )
+            >>> energy, of_poses, weights = readout(
+            ...     pose_set, return_poses=True, return_weights=True
+            ... )
+            >>> energy.round(decimals=2), of_poses
+            (tensor([-6.1400]), tensor([-2., -6., -4.]))
+            >>> weights.round(decimals=2)
+            tensor([0.0200, 0.8700, 0.1200])
         """
         evaluation, (combined, poses) = first_pass(
             lambda: self._prepare(batch, return_poses),
@@ -221,6 +256,20 @@ class MultiPoseReadout(nn.Module):
         Args:
             batch: A :class:`~pyg_multipose.data.PoseSet` or a batch of them.
             return_poses: As in :meth:`forward`. (default: :obj:`False`)
+
+        Example:
+            >>> from pyg_multipose.datasets import MproMoonshot
+            >>> from pyg_multipose.nn import MultiPoseReadout
+            >>> from pyg_multipose.nn.models import SchNet
+            >>> from pyg_multipose.transforms import RadiusGraph
+            >>> pose_set = RadiusGraph(4.5)(MproMoonshot('test')[0])
+            >>> model = SchNet(8, 8, num_interactions=2, cutoff=4.5)
+            >>> readout = MultiPoseReadout(model, gradient='recompute')
+            >>> print(readout.plan(pose_set))
+            8 poses in 1 sets, 1 chunks of at most 256 atoms
+            gradient 'recompute': asked for
+            held until backward: the inputs and the predictions
+            receptor: 1 encoded, each once for all of its poses
         """
         return self._prepare(batch, return_poses)[0]
 

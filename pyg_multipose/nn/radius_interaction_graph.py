@@ -39,6 +39,20 @@ class RadiusInteractionGraph(torch.nn.Module):
     Raises:
         ValueError: If :obj:`cutoff` or :obj:`max_num_neighbors` is not
             positive, or if a coordinate is not finite.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.nn import SchNet
+        >>> from pyg_multipose.nn import RadiusInteractionGraph
+        >>> graph = RadiusInteractionGraph(cutoff=2.0)
+        >>> pos = torch.zeros(3, 3)
+        >>> pos[:, 0] = torch.tensor([0.0, 1.5, 4.0])
+        >>> graph(pos)
+        (tensor([[1, 0],
+                [0, 1]]), tensor([1.5000, 1.5000]))
+        >>> model = SchNet(cutoff=2.0, interaction_graph=graph)
+        >>> model(torch.tensor([6, 8, 7]), pos).shape
+        torch.Size([1, 1])
     """
 
     def __init__(

@@ -37,6 +37,16 @@ class CoordinateNoise(BaseTransform):
 
     Raises:
         ValueError: If a set has no positions, or has edges already.
+
+    Example:
+        >>> from torch_geometric.transforms import Compose
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.transforms import CoordinateNoise, RadiusGraph
+        >>> transform = Compose([CoordinateNoise(0.1), RadiusGraph(4.5)])
+        >>> pose_set = MproMoonshot('test')[0]
+        >>> moved = (transform(pose_set).pos != pose_set.pos).any(dim=1)
+        >>> bool(moved[:487].any()), bool(moved[487:].all())
+        (False, True)
     """
 
     def __init__(

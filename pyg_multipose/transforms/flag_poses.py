@@ -30,6 +30,20 @@ class FlagPoses(BaseTransform):
     Raises:
         ValueError: If a flag is unknown, or if a set lacks what it needs or
             has no pose left.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.transforms import FlagPoses
+        >>> receptor = Data(z=torch.tensor([8]), pos=torch.zeros(1, 3))
+        >>> z, pos = torch.tensor([6]), torch.tensor([[1.0, 0.0, 0.0]])
+        >>> ligands = [Data(z=z, pos=pos * r) for r in (1.0, 3.5)]  # Angstrom
+        >>> pose_set = PoseSet.from_complex(receptor, ligands)
+        >>> FlagPoses()(pose_set).flag_clash
+        tensor([1, 0])
+        >>> FlagPoses(drop=['flag_clash'])(pose_set).num_poses
+        1
     """
 
     def __init__(self, drop: Iterable[str] = ()) -> None:

@@ -49,6 +49,20 @@ class PocketCut(BaseTransform):
 
     Raises:
         ValueError: If a set has no receptor, or nothing of it is near.
+
+    Example:
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.transforms import PocketCut
+        >>> dataset = MproMoonshot('test')
+        >>> pose_set = dataset[0]
+        >>> pose_set.receptor.num_nodes
+        487
+        >>> PocketCut(5.0, group='residue')(pose_set).receptor.num_nodes
+        191
+        >>> around = dataset.crystal_ligand.pos  # one pocket for all sets
+        >>> transform = PocketCut(5.0, around, group='residue')
+        >>> transform(pose_set).receptor.num_nodes
+        150
     """
 
     def __init__(

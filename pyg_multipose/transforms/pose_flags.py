@@ -87,6 +87,17 @@ def pose_flags(pose_set: PoseSet) -> dict[str, Tensor]:
 
     Returns:
         Counts of each flag, shape :obj:`[num_poses]`; 0 is fine.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.transforms import pose_flags
+        >>> receptor = Data(z=torch.tensor([8]), pos=torch.zeros(1, 3))
+        >>> z, pos = torch.tensor([6]), torch.tensor([[1.0, 0.0, 0.0]])
+        >>> ligands = [Data(z=z, pos=pos * r) for r in (1.0, 3.5)]  # Angstrom
+        >>> pose_flags(PoseSet.from_complex(receptor, ligands))
+        {'flag_clash': tensor([1, 0]), 'flag_other_atoms': tensor([0, 0]), ...}
     """
     poses = [pose.cpu() for pose in pose_set.to_poses()]
     has_receptor = 'is_ligand' in pose_set and not bool(

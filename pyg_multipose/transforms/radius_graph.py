@@ -73,6 +73,15 @@ class RadiusGraph(BaseTransform):
     Raises:
         ValueError: If :obj:`r` or :obj:`max_num_neighbors` is not positive,
             if there are no positions, or if one is not finite.
+
+    Example:
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.transforms import RadiusGraph
+        >>> pose_set = MproMoonshot('test')[0]
+        >>> RadiusGraph(4.5)(pose_set).edge_index.shape
+        torch.Size([2, 12112])
+        >>> RadiusGraph(4.5)(pose_set.pose(0)).edge_index.shape
+        torch.Size([2, 7846])
     """
 
     def __init__(

@@ -26,6 +26,13 @@ class RandomPoses(BaseTransform):
     Args:
         num_poses: How many poses to keep; a set of fewer keeps all.
         seed: The seed. (default: :obj:`0`)
+
+    Example:
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.transforms import RandomPoses
+        >>> pose_set = MproMoonshot('test')[0]
+        >>> RandomPoses(4)(pose_set).num_poses, pose_set.num_poses
+        (4, 8)
     """
 
     def __init__(self, num_poses: int, seed: int = 0) -> None:

@@ -38,6 +38,13 @@ class TopPoses(BaseTransform):
 
     Raises:
         ValueError: If there is no such score.
+
+    Example:
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.transforms import TopPoses
+        >>> transform = TopPoses(2, 'vina_score', higher_is_better=False)
+        >>> MproMoonshot('test', transform=transform)[0].vina_score
+        tensor([-7.3350, -7.2760])
     """
 
     def __init__(self, k: int, score: str, higher_is_better: bool) -> None:

@@ -44,6 +44,13 @@ class UniquePoses(BaseTransform):
     Raises:
         ValueError: If the poses differ in their atoms or bonds, or if
             there are no bonds.
+
+    Example:
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.transforms import UniquePoses
+        >>> pose_set = MproMoonshot('test')[0]
+        >>> UniquePoses(4.0)(pose_set).num_poses, pose_set.num_poses
+        (5, 8)
     """
 
     def __init__(self, rmsd: float, symmetric: bool = True) -> None:

@@ -46,6 +46,23 @@ def evaluate(
 
     Returns:
         Predictions of shape :obj:`[num_poses]` or :obj:`[num_poses, F]`.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from torch_geometric.nn import SumAggregation
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.gradient import Evaluation, evaluate
+        >>> poses = [Data(x=torch.full((2, 1), x)) for x in (1.0, 3.0, 2.0)]
+        >>> pose_set = PoseSet.from_poses(poses)
+        >>> _ = pose_set.x.requires_grad_()
+        >>> evaluation = Evaluation(SumAggregation(), pose_set, 'x, batch')
+        >>> out = evaluate(evaluation, keep=0)
+        >>> out.detach()
+        tensor([2., 6., 4.])
+        >>> out.backward(torch.tensor([0.0, 0.75, 0.25]))
+        >>> pose_set.x.grad.view(-1)
+        tensor([0.0000, 0.0000, 0.7500, 0.7500, 0.2500, 0.2500])
     """
     evaluation.encode()
     if keep is None and draws is None:
@@ -144,6 +161,17 @@ def predict(evaluation: Evaluation) -> Tensor:
 
     Args:
         evaluation: What to evaluate.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from torch_geometric.nn import SumAggregation
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.gradient import Evaluation, predict
+        >>> poses = [Data(x=torch.full((2, 1), x)) for x in (1.0, 3.0, 2.0)]
+        >>> pose_set = PoseSet.from_poses(poses)
+        >>> predict(Evaluation(SumAggregation(), pose_set, 'x, batch'))
+        tensor([2., 6., 4.])
     """
     evaluation.encode()
     graph = torch.is_grad_enabled()

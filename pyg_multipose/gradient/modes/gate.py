@@ -41,6 +41,16 @@ def negligible(
 
     Returns:
         A mask of shape :obj:`[num_poses]`.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from pyg_multipose.data import Layout, PoseSet
+        >>> from pyg_multipose.gradient import negligible
+        >>> poses = [Data(pos=torch.eye(2, 3)) for _ in range(3)]
+        >>> layout = Layout(PoseSet.from_poses(poses))
+        >>> negligible(torch.tensor([0.75, 1e-9, 0.25]), layout)
+        tensor([False,  True, False])
     """
     if all_matter(coefficients, layout, tolerance):
         return torch.zeros(len(coefficients), dtype=torch.bool)
@@ -101,6 +111,20 @@ class Gate(torch.autograd.Function):
         counts: Where to note how many poses mattered.
         poses: The numbers of the poses of each piece.
         pieces: Predictions, each piece made by one gradient mode.
+
+    Example:
+        >>> import numpy as np
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from pyg_multipose.data import Layout, PoseSet
+        >>> from pyg_multipose.gradient import Counts, Gate
+        >>> poses = [Data(pos=torch.eye(2, 3)) for _ in range(3)]
+        >>> layout, counts = Layout(PoseSet.from_poses(poses)), Counts(3)
+        >>> y = torch.tensor([-8.0, -7.0, -9.0], requires_grad=True)
+        >>> out = Gate.apply(layout, None, None, counts, [np.arange(3)], y)
+        >>> out.backward(torch.tensor([0.75, 1e-9, 0.25]))
+        >>> y.grad, counts.mattered
+        (tensor([0.7500, 0.0000, 0.2500]), 2)
     """
 
     @staticmethod

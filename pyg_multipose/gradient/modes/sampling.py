@@ -28,6 +28,16 @@ def draw(
     Returns:
         Uniform numbers of shape :obj:`[num_sets, K]`, less wide if no set
         has so many poses; :obj:`None` if all poses that matter are wanted.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from pyg_multipose.data import Layout, PoseSet
+        >>> from pyg_multipose.gradient import draw
+        >>> poses = [Data(pos=torch.eye(2, 3)) for _ in range(3)]
+        >>> layout = Layout(PoseSet.from_poses(poses))
+        >>> draw(layout, 2, torch.Generator().manual_seed(0)).shape
+        torch.Size([1, 2])
     """
     if num_poses is None:
         return None
@@ -62,6 +72,18 @@ def sampled(coefficients: Tensor, layout: Layout, draws: Tensor) -> Tensor:
 
     Returns:
         Factors of shape :obj:`[num_poses]`, in float64.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from pyg_multipose.data import Layout, PoseSet
+        >>> from pyg_multipose.gradient import sampled
+        >>> poses = [Data(pos=torch.eye(2, 3)) for _ in range(3)]
+        >>> layout = Layout(PoseSet.from_poses(poses))
+        >>> coefficients = torch.tensor([0.5, 0.25, 0.25])
+        >>> draws = torch.tensor([[0.1, 0.6]])  # hit poses 0 and 1
+        >>> sampled(coefficients, layout, draws)
+        tensor([1., 2., 0.], dtype=torch.float64)
     """
     rows = coefficients.detach().double().view(len(coefficients), -1)
     dense, pose = padded(rows, layout)

@@ -40,6 +40,24 @@ def store(
     Raises:
         ValueError: If inputs require grad, or if a pose has several
             predictions.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from torch_geometric.nn import Sequential, SumAggregation
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.gradient import Evaluation, store
+        >>> poses = [Data(x=torch.full((2, 1), x)) for x in (1.0, 3.0, 2.0)]
+        >>> linear = torch.nn.Linear(1, 1, bias=False)
+        >>> model = Sequential(
+        ...     'x, batch',
+        ...     [(linear, 'x -> x'), (SumAggregation(), 'x, batch -> x')],
+        ... )
+        >>> pose_set = PoseSet.from_poses(poses)
+        >>> out = store(Evaluation(model, pose_set, 'x, batch'))
+        >>> out.sum().backward()
+        >>> out.shape, linear.weight.grad
+        (torch.Size([3]), tensor([[12.]]))
     """
     keys = evaluation.differentiable_keys
     if keys:

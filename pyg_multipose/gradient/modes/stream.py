@@ -54,6 +54,27 @@ def stream(
     Raises:
         ValueError: If inputs require grad, under fp16 autocast, or if a pose
             has several predictions.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from torch_geometric.nn import Sequential, SumAggregation
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.gradient import Evaluation, stream
+        >>> from pyg_multipose.nn import MeanCombination
+        >>> poses = [Data(x=torch.full((2, 1), x)) for x in (1.0, 3.0, 2.0)]
+        >>> linear = torch.nn.Linear(1, 1, bias=False)
+        >>> model = Sequential(
+        ...     'x, batch',
+        ...     [(linear, 'x -> x'), (SumAggregation(), 'x, batch -> x')],
+        ... )
+        >>> evaluation = Evaluation(
+        ...     model, PoseSet.from_poses(poses), 'x, batch', within_sets=True
+        ... )
+        >>> combined, of_poses = stream(evaluation, MeanCombination())
+        >>> combined.sum().backward()
+        >>> combined.shape, of_poses.shape, linear.weight.grad
+        (torch.Size([1]), torch.Size([3]), tensor([[4.]]))
     """
     keys = evaluation.differentiable_keys
     if keys:

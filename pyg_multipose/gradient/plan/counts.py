@@ -20,6 +20,23 @@ class Counts:
             known.
         most_nodes: The most atoms of a chunk of the second pass, if that ran
             out of memory with more.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from torch_geometric.nn import SumAggregation
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.nn import MultiPoseReadout
+        >>> poses = [Data(x=torch.full((2, 1), -x)) for x in (1.0, 3.0, 2.0)]
+        >>> pose_set = PoseSet.from_poses(poses)
+        >>> _ = pose_set.x.requires_grad_()
+        >>> readout = MultiPoseReadout(
+        ...     SumAggregation(), 'max', 'recompute', inputs='x, batch'
+        ... )
+        >>> readout(pose_set).sum().backward()
+        >>> readout.last_plan.counts  # one of three matters
+        Counts(poses=3, forward=4, backward=1, encoded=0, mattered=1,
+               most_nodes=None)
     """
 
     poses: int = 0

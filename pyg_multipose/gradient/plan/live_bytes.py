@@ -19,11 +19,17 @@ class LiveBytes(TorchDispatchMode):
     The count is deterministic, and the same on every machine.
     (Summing what saved-tensor hooks see would count what is long gone.)
 
-    .. code-block:: python
-
-        with LiveBytes() as live:
-            pred = readout(batch)
-        live.held()
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.gradient import LiveBytes
+        >>> x = torch.ones(1000, requires_grad=True)
+        >>> with LiveBytes() as live:
+        ...     loss = x.exp().square().sum()
+        >>> live.held()  # the exponentials, for backward, and the loss
+        4004
+        >>> loss.backward()
+        >>> live.held()
+        4
     """
 
     def __init__(self) -> None:

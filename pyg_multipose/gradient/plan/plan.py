@@ -26,6 +26,20 @@ class Plan:
         keep: Chunks whose graphs are held, if they are counted.
         bytes: What is held until backward, about, if it is known.
         counts: Poses that went forward and backward, up to now.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from torch_geometric.nn import SumAggregation
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.nn import MultiPoseReadout
+        >>> poses = [Data(x=torch.ones(2, 1)) for _ in range(3)]
+        >>> readout = MultiPoseReadout(SumAggregation(), inputs='x, batch')
+        >>> plan = readout.plan(PoseSet.from_poses(poses))
+        >>> plan.mode, plan.reason
+        ('none', 'nothing requires grad')
+        >>> plan.num_sets, plan.num_chunks, plan.max_nodes
+        (1, 1, 6)
     """
 
     mode: str

@@ -32,6 +32,17 @@ class Combination(Aggregation):
         - **input:** predictions :math:`(*, P, F)`, index vector :math:`(P)`
           or boundaries :math:`(G + 1)`
         - **output:** combined predictions :math:`(*, G, F)`
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import Combination
+        >>> class MedianCombination(Combination):
+        ...     def combine(self, x, index, ptr, dim_size):
+        ...         sets = [x[index == number] for number in range(dim_size)]
+        ...         return torch.stack([x.median(dim=0).values for x in sets])
+        >>> energy = torch.tensor([-7.0, -9.0, -5.0, -6.0])
+        >>> MedianCombination()(energy, torch.tensor([0, 0, 0, 1]), dim=0)
+        tensor([-7., -6.])
     """
 
     #: Whether :meth:`running` is implemented.
@@ -194,6 +205,15 @@ class Combination(Aggregation):
 
         Raises:
             NotImplementedError: If there is none.
+
+        Example:
+            >>> import torch
+            >>> from pyg_multipose.nn import FreeEnergyCombination
+            >>> running = FreeEnergyCombination().running()
+            >>> for energy in (-7.0, -8.0):
+            ...     rescale, weight = running.update(torch.tensor([energy]))
+            >>> running.value().round(decimals=2)
+            tensor(-8.3100)
         """
         reason = self.running_obstacle
         raise NotImplementedError(

@@ -35,6 +35,14 @@ class FreeEnergyCombination(MaxCombination):
         - **input:** energies :math:`(*, P, F)` **in kT**, index vector
           :math:`(P)` or boundaries :math:`(G + 1)`
         - **output:** free energies :math:`(*, G, F)` in kT
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import FreeEnergyCombination
+        >>> energy = torch.tensor([-8.0, -7.0, -5.0])  # of two sets, in kT
+        >>> index = torch.tensor([0, 0, 1])
+        >>> FreeEnergyCombination()(energy, index, dim=0).round(decimals=2)
+        tensor([-8.3100, -5.0000])
     """
 
     def __init__(

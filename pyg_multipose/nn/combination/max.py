@@ -33,6 +33,18 @@ class MaxCombinationFunction(torch.autograd.Function):
     Differentiable to any order. Called as
     :obj:`apply(x, index, ptr, dim_size, scale, negate, normalize,
     log_prior)`.
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import MaxCombinationFunction
+        >>> x = torch.tensor([[-8.0], [-7.0], [-5.0]], requires_grad=True)
+        >>> index = torch.tensor([0, 0, 1])
+        >>> options = 1.0, True, False  # scale, negate, normalize
+        >>> y = MaxCombinationFunction.apply(x, index, None, 2, *options)
+        >>> y.detach().round(decimals=2).view(-1)
+        tensor([-8.3100, -5.0000])
+        >>> torch.autograd.grad(y.sum(), x)[0].round(decimals=2).view(-1)
+        tensor([0.7300, 0.2700, 1.0000])
     """
 
     @staticmethod
@@ -172,6 +184,18 @@ class MaxCombination(ScaledCombination):
 
     Raises:
         ValueError: If :obj:`scale` is not a positive, finite number.
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import MaxCombination
+        >>> x = torch.tensor([-8.0, -7.0, -5.0])  # of two sets
+        >>> index = torch.tensor([0, 0, 1])
+        >>> MaxCombination()(x, index, dim=0)  # energies, low is good
+        tensor([-8., -5.])
+        >>> MaxCombination(negate=False)(x, index, dim=0)
+        tensor([-7., -5.])
+        >>> MaxCombination(scale=1.0)(x, index, dim=0).round(decimals=2)
+        tensor([-8.3100, -5.0000])
     """
 
     def __init__(

@@ -20,6 +20,17 @@ class MeanCombinationFunction(torch.autograd.Function):
 
     Differentiable to any order.
     Called as :obj:`apply(x, index, ptr, dim_size)`.
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import MeanCombinationFunction
+        >>> x = torch.tensor([[-8.0], [-7.0], [-5.0]], requires_grad=True)
+        >>> index = torch.tensor([0, 0, 1])
+        >>> y = MeanCombinationFunction.apply(x, index, None, 2)
+        >>> y.tolist()
+        [[-7.5], [-5.0]]
+        >>> torch.autograd.grad(y.sum(), x)[0].tolist()
+        [[0.5], [0.5], [1.0]]
     """
 
     @staticmethod
@@ -72,6 +83,13 @@ class MeanCombination(Combination):
         - **input:** predictions :math:`(*, P, F)`, index vector :math:`(P)`
           or boundaries :math:`(G + 1)`
         - **output:** combined predictions :math:`(*, G, F)`
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import MeanCombination
+        >>> energy = torch.tensor([-8.0, -7.0, -5.0])  # of two sets
+        >>> MeanCombination()(energy, torch.tensor([0, 0, 1]), dim=0)
+        tensor([-7.5000, -5.0000])
     """
 
     has_running_form = True

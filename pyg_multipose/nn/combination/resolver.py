@@ -61,6 +61,15 @@ def combination_resolver(
         ValueError: If there is none of this name.
         TypeError: If :obj:`query` is neither a name nor an instance, or is an
             instance and comes with arguments.
+
+    Example:
+        >>> from pyg_multipose.nn import combination_resolver
+        >>> combination_resolver('max', scale=10.0)
+        MaxCombination(scale=10.0, negate=True, normalize=False)
+        >>> combination_resolver('free_energy')
+        FreeEnergyCombination()
+        >>> combination_resolver('MaxAggregation')  # of PyG
+        MaxAggregation()
     """
     out = _resolved(query, *args, **kwargs)
     for reason in surprises(out):

@@ -39,6 +39,24 @@ class Running(ABC):
     Everything returned is a tensor on the device of the predictions, and
     nothing waits for the device.
     A subclass implements :meth:`absorb` and :meth:`value`.
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.combination import Running
+        >>> class RunningMean(Running):
+        ...     total = 0.0
+        ...
+        ...     def absorb(self, x):
+        ...         self.total = self.total + x.sum()
+        ...         return x.new_ones(()), torch.ones_like(x)
+        ...
+        ...     def value(self):
+        ...         return self.total / self.mass
+        >>> running = RunningMean()
+        >>> for x in torch.tensor([[-8.0, -7.0], [-5.0, -6.0]]):
+        ...     rescale, weights = running.update(x)
+        >>> running.value(), running.normalizer()
+        (tensor(-6.5000), tensor(0.2500))
     """
 
     #: Whether every prediction has the weight one, whatever it is; then

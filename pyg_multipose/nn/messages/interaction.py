@@ -23,6 +23,31 @@ class InteractionLayer(Module):
     Whoever composes the pieces otherwise than :meth:`forward` (some edges
     only, other sources, filters from before) thus gets parts of the same
     sums.
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.messages.interaction import InteractionLayer
+        >>> class Distances(InteractionLayer):
+        ...     def edge_filters(self, geometry):
+        ...         return geometry
+        ...
+        ...     def source(self, x):
+        ...         return x
+        ...
+        ...     def aggregate(
+        ...         self, source, edge_index, filters, dim_size, rows=None
+        ...     ):
+        ...         weight = filters[0] if rows is None else filters[0][rows]
+        ...         out = source.new_zeros(dim_size, source.size(1))
+        ...         sent = weight * source[edge_index[0]]
+        ...         return out.index_add(0, edge_index[1], sent)
+        ...
+        ...     def update(self, x, aggregated):
+        ...         return x + aggregated
+        >>> x, edge_index = torch.eye(2), torch.tensor([[0, 1], [1, 0]])
+        >>> Distances()(x, edge_index, (torch.full((2, 1), 0.5),))
+        tensor([[1.0000, 0.5000],
+                [0.5000, 1.0000]])
     """
 
     def edge_filters(self, geometry: EdgeTensors) -> EdgeTensors:
@@ -112,6 +137,37 @@ class InteractionModel(Module):
     its prediction is pooled over atoms.
     :meth:`interact` composes the first pieces, and a prediction is
     :obj:`pool_atoms(readout(interact(z, pos, edge_index), z), index, P)`.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.utils import scatter
+        >>> from pyg_multipose.nn.messages.interaction import InteractionModel
+        >>> class Elements(InteractionModel):
+        ...     layers = ()  # else those of your own
+        ...
+        ...     def embed(self, z):
+        ...         return z.view(-1, 1).float()
+        ...
+        ...     def edge_geometry(self, pos, edge_index):
+        ...         source, target = pos[edge_index]
+        ...         return ((source - target).norm(dim=1),)
+        ...
+        ...     def readout(self, x, z=None):
+        ...         return -0.5 * x
+        ...
+        ...     def pool_atoms(
+        ...         self, contribution, index, dim_size, is_ligand=None
+        ...     ):
+        ...         return scatter(contribution, index, 0, dim_size)
+        >>> model, z, pos = Elements(), torch.tensor([6, 8]), torch.eye(2, 3)
+        >>> edge_index = torch.tensor([[0, 1], [1, 0]])
+        >>> x = model.interact(z, pos, edge_index)
+        >>> model.pool_atoms(model.readout(x, z), torch.tensor([0, 0]), 1)
+        tensor([[-7.]])
+        >>> edges, rows = model.distinct_edges(edge_index, num_nodes=2)
+        >>> geometry = model.edge_geometry(pos, edges)  # once, for many calls
+        >>> torch.equal(model.propagate(z, edge_index, geometry, rows), x)
+        True
     """
 
     #: The atoms that contribute, :obj:`"all"` or :obj:`"ligand"`.

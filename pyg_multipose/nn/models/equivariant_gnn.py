@@ -107,6 +107,20 @@ class EquivariantGNN(SharedReceptor):
             to average.
         TypeError: If the model is called with a pose set instead of a batch
             whose graphs are poses.
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.nn.models import EquivariantGNN
+        >>> from pyg_multipose.transforms import RadiusGraph
+        >>> pose = RadiusGraph(4.5)(MproMoonshot('test')[0].pose(0))
+        >>> model = EquivariantGNN('4x0e+2x1o', cutoff=4.5, lmax=1)
+        >>> energy = model(pose)
+        >>> energy.shape, model.node_features(pose).shape
+        (torch.Size([1]), torch.Size([519, 10]))
+        >>> pose.pos = -pose.pos[:, [1, 2, 0]]  # turned and mirrored
+        >>> torch.allclose(model(pose), energy, rtol=1e-3, atol=1e-3)
+        True
     """
 
     mean: Tensor

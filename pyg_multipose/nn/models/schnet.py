@@ -113,6 +113,22 @@ class SchNet(SharedReceptor):
             :math:`[0, 100)`, or if a graph has no atoms to average.
         TypeError: If the model is called with a pose set instead of a batch
             whose graphs are poses.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Batch
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.nn.models import SchNet
+        >>> from pyg_multipose.transforms import RadiusGraph
+        >>> pose_set = RadiusGraph(4.5)(MproMoonshot('test')[0])
+        >>> model = SchNet(8, 8, num_interactions=2, cutoff=4.5)
+        >>> batch = Batch.from_data_list(pose_set.to_poses())
+        >>> out = model(batch)
+        >>> out.shape
+        torch.Size([8, 1])
+        >>> same = model(batch.z, batch.pos, batch.batch)  # finds the edges
+        >>> torch.allclose(out, same, atol=1e-3)
+        True
     """
 
     initial_atomref: Tensor | None

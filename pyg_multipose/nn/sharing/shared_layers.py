@@ -90,6 +90,22 @@ class SharedLayers(Module):
             average.
         TypeError: If the model is called with a pose set instead of a batch
             whose graphs are poses.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.nn import GATv2Conv
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.nn import MultiPoseReadout
+        >>> from pyg_multipose.nn.models import SharedLayers
+        >>> from pyg_multipose.transforms import RadiusGraph
+        >>> model = SharedLayers(
+        ...     torch.nn.Embedding(100, 8),
+        ...     [GATv2Conv(8, 8), GATv2Conv(8, 8)],
+        ...     torch.nn.Linear(8, 1),
+        ... )
+        >>> pose_set = RadiusGraph(4.5)(MproMoonshot('test')[0])
+        >>> MultiPoseReadout(model, 'mean')(pose_set).shape
+        torch.Size([1])
     """
 
     #: Whether layers run on all atoms that differ.

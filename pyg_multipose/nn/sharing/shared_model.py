@@ -40,6 +40,32 @@ class SharedModel(Module):
         model: The single-pose model.
         inputs: Names of the attributes of a batch that it is called with.
             (default: :obj:`None`, it is called with the batch)
+
+    Example:
+        >>> import torch
+        >>> import torch_geometric.nn as pyg_nn
+        >>> from torch_geometric.data import Batch
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.nn.sharing import SharedModel
+        >>> from pyg_multipose.transforms import RadiusGraph
+        >>> pose_set = RadiusGraph(4.5)(MproMoonshot('test')[0])
+        >>> model = pyg_nn.Sequential(
+        ...     'z, edge_index, batch',
+        ...     [
+        ...         (torch.nn.Embedding(100, 8), 'z -> x'),
+        ...         (pyg_nn.GraphConv(8, 1), 'x, edge_index -> x'),
+        ...         (pyg_nn.MeanAggregation(), 'x, batch -> x'),
+        ...     ],
+        ... )
+        >>> shared = SharedModel(model, ['z', 'edge_index', 'batch'])
+        >>> receptor = Batch.from_data_list([pose_set.receptor])
+        >>> state = shared.encode_receptor(receptor)
+        >>> out = shared.forward_poses(pose_set, state)
+        >>> whole = shared(Batch.from_data_list(pose_set.to_poses()))
+        >>> torch.allclose(out, whole, atol=1e-4)
+        True
+        >>> shared.sharing_cost(pose_set) < 0.5  # of whole complexes
+        True
     """
 
     #: Whether layers run on all atoms that differ.

@@ -67,6 +67,24 @@ class SharedReceptor(InteractionModel):
     where an atom is reached before layer :math:`l` if it is at most
     :math:`l - 1` edges away from the ligand; all others are as in the
     receptor alone.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Batch
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.nn.models import SchNet
+        >>> from pyg_multipose.transforms import RadiusGraph
+        >>> pose_set = RadiusGraph(4.5)(MproMoonshot('test')[0])
+        >>> model = SchNet(8, 8, num_interactions=2, cutoff=4.5)
+        >>> state = model.encode_receptor(pose_set.receptor)
+        >>> shared = model.forward_poses(pose_set, state)
+        >>> shared.shape
+        torch.Size([8, 1])
+        >>> whole = model(Batch.from_data_list(pose_set.to_poses()))
+        >>> torch.allclose(shared, whole, atol=1e-3)
+        True
+        >>> model.sharing_cost(pose_set) < 0.5  # of whole complexes
+        True
     """
 
     #: How much of the work on an edge is its filters, as far as it is known.
