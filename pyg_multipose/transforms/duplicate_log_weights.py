@@ -42,6 +42,9 @@ def duplicate_log_weights(
             there are no bonds.
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.transforms import duplicate_log_weights
         >>> from torch_geometric.data import Data
         >>> where = [0.0, 0.1, 5.0]
         >>> poses = [Data(pos=torch.full((4, 3), x)) for x in where]

@@ -35,6 +35,7 @@ class DictModel(nn.Module):
             :obj:`output`.
 
     Example:
+        >>> from pyg_multipose.nn.adapters import DictModel
         >>> import torch
         >>> from torch_geometric.data import Batch, Data
         >>> class Count(torch.nn.Module):

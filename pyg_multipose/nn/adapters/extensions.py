@@ -52,6 +52,7 @@ class without_extensions:
         ValueError: If nothing that is given uses these functions.
 
     Example:
+        >>> from pyg_multipose.nn.adapters import without_extensions
         >>> import torch
         >>> from torch_geometric.nn.models import ViSNet
         >>> model = ViSNet(num_layers=1, hidden_channels=8)

@@ -38,6 +38,7 @@ class HeteroModel(nn.Module):
         ValueError: If poses have no :obj:`is_ligand`, or lack an attribute.
 
     Example:
+        >>> from pyg_multipose.nn.adapters import HeteroModel
         >>> import torch
         >>> from torch_geometric.data import Batch, Data
         >>> class Share(torch.nn.Module):

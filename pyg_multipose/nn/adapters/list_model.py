@@ -44,6 +44,7 @@ class ListModel(nn.Module):
           or :math:`(P, F)`
 
     Example:
+        >>> from pyg_multipose.nn.adapters import ListModel
         >>> import torch
         >>> from torch_geometric.data import Batch, Data
         >>> class Sizes(torch.nn.Module):

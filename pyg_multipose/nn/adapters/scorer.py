@@ -38,6 +38,7 @@ class Scorer(nn.Module):
             returns what are no numbers, one row for each pose.
 
     Example:
+        >>> from pyg_multipose.nn.adapters import Scorer
         >>> import torch
         >>> from torch_geometric.data import Batch, Data
         >>> poses = [Data(pos=torch.ones(n, 3)) for n in (2, 3)]

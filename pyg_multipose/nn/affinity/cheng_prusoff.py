@@ -46,6 +46,7 @@ def cheng_prusoff_shift(
             finite concentration, or if only one has a unit.
 
     Example:
+        >>> from pyg_multipose.nn.affinity import cheng_prusoff_shift
         >>> round(cheng_prusoff_shift(substrate=90.0, km=10.0), 6)
         1.0
         >>> round(cheng_prusoff_shift('0.09 mM', '10 uM'), 6)

@@ -46,6 +46,8 @@ def convert_dg(
             kelvin, or if :obj:`dg` is no tensor of real floats.
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.affinity import convert_dg
         >>> convert_dg(torch.tensor([-10.0, 0.0]))
         tensor([-5.9248,  0.0000])
     """
@@ -73,6 +75,8 @@ def dg_to_pki(
         ValueError: As :func:`convert_dg`.
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.affinity import dg_to_pki
         >>> dg_to_pki(torch.tensor([-8.0]), unit='kcal/mol')
         tensor([5.8640])
     """
@@ -98,6 +102,8 @@ def pki_to_dg(
         ValueError: As :func:`convert_dg`.
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.affinity import pki_to_dg
         >>> pki_to_dg(torch.tensor([6.0]))
         tensor([-13.8155])
     """
@@ -124,6 +130,8 @@ def pki_to_pic50(
         ValueError: As :class:`PIC50`.
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.affinity import pki_to_pic50
         >>> pki_to_pic50(torch.tensor([6.0]), substrate='90 uM', km='10 uM')
         tensor([5.])
     """
@@ -150,6 +158,8 @@ def pic50_to_pki(
         ValueError: As :class:`PIC50`.
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.affinity import pic50_to_pki
         >>> pic50_to_pki(torch.tensor([5.0]), substrate='90 uM', km='10 uM')
         tensor([6.])
     """

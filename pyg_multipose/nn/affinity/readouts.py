@@ -43,6 +43,8 @@ class DeltaG(nn.Module):
         - **output:** the same in the other unit :math:`(*)`
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.affinity import DeltaG
         >>> to_kcal = DeltaG()
         >>> to_kcal
         DeltaG(kT -> kcal/mol at 298.15 K)
@@ -111,6 +113,8 @@ class PKi(nn.Module):
         - **output:** :math:`\mathrm{p}K_i` :math:`(*)`, high is strong
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.affinity import PKi
         >>> PKi()(torch.tensor([-13.8155, 0.0]))
         tensor([6.0000, -0.0000])
         >>> PKi(unit='kcal/mol', temperature=310.0)
@@ -182,6 +186,8 @@ class PIC50(PKi):
         - **output:** :math:`\mathrm{pIC}_{50}` :math:`(*)`, high is strong
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.affinity import PIC50
         >>> dg = torch.tensor([-13.8155, -20.7233])
         >>> PIC50()
         PIC50(IC50 = Ki, unit='kT')

@@ -121,6 +121,8 @@ class BoltzmannMeanCombination(ScaledCombination):
         ValueError: If :obj:`scale` is not a positive, finite number.
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import BoltzmannMeanCombination
         >>> energies = torch.tensor([[-9.0], [-8.0], [-8.9]])
         >>> round(BoltzmannMeanCombination()(energies).item(), 4)
         -8.7983

@@ -27,6 +27,8 @@ class FreeEnergyCombination(MaxCombination):
             has the log weight :math:`\ln g`. (default: :obj:`None`)
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import FreeEnergyCombination
         >>> energies = torch.tensor([[-9.0], [-8.0], [-8.9]])
         >>> round(FreeEnergyCombination()(energies).item(), 4)
         -9.821

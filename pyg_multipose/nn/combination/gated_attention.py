@@ -39,6 +39,8 @@ class GatedAttentionCombination(Combination):
             (default: :obj:`None`, the :math:`F` pooled features)
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import GatedAttentionCombination
         >>> _ = torch.manual_seed(0)
         >>> pool = GatedAttentionCombination(8, out_channels=1)
         >>> features, index = torch.randn(5, 8), torch.tensor([0, 0, 0, 1, 1])

@@ -81,6 +81,8 @@ class HardMaxCombination(Combination):
             maximum (:math:`n = 1`). (default: :obj:`True`)
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import HardMaxCombination
         >>> energies = torch.tensor([[-9.0], [-8.0], [-9.0]])
         >>> _ = energies.requires_grad_()
         >>> y = HardMaxCombination()(energies)

@@ -29,6 +29,8 @@ class LogMeanExpCombination(MaxCombination):
             prior weights. (default: :obj:`None`)
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import LogMeanExpCombination
         >>> energies = torch.full((9, 1), -7.0)
         >>> LogMeanExpCombination()(energies).item()
         -7.0

@@ -164,6 +164,8 @@ class MaxCombination(ScaledCombination):
     schedule needs.
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import MaxCombination
         >>> energies = torch.tensor([[-9.0], [-8.0], [-8.9]])
         >>> round(MaxCombination()(energies).item(), 4)  # the minimum
         -9.0

@@ -40,6 +40,8 @@ class TopKMeanCombination(Combination):
             group has fewer members.
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import TopKMeanCombination
         >>> energies = torch.tensor([[-9.0], [-8.0], [-7.0], [0.0]])
         >>> TopKMeanCombination(k=2)(energies).item()
         -8.5

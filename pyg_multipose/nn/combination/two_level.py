@@ -42,6 +42,11 @@ class TwoLevelCombination(Combination):
             conformers do not have.
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import (
+        ...     HardMaxCombination,
+        ...     TwoLevelCombination,
+        ... )
         >>> energies = torch.tensor([[-9.0], [-8.0], [-7.0]])
         >>> both = TwoLevelCombination(HardMaxCombination(), 'mean')
         >>> conformer = torch.tensor([0, 0, 1])

@@ -62,6 +62,9 @@ class GaussianNLLLoss(nn.Module):
           predictions
 
     Example:
+        >>> import math
+        >>> import torch
+        >>> from pyg_multipose.nn.loss import GaussianNLLLoss
         >>> pred = torch.tensor([6.0, 5.0, 3.0, 5.0])
         >>> y = torch.tensor([7.0, math.nan, 4.0, 4.0])
         >>> loss = GaussianNLLLoss(reduction='none')

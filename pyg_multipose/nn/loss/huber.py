@@ -36,6 +36,9 @@ class HuberLoss(LabelLoss):
         ValueError: If :obj:`delta` is not positive and finite.
 
     Example:
+        >>> import math
+        >>> import torch
+        >>> from pyg_multipose.nn.loss import HuberLoss
         >>> pred = torch.tensor([6.0, 5.0, 9.0])
         >>> y = torch.tensor([7.0, math.nan, 5.0])
         >>> HuberLoss(reduction='none')(pred, y)

@@ -25,6 +25,9 @@ class MSELoss(LabelLoss):
         reduction: As of :class:`LabelLoss`. (default: :obj:`"mean"`)
 
     Example:
+        >>> import math
+        >>> import torch
+        >>> from pyg_multipose.nn.loss import MSELoss
         >>> pred = torch.tensor([6.0, 5.0, 3.0], requires_grad=True)
         >>> y = torch.tensor([7.0, math.nan, 4.0])
         >>> loss = MSELoss()(pred, y, relation=['=', '=', '<'])

@@ -60,6 +60,8 @@ class PoseCrossEntropyLoss(nn.Module):
         - **output:** a number, or for :obj:`"none"` :math:`(S)`
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.loss import PoseCrossEntropyLoss
         >>> pred = torch.tensor([-9.0, -8.0, -7.0, -5.0, -6.0])
         >>> set_size = torch.tensor([3, 2])
         >>> loss = PoseCrossEntropyLoss(reduction='none')

@@ -53,6 +53,8 @@ def soft_pose_labels(
         - **output:** probabilities :math:`(P)`
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.loss import soft_pose_labels
         >>> rmsd = torch.tensor([0.5, 1.5, 6.0, 2.0])  # sets of 3 and 1
         >>> soft_pose_labels(rmsd, torch.tensor([3, 1]))
         tensor([0.7289, 0.2681, 0.0030, 1.0000])

@@ -35,6 +35,7 @@ def relation_codes(
         ValueError: If a relation is unknown.
 
     Example:
+        >>> from pyg_multipose.nn.loss import relation_codes
         >>> relation_codes(['=', '<', '>=', '~'])
         tensor([ 0, -1,  1,  0])
         >>> ic50 = relation_codes(['>'])  # above 99 uM

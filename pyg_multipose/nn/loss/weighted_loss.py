@@ -36,6 +36,8 @@ class WeightedLoss(nn.Module):
         - **output:** a tensor of one number :math:`()`
 
     Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.loss import WeightedLoss
         >>> total = WeightedLoss(affinity=1.0, poses=0.1)
         >>> total
         WeightedLoss(affinity=1.0, poses=0.1)
