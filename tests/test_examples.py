@@ -23,6 +23,7 @@ CALLED = {
 }
 #: Methods, or all those of a class, that no example shows, and why.
 EXCUSED = {
+    'Combination.check_values': 'the readout calls it; priors show it',
     'Counts.note_backward': 'a hook of autograd',
     'EquivariantGNN.reset_parameters': 'as of any layer of PyG',
     'Evaluation': 'the gradient modes call them',

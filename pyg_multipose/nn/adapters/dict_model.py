@@ -42,8 +42,11 @@ class DictModel(nn.Module):
         ...     def forward(self, data):
         ...         return {'energy': data['group'].bincount().double()}
         >>> poses = Batch.from_data_list([Data(pos=torch.ones(3, 3))] * 2)
-        >>> DictModel(Count(), {'group': 'batch'})(poses)
+        >>> model = DictModel(Count(), {'group': 'batch'})
+        >>> model(poses)
         tensor([3., 3.], dtype=torch.float64)
+        >>> model.inputs(poses)
+        {'group': tensor([0, 0, 0, 1, 1, 1])}
     """
 
     def __init__(

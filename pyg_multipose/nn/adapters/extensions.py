@@ -61,6 +61,8 @@ class without_extensions:
         ...     energy, _ = model(z, pos, torch.zeros(2, dtype=torch.long))
         >>> energy.shape
         torch.Size([1, 1])
+        >>> own = without_extensions(model)  # until it is undone
+        >>> own.undo()
     """
 
     def __init__(self, *models: nn.Module | ModuleType) -> None:

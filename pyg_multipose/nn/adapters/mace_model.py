@@ -33,6 +33,20 @@ class MACEModel(DictModel):
 
     Raises:
         ValueError: If the elements are unknown, or poses have others.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Batch, Data
+        >>> from pyg_multipose.nn.adapters import MACEModel
+        >>> class Model(torch.nn.Module):
+        ...     def forward(self, data, compute_force):
+        ...         elements = data['node_attrs']
+        ...         energy = data['batch'].new_zeros(1).float()
+        ...         return {'energy': energy - elements.size(0)}
+        >>> pose = Data(z=torch.tensor([6, 8]), pos=torch.eye(2, 3))
+        >>> pose.edge_index = torch.tensor([[0, 1], [1, 0]])
+        >>> MACEModel(Model(), elements=[6, 8])(Batch.from_data_list([pose]))
+        tensor([-2.])
     """
 
     def __init__(

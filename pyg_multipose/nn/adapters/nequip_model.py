@@ -29,6 +29,20 @@ class NequIPModel(DictModel):
 
     Raises:
         ValueError: If poses have other elements.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Batch, Data
+        >>> from pyg_multipose.nn.adapters import NequIPModel
+        >>> class Model(torch.nn.Module):
+        ...     def forward(self, data):
+        ...         elements = data['atom_types']
+        ...         energy = data['batch'].new_zeros(1).float()
+        ...         return {'total_energy': energy - elements.size(0)}
+        >>> pose = Data(z=torch.tensor([6, 8]), pos=torch.eye(2, 3))
+        >>> pose.edge_index = torch.tensor([[0, 1], [1, 0]])
+        >>> NequIPModel(Model(), elements=[6, 8])(Batch.from_data_list([pose]))
+        tensor([-2.])
     """
 
     def __init__(

@@ -117,6 +117,8 @@ class PKi(nn.Module):
         >>> from pyg_multipose.nn.affinity import PKi
         >>> PKi()(torch.tensor([-13.8155, 0.0]))
         tensor([6.0000, -0.0000])
+        >>> PKi().inverse(torch.tensor([6.0]))
+        tensor([-13.8155])
         >>> PKi(unit='kcal/mol', temperature=310.0)
         PKi(unit='kcal/mol', temperature=310.0)
     """

@@ -21,6 +21,14 @@ class BoltzmannMeanCombinationFunction(torch.autograd.Function):
 
     Differentiable to any order. Called as
     :obj:`apply(x, index, dim_size, scale, negate, log_prior)`.
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import BoltzmannMeanCombinationFunction
+        >>> x, index = torch.tensor([[-8.0], [-7.0]]), torch.tensor([0, 0])
+        >>> y = BoltzmannMeanCombinationFunction.apply(x, index, 1, 1.0, True)
+        >>> y.round(decimals=2)
+        tensor([[-7.7300]])
     """
 
     @staticmethod

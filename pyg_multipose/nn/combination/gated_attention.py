@@ -46,6 +46,8 @@ class GatedAttentionCombination(Combination):
         >>> features, index = torch.randn(5, 8), torch.tensor([0, 0, 0, 1, 1])
         >>> pool(features, index, dim_size=2).shape
         torch.Size([2, 1])
+        >>> pool.attention(features, index, 2).sum().round().item()
+        2.0
 
     Shapes:
         - **input:** features :math:`(P, F)`, index vector :math:`(P)` or

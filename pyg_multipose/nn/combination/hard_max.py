@@ -18,6 +18,13 @@ class HardMaxCombinationFunction(torch.autograd.Function):
 
     Differentiable again; the second derivative is zero.
     Called as :obj:`apply(x, index, dim_size, negate)`.
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.nn import HardMaxCombinationFunction
+        >>> x, index = torch.tensor([[-8.0], [-7.0]]), torch.tensor([0, 0])
+        >>> HardMaxCombinationFunction.apply(x, index, 1, True)
+        tensor([[-8.]])
     """
 
     @staticmethod

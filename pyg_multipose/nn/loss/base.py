@@ -36,6 +36,16 @@ class LabelLoss(nn.Module):
           relations in the same shape, weights :math:`(S)`
         - **output:** a number, or for :obj:`"none"` the shape of the
           predictions
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.loss import LabelLoss
+        >>> class AbsoluteLoss(LabelLoss):
+        ...     def each(self, labels):
+        ...         return labels.residual.abs()
+        >>> y = torch.tensor([6.0, float('nan'), 5.0])
+        >>> AbsoluteLoss()(torch.tensor([7.0, 1.0, 5.5]), y)
+        tensor(0.7500)
     """
 
     def __init__(self, reduction: str = 'mean') -> None:

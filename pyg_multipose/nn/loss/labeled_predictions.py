@@ -35,6 +35,14 @@ class LabeledPredictions:
         known: Where there is a label, with a weight other than 0.
         codes: The codes of the relations, or :obj:`None` if all are exact.
         weight: The weights in the shape of the predictions, or :obj:`None`.
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.nn.loss import LabeledPredictions
+        >>> y = torch.tensor([6.0, float('nan')])
+        >>> labels = LabeledPredictions.of(torch.tensor([7.0, 1.0]), y)
+        >>> labels.known, labels.residual
+        (tensor([ True, False]), tensor([1., 0.]))
     """
 
     pred: Tensor

@@ -140,6 +140,7 @@ class InteractionModel(Module):
 
     Example:
         >>> import torch
+        >>> from torch_geometric.data import Data
         >>> from torch_geometric.utils import scatter
         >>> from pyg_multipose.nn.messages.interaction import InteractionModel
         >>> class Elements(InteractionModel):
@@ -163,6 +164,8 @@ class InteractionModel(Module):
         >>> edge_index = torch.tensor([[0, 1], [1, 0]])
         >>> x = model.interact(z, pos, edge_index)
         >>> model.pool_atoms(model.readout(x, z), torch.tensor([0, 0]), 1)
+        tensor([[-7.]])
+        >>> model.predict(Data(z=z, pos=pos, edge_index=edge_index), 1)
         tensor([[-7.]])
         >>> edges, rows = model.distinct_edges(edge_index, num_nodes=2)
         >>> geometry = model.edge_geometry(pos, edges)  # once, for many calls
