@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -60,6 +60,7 @@ class Structure:
         self, modules: Sequence[nn.Module], before: Structure | None = None
     ) -> None:
         self.modules = list(modules)
+        self._ids = {id(module) for module in self.modules}
         #: Values that can never change, with what is compared of them.
         self._fixed: dict[int, tuple[Any, Any]] = {}
         if before is not None and len(before._fixed) < _MOST_FIXED:
@@ -214,6 +215,11 @@ class Structure:
         if isinstance(value, FunctionType) and is_installed(value):
             if not value.__closure__:
                 return _Same(value), value.__code__
+        if isinstance(value, MethodType) and id(value.__self__) in self._ids:
+            # A module of the model is compared where it is, without weights.
+            function = value.__func__
+            code = getattr(function, '__code__', None)
+            return _Same(function), code, _Same(value.__self__)
         return Snapshot.of(value) or _Same(value)
 
     def _frozen(self, value: Any) -> tuple[Any, bool]:
