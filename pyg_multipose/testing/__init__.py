@@ -1,0 +1,2 @@
+from pyg_multipose.testing.combination import CombinationContract
+__all__=['CombinationContract']
