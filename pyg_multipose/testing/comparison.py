@@ -61,7 +61,7 @@ def check_close(
                 raise broken(f'{where} has another {kind}', one, two, advice)
         if value.numel() == 0:
             continue
-        value, right = value.detach(), right.detach()
+        value, right = _real(value), _real(right)
         same = (value == right) | (value.isnan() & right.isnan())
         # Of what is not finite, the difference is no number.
         off = (value - right).abs().nan_to_num(torch.inf, torch.inf)
@@ -131,6 +131,13 @@ def check_refused(
     raise broken(what, f'no error but {out}', names, advice)
 
 
+def _real(value: Tensor) -> Tensor:
+    """Of booleans and integers, differences are needed too."""
+    value = value.detach()
+    return value if value.is_floating_point() else value.double()
+
+
 def _size(value: Tensor) -> float:
-    finite = value.detach()[value.detach().isfinite()]
+    value = _real(value)
+    finite = value[value.isfinite()]
     return float(finite.abs().max()) if finite.numel() else 0.0

@@ -30,14 +30,15 @@ class Contract:
     and what to do. One that does not apply is skipped, with the reason.
     """
 
-    def made(self, make: Callable[[], T]) -> T:
+    def made(self, make: Callable[[], T], seed: int = 0) -> T:
         r"""What a method makes, with the same random numbers every time.
 
         Args:
             make: Makes it. The global random state is left as it was.
+            seed: What torch's random numbers start from. (default: :obj:`0`)
         """
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
+            torch.default_generator.manual_seed(seed)
             return make()
 
     def skip(self, reason: str) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch_geometric.utils import scatter
 
 from pyg_multipose.data import Layout, PoseSet
 from pyg_multipose.gradient.model.predictions import checked
-from pyg_multipose.gradient.model.requirements import input_names
+from pyg_multipose.gradient.model.requirements import attribute, input_names
 from pyg_multipose.gradient.plan.plan import MODES
 from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.testing.comparison import broken, check_close
@@ -23,6 +23,18 @@ _ADVICE = (
     'counters, caches, checks of torch.is_grad_enabled(), or tensors that '
     'require grad and are no parameters'
 )
+
+
+def composed(pose_set: PoseSet, poses: Any = None) -> Data:
+    r"""Whole complexes as one batch of graphs.
+
+    Args:
+        pose_set: A set or a batch of sets.
+        poses: Numbers of the poses. (default: :obj:`None`, all)
+    """
+    layout = Layout(pose_set)
+    tables = {key: pose_set[key] for key in layout.levels}
+    return layout.compose(tables, _numbers(layout, poses))
 
 
 def plain(
@@ -36,13 +48,23 @@ def plain(
         inputs: As of :class:`~pyg_multipose.nn.MultiPoseReadout`.
         poses: Numbers of the poses. (default: :obj:`None`, all)
     """
-    layout = Layout(pose_set)
-    tables = {key: pose_set[key] for key in layout.levels}
-    poses = range(layout.num_poses) if poses is None else poses
-    graphs = layout.compose(tables, list(poses))
+    graphs, layout = composed(pose_set, poses), Layout(pose_set)
+    out = called(model, graphs, inputs)
+    return checked(out, layout, _numbers(layout, poses))
+
+
+def called(model: nn.Module, graphs: Data, inputs: str | None) -> Any:
+    r"""Calls a model with graphs, or with attributes of them.
+
+    Args:
+        model: The model.
+        graphs: Poses as graphs.
+        inputs: As above.
+    """
     names = input_names(inputs)
-    args = [graphs] if names is None else [graphs[key] for key in names]
-    return checked(model(*args), layout, list(poses))
+    if names is None:
+        return model(graphs)
+    return model(*[attribute(graphs, name) for name in names])
 
 
 def combined(
@@ -83,21 +105,23 @@ def check_modes(
     Raises:
         AssertionError: If a mode differs, or refuses.
     """
-    expected: dict[bool, dict[str, Tensor]] = {}
-    for mode in _modes(readout, pose_set):
-        pose_set = pose_set.clone()
-        leaf = positions and mode != 'stream'
-        if leaf and mode == 'store':
-            continue
-        if leaf:
-            pose_set.pos.requires_grad_()
+    pose_set = pose_set.clone()
+    if positions:
+        pose_set.pos.requires_grad_()
+    poses = plain(readout.model, pose_set, readout.inputs)
+    expected = {
+        # The loss sees the poses, too, where it may.
+        on_poses: results(
+            readout,
+            pose_set,
+            combined(readout.combination, poses, pose_set),
+            poses if on_poses else None,
+            positions,
+        )
+        for on_poses in (True, False)
+    }
+    for mode in _modes(readout, poses, positions):
         on_poses = mode != 'stream'
-        if on_poses not in expected:
-            poses = plain(readout.model, pose_set, readout.inputs)
-            out = combined(readout.combination, poses, pose_set)
-            expected[on_poses] = _results(
-                readout, pose_set, out, poses if on_poses else None, leaf
-            )
         for max_nodes in chunks:
             readout.gradient = mode
             readout.max_nodes_per_chunk = max_nodes
@@ -106,9 +130,9 @@ def check_modes(
                 f'plain autograd'
             )
             try:
-                out = readout(pose_set, return_poses=on_poses)
-                out, poses = out if on_poses else (out, None)
-                got = _results(readout, pose_set, out, poses, leaf)
+                found = readout(pose_set, return_poses=on_poses)
+                out, own = found if on_poses else (found, None)
+                got = results(readout, pose_set, out, own, positions)
             except (RuntimeError, ValueError) as error:
                 raise broken(
                     where,
@@ -167,30 +191,40 @@ class _Around(nn.Module):
         return scatter(out, batch.batch, 0, batch.num_graphs, reduce='mean')
 
 
-def _modes(readout: MultiPoseReadout, pose_set: PoseSet) -> Iterator[str]:
-    with torch.no_grad():
-        poses = plain(readout.model, pose_set, readout.inputs)
-    for mode in MODES:
-        if mode == 'stream' and not getattr(
-            readout.combination, 'has_running_form', False
-        ):
-            continue
-        shared = readout.share_receptor is True
-        if mode == 'store' and shared:
-            continue
-        if mode in ('store', 'stream') and poses.dim() > 1:
-            continue
-        yield mode
+def _numbers(layout: Layout, poses: Any) -> list[int]:
+    return list(range(layout.num_poses) if poses is None else poses)
 
 
-def _results(
+def _modes(
+    readout: MultiPoseReadout, poses: Tensor, positions: bool
+) -> list[str]:
+    """Those that the readout does not refuse."""
+    refused = set()
+    if positions or poses.dim() > 1:
+        refused |= {'store', 'stream'}
+    if readout.share_receptor is True:
+        refused.add('store')
+    if not getattr(readout.combination, 'has_running_form', False):
+        refused.add('stream')
+    return [mode for mode in MODES if mode not in refused]
+
+
+def results(
     readout: MultiPoseReadout,
     pose_set: PoseSet,
     out: Tensor,
     poses: Tensor | None,
     positions: bool,
 ) -> dict[str, Tensor]:
-    """Values and gradients by name; what has none has zeros."""
+    r"""Values and gradients by name; what has no gradient has zeros.
+
+    Args:
+        readout: Whose parameters they are.
+        pose_set: What was predicted.
+        out: The combined predictions.
+        poses: Those of the poses, if the loss is to see them.
+        positions: Whether :obj:`pos` requires grad.
+    """
     loss = out.sin().sum()
     if poses is not None:
         loss = loss + (0.5 * poses).cos().mean()
@@ -204,7 +238,10 @@ def _results(
     grads: Any = [None] * len(leaves)
     if loss.requires_grad:
         grads = torch.autograd.grad(
-            loss, list(leaves.values()), allow_unused=True
+            loss,
+            list(leaves.values()),
+            retain_graph=True,
+            allow_unused=True,
         )
     results = {'the combined prediction': out.detach()}
     if poses is not None:
