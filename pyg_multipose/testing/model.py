@@ -213,7 +213,7 @@ class ModelContract(ModuleContract):
             self.skip('positions is False')
         model, batch = self._made(), self._batch()
         readout = self._readout(model, batch, False)
-        check_modes(readout, batch, self.tolerance, True, (None,))
+        check_modes(readout, batch, self.tolerance, True)
 
     def test_training_mode(self) -> None:
         """A second pass repeats the first one in training mode."""

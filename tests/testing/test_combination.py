@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from torch_geometric.nn.aggr import MeanAggregation, SetTransformerAggregation
+from torch_geometric.nn.aggr import DeepSetsAggregation, MeanAggregation
 from torch_geometric.utils import scatter, segment, softmax
 
 from pyg_multipose.nn import Combination
@@ -131,29 +131,35 @@ class WrongRunning(Boltzmann):
 
 
 class RunningSoftmin(Running):
-    """Right, but for what it says of its weights."""
+    """Right for the poses, but nothing learns the scale from it."""
 
-    equal_weights = True
+    def __init__(self, scale):
+        super().__init__()
+        self.scale = scale.detach()
 
     def absorb(self, x):
-        return x.new_ones(()), (-x).exp()
+        return x.new_ones(()), (-self.scale * x).exp()
 
     def value(self):
-        return -self.mass.log()
+        return -self.mass.log() / self.scale
 
 
-class WrongFlag(Combination):
+class Learned(Combination):
     has_running_form = True
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(1.0))
 
     def combine(self, x, index, ptr, dim_size):
         least = scatter(x.detach(), index, 0, dim_size, reduce='min')
         least = least.masked_fill(~least.isfinite(), 0.0)
-        mass = (least[index] - x).exp()
+        mass = (self.scale * (least[index] - x)).exp()
         mass = scatter(mass, index, 0, dim_size, reduce='sum')
-        return least - mass.log()
+        return least - mass.log() / self.scale
 
     def running(self):
-        return RunningSoftmin()
+        return RunningSoftmin(self.scale)
 
 
 class HalfOut(Mean):
@@ -166,10 +172,17 @@ class Naive(Combination):
         return -scatter((-x).exp(), index, 0, dim_size, reduce='sum').log()
 
 
-class Coarse(Boltzmann):
-    """Multiplies before it subtracts: 1 in 1e7 of 1e7 is 1."""
+class Coarse(Combination):
+    """Multiplies before it subtracts: the rounding of 1e7 is 1."""
 
-    scale = 1000.0
+    spread = 1e-3
+
+    def combine(self, x, index, ptr, dim_size):
+        low = scatter(-1e3 * x.detach(), index, 0, dim_size, reduce='max')
+        low = low.masked_fill(~low.isfinite(), 0.0)
+        mass = (-1e3 * x - low[index]).exp()
+        mass = scatter(mass, index, 0, dim_size, reduce='sum')
+        return -(low + mass.log()) / 1e3
 
 
 class ByMatrix(Combination):
@@ -237,15 +250,16 @@ class Drifts(Mean):
 BROKEN = {
     Shrunk: ('one_pose', '', ['set of one pose', 'one_pose_is_itself']),
     FirstCountsMore: ('order_of_poses', '', ['another order']),
-    Contrast: ('other_sets', 'not_a_number', ['itself alone']),
+    Contrast: ('other_sets', 'one_pose not_a_number', ['itself alone']),
     OtherByPtr: ('index_and_ptr', '', ["'ptr'"]),
     RowsOnly: ('dimension', '', ['dim=', 'front']),
     WrongGradient: ('gradient', '', ["'index'", 'backward()']),
     WrongSecond: ('second_derivative', '', ['once_differentiable']),
     WrongRunning: ('running_form', 'gradient_modes', ['the weights']),
-    WrongFlag: ('gradient_modes', '', ["gradient='stream'"]),
+    Learned: ('gradient_modes', '', ["gradient='stream'", 'scale']),
     HalfOut: ('half_precision', '', ['torch.float16', 'another dtype']),
     Naive: ('large_predictions', '', ['-10000', 'extremum']),
+    Coarse: ('large_predictions', '', ['the gradient', 'extremum']),
     MeanAggregation: ('empty_set', 'half_precision', ['no error but']),
     ByMatrix: ('not_a_number', '', ['prediction that is nan', 'mask']),
     HidesNaN: ('not_a_number', '', ['NaN', 'do not hide it']),
@@ -253,7 +267,7 @@ BROKEN = {
     Unregistered: ('state_dict', '', ['load_state_dict', 'buffer']),
     ShiftsIndex: (
         'leaves_inputs_alone',
-        'gradient second_derivative',
+        'gradient second_derivative gradient_modes',
         ["'index' after a call", 'copy'],
     ),
     Draws: ('leaves_the_rest_alone', '', ['random numbers of torch']),
@@ -270,7 +284,9 @@ def contract_of(combination, **settings):
 @pytest.mark.parametrize('combination', BROKEN, ids=lambda c: c.__name__)
 def test_broken(kit, combination):
     main, others, words = BROKEN[combination]
-    kit.check(contract_of(combination), main, others.split(), words)
+    contract = contract_of(combination)
+    contract.spread = getattr(combination, 'spread', 1.0)
+    kit.check(contract, main, others.split(), words)
 
 
 @pytest.mark.parametrize('combination', [Boltzmann, Mean])
@@ -294,18 +310,42 @@ def test_drifts(kit):
     assert 'difference:' in str(found['same_again'])
 
 
-def test_features(kit):
+class Pooling(Combination):
     """A learned pooling of features, which has no value of a pose."""
 
-    class Pooling(Combination):
-        def __init__(self):
-            super().__init__()
-            self.pool = SetTransformerAggregation(4, heads=2)
+    def __init__(self):
+        super().__init__()
+        self.pool = DeepSetsAggregation(nn.Linear(4, 4), nn.Linear(4, 4))
 
-        def combine(self, x, index, ptr, dim_size):
-            order = index.argsort(stable=True)
-            return self.pool(x[order], index[order], dim_size=dim_size)
+    def combine(self, x, index, ptr, dim_size):
+        return self.pool(x, index, dim_size=dim_size)
 
-    found = kit.failures(contract_of(Pooling, num_features=4))
-    print(found)
+
+def test_features(kit):
+    contract = contract_of(Pooling, num_features=4)
+    found = kit.failures(contract)
     assert set(found) == {'one_pose'}
+    assert 'one_pose_is_itself = False' in str(found['one_pose'])
+    contract.one_pose_is_itself = False
+    assert not kit.failures(contract)
+
+
+class AnyBinds(Combination):
+    """The probability that any of the poses binds."""
+
+    def combine(self, x, index, ptr, dim_size):
+        none = scatter((1 - x).log(), index, 0, dim_size, reduce='sum')
+        return 1 - none.exp()
+
+
+def test_probabilities(kit):
+    def predictions(self, num_poses, generator):
+        return torch.rand(num_poses, 1, generator=generator).double()
+
+    contract = contract_of(AnyBinds, predictions=predictions, offset=0.0)
+    assert not kit.failures(contract)
+
+
+def test_says_what_is_missing():
+    with pytest.raises(NotImplementedError, match='Implement combination'):
+        CombinationContract().test_one_pose()
