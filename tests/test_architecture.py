@@ -18,6 +18,7 @@ FORBIDDEN = {
     },
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
     'nn': {'datasets', 'demo'},
+    'testing': {'demo'},
 }  # fmt: skip
 
 
@@ -54,6 +55,13 @@ def test_dependencies_point_one_way():
                     if name == other or name.startswith(f'{other}.')
                 ]
                 assert not bad, f'{path} imports {name}'
+
+
+def test_nothing_imports_the_contracts():
+    for path in ROOT.rglob('*.py'):
+        if 'testing' not in path.relative_to(ROOT).parts:
+            for name in imports(path):
+                assert name.split('.')[0] != 'testing', path
 
 
 def test_files_are_small():

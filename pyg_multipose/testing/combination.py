@@ -8,8 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import gradcheck, gradgradcheck
-from torch.autograd.gradcheck import GradcheckError
 from torch_geometric.nn.aggr import Aggregation
 
 from pyg_multipose.testing.comparison import (
@@ -18,6 +16,7 @@ from pyg_multipose.testing.comparison import (
     check_refused,
 )
 from pyg_multipose.testing.contract import generator
+from pyg_multipose.testing.derivative import check_derivative
 from pyg_multipose.testing.modes import check_combination_in_modes
 from pyg_multipose.testing.module import ModuleContract
 
@@ -106,7 +105,10 @@ class CombinationContract(ModuleContract):
         check_close(
             'a set of one pose',
             {'the combined prediction': out[1], 'its derivative': grad[2]},
-            {'the combined prediction': x[2], 'its derivative': _ones(x[2])},
+            {
+                'the combined prediction': x[2],
+                'its derivative': torch.ones_like(x[2]),
+            },
             1e-12,
             advice,
         )
@@ -178,11 +180,11 @@ class CombinationContract(ModuleContract):
 
     def test_gradient(self) -> None:
         """Gradients are the differences of values, in float64."""
-        self._gradcheck(gradcheck, 'the gradient')
+        self._check_derivative(second=False)
 
     def test_second_derivative(self) -> None:
         """So are second derivatives, if they are not refused."""
-        self._gradcheck(gradgradcheck, 'the second derivative')
+        self._check_derivative(second=True)
 
     def test_gradient_modes(self) -> None:
         """All gradient modes give plain autograd's values and gradients."""
@@ -364,41 +366,10 @@ class CombinationContract(ModuleContract):
             advice,
         )
 
-    def _gradcheck(self, check: Any, what: str) -> None:
-        second = check is gradgradcheck
-        x, combination = self._x(6).requires_grad_(), self._made()
-        parameters = [p for p in combination.parameters() if p.requires_grad]
+    def _check_derivative(self, second: bool) -> None:
         spread = float(self.predictions(64, generator(2)).std())
-        # In units of the spread, in which derivatives are of order one.
-        unit = 1.0 / spread if second else 1.0
         for groups in (_index(), _ptr()):
-
-            def call(x: Tensor, *_: Tensor, groups: Any = groups) -> Tensor:
-                return unit * combination(x, **groups)
-
-            where = f"{what}, groups by '{next(iter(groups))}'"
-            try:
-                check(
-                    call,
-                    (x, *parameters),
-                    eps=1e-5 * spread,
-                    rtol=1e-3 if second else 1e-4,
-                    atol=1e-5 if second else 1e-6,
-                )
-            except GradcheckError as error:
-                raise broken(
-                    where,
-                    str(error).strip(),
-                    'the difference of values',
-                    'compare backward() with autograd of the same formula in '
-                    'plain torch; if poses need to be closer together for '
-                    'several to count, set spread'
-                    + second
-                    * '; mark it once_differentiable to refuse it',
-                ) from error
-            except (RuntimeError, NotImplementedError):
-                if not second:
-                    raise
+            check_derivative(self._made(), self._x(6), spread, second, groups)
 
 
 def _index() -> dict[str, Any]:
@@ -407,7 +378,3 @@ def _index() -> dict[str, Any]:
 
 def _ptr() -> dict[str, Any]:
     return {'ptr': torch.tensor(_PTR)}
-
-
-def _ones(x: Tensor) -> Tensor:
-    return torch.ones_like(x)

@@ -84,7 +84,9 @@ def check_close(
 
 
 def check_equal(what: str, got: Any, expected: Any, advice: str) -> None:
-    r"""Compares values of any kind, tensors bit by bit (NaN equals NaN).
+    r"""Compares values of any kind, tensors number by number.
+
+    NaN equals NaN; lists, tuples and dictionaries may hold tensors.
 
     Args:
         what: What is compared.
@@ -97,8 +99,19 @@ def check_equal(what: str, got: Any, expected: Any, advice: str) -> None:
     """
     if isinstance(got, Tensor) and isinstance(expected, Tensor):
         check_close(what, {'it': got}, {'it': expected}, 0.0, advice)
-    elif type(got) is not type(expected) or got != expected:
-        raise broken(what, repr(got), repr(expected), advice)
+        return
+    if type(got) is type(expected):
+        if isinstance(got, dict) and got.keys() == expected.keys():
+            for key, value in got.items():
+                check_equal(f'{what}[{key!r}]', value, expected[key], advice)
+            return
+        if isinstance(got, (list, tuple)) and len(got) == len(expected):
+            for place, value in enumerate(got):
+                check_equal(f'{what}[{place}]', value, expected[place], advice)
+            return
+        if not isinstance(got, (dict, list, tuple)) and got == expected:
+            return
+    raise broken(what, repr(got), repr(expected), advice)
 
 
 def check_refused(

@@ -225,13 +225,15 @@ class ReaderContract(Contract):
             name = _name(sets, number)
             file = io.BytesIO()
             try:
-                torch.save(pose_set, file)
+                # As PyG's datasets do.
+                torch.save(pose_set.to_dict(), file)
                 file.seek(0)
-                loaded = torch.load(file, weights_only=True)
+                values = torch.load(file, weights_only=True)
+                loaded = type(pose_set).from_dict(values)
             except Exception as error:  # of any kind
                 raise broken(
-                    f'{name}, by torch.save and torch.load with '
-                    f'weights_only=True',
+                    f'to_dict() of {name}, by torch.save and torch.load '
+                    f'with weights_only=True',
                     f'{type(error).__name__}: {error}',
                     'an equal set',
                     advice,

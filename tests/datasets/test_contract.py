@@ -16,6 +16,8 @@ class TestMproMoonshot(ReaderContract):
 class TestPoseSet(ReaderContract):
     """A set in a file."""
 
+    same_atoms = False
+
     @pytest.fixture(autouse=True)
     def write(self, make, tmp_path):
         make.complexes('a', seed=1).save(tmp_path / 'a.pt')
@@ -26,3 +28,19 @@ class TestPoseSet(ReaderContract):
 
     def read(self, path):
         return PoseSet.load(path)
+
+
+class TestPoseSetDataset(ReaderContract):
+    """Sets of two receptors in a database."""
+
+    same_atoms = False
+
+    @pytest.fixture(autouse=True)
+    def write(self, make, tmp_path):
+        self.folder = tmp_path
+        PoseSetDataset(tmp_path).extend(
+            [make.complexes(f'c{seed}', seed, seed // 2) for seed in range(3)]
+        )
+
+    def read(self, path):
+        return PoseSetDataset(self.folder)

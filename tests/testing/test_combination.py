@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 from torch_geometric.nn.aggr import DeepSetsAggregation, MeanAggregation
 from torch_geometric.utils import scatter, segment, softmax
 
@@ -105,6 +106,30 @@ class KeepsSlopes(torch.autograd.Function):
 class WrongSecond(Combination):
     def combine(self, x, index, ptr, dim_size):
         return KeepsSlopes.apply(x, index, dim_size)
+
+
+class Detaches(KeepsSlopes):
+    """Its gradient is a constant even to what comes after."""
+
+    @staticmethod
+    def backward(ctx, grad):
+        return KeepsSlopes.backward(ctx, grad.detach())
+
+
+class NoSecond(Combination):
+    def combine(self, x, index, ptr, dim_size):
+        return Detaches.apply(x, index, dim_size)
+
+
+class Refuses(KeepsSlopes):
+    backward = staticmethod(once_differentiable(KeepsSlopes.backward))
+
+
+class Once(Combination):
+    """A sound one, as it refuses what it cannot do."""
+
+    def combine(self, x, index, ptr, dim_size):
+        return Refuses.apply(x, index, dim_size)
 
 
 class RunningBoltzmann(Running):
@@ -255,6 +280,7 @@ BROKEN = {
     RowsOnly: ('dimension', '', ['dim=', 'front']),
     WrongGradient: ('gradient', '', ["'index'", 'backward()']),
     WrongSecond: ('second_derivative', '', ['once_differentiable']),
+    NoSecond: ('second_derivative', '', ['once_differentiable']),
     WrongRunning: ('running_form', 'gradient_modes', ['the weights']),
     Learned: ('gradient_modes', '', ["gradient='stream'", 'scale']),
     HalfOut: ('half_precision', '', ['torch.float16', 'another dtype']),
@@ -289,7 +315,7 @@ def test_broken(kit, combination):
     kit.check(contract, main, others.split(), words)
 
 
-@pytest.mark.parametrize('combination', [Boltzmann, Mean])
+@pytest.mark.parametrize('combination', [Boltzmann, Mean, Once])
 def test_sound(kit, combination):
     assert not kit.failures(contract_of(combination))
 

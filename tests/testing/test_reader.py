@@ -133,20 +133,13 @@ def strange(of_set):
     of_set.name = Strange(of_set.name)
 
 
-class Restless(PoseSet):
-    """A set of one's own, whose coordinates batches center."""
-
-    def __cat_dim__(self, key, value, *args, **kwargs):
-        return super().__cat_dim__(key, value, *args, **kwargs)
-
-    def __inc__(self, key, value, *args, **kwargs):
-        if key == 'score':
-            return 1
-        return super().__inc__(key, value, *args, **kwargs)
-
-
-def restless(path):
-    return [Restless.from_dict(of_set.to_dict()) for of_set in sound(path)]
+def fragments(path):
+    """Of each molecule, as many as it has; a loader keeps two of each."""
+    sets = sound(path)
+    for number, of_set in enumerate(sets):
+        value = [torch.ones(3)] * (2 + number)
+        of_set.put('fragments', value, 'set')
+    return sets
 
 
 BROKEN = {
@@ -166,7 +159,7 @@ BROKEN = {
         (
             lambda path: [pose_set(None) for _ in sound(path)],
             '',
-            ['the name of set 0', 'None'],
+            ['the name of set 0', 'a string'],
         ),
     ],
     'same_keys': [
@@ -178,10 +171,10 @@ BROKEN = {
         (changed(moved), '', ['bit by bit', 'Angstrom apart']),
         (other_name, 'missing_file', ["'1ABC'"]),
     ],
-    'batches': [(restless, 'files', ["'score' of set 'cpd-2'"])],
-    'files': [(changed(strange), '', ['weights_only=True', 'cpd-2'])],
+    'batches': [(fragments, '*', ["'fragments' of set 'cpd-2'"])],
+    'files': [(changed(strange), 'same_keys', ['weights_only=True', 'cpd-2'])],
     'same_again': [
-        (growing, '', ["'name' of set 'cpd-", 'Sort', 'sort']),
+        (growing, '', ["'name' of set 'cpd-", 'sort']),
         (jittered, 'missing_file', ["'pos' of set 'cpd-1', read again"]),
     ],
     'missing_file': [
