@@ -218,12 +218,15 @@ class ModelContract(ModuleContract):
     def test_training_mode(self) -> None:
         """A second pass repeats the first one in training mode."""
         batch, found = self._batch(), {}
+        # Two or three chunks, but one where their poses mix.
+        atoms = batch.num_nodes
+        if self.mixes_in_training:
+            atoms = int(Layout(batch).nodes_per_pose.sum())
         for mode in ('full', 'recompute'):
             model = self._made()
             readout = self._readout(model, batch, False).train()
             readout.gradient = mode
-            # Two chunks or three.
-            readout.max_nodes_per_chunk = batch.num_nodes
+            readout.max_nodes_per_chunk = atoms
             with torch.random.fork_rng(devices=[]):
                 seed(torch.device('cpu'), 0)
                 try:

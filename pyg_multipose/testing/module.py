@@ -71,6 +71,12 @@ class ModuleContract(Contract):
         module, inputs = self._made(), self._inputs()
         before = copy.deepcopy(dict(inputs))
         self._run(module, inputs)
+        check_equal(
+            'the names of the inputs after a call',
+            sorted(inputs.keys()),
+            sorted(before),
+            'work on a copy',
+        )
         for name, value in before.items():
             check_equal(
                 f"'{name}' after a call",

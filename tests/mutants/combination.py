@@ -10,7 +10,10 @@ _MEAN = 'nn/combination/mean.py'
 _RUNNING = 'nn/combination/running.py'
 
 _ERRORS = ['nn/combination/test_errors.py']
-_GRADIENTS = ['nn/combination/test_gradients.py']
+_GRADIENTS = [
+    'nn/combination/test_gradients.py',
+    'nn/combination/test_contract.py',
+]
 _PRECISION = ['nn/combination/test_precision.py']
 _OF_RUNNING = ['nn/combination/test_running.py']
 _OF_COMBINE = ['nn/test_combine.py']

@@ -175,6 +175,12 @@ class Clamps(Tiny):
         return super().atoms(batch)
 
 
+class Adds(Tiny):
+    def lengths(self, batch):
+        batch.edge_attr = super().lengths(batch)
+        return batch.edge_attr
+
+
 class Draws(Tiny):
     def pooled(self, h, batch):
         torch.rand(1)
@@ -223,6 +229,7 @@ BROKEN = {
     HasLambda: ('copies', '', ['pickle', 'lambdas']),
     Unregistered: ('state_dict', '', ['load_state_dict', 'buffer']),
     Clamps: ('leaves_inputs_alone', '', ["'z' after a call", 'copy']),
+    Adds: ('leaves_inputs_alone', '', ['names of the inputs', "'edge_attr'"]),
     Draws: ('leaves_the_rest_alone', '', ['random numbers of torch']),
     Prints: ('leaves_the_rest_alone', '', ['poses: 6']),
     Running: ('leaves_the_rest_alone', '', ["buffer 'seen'"]),
