@@ -33,16 +33,7 @@ _SUBCLASS = (
 class CombinationContract(ModuleContract):
     r"""What a combination promises, one test for each property.
 
-    Subclass it and say how a combination is made:
-
-    .. code-block:: python
-
-        from pyg_multipose.testing import CombinationContract
-
-
-        class TestMine(CombinationContract):
-            def combination(self):
-                return MyCombination()
+    Subclass it and say how a combination is made, see the example.
 
     Values and gradients are compared in float64. Learned parameters are
     moved a little from where they start, as an initial zero hides much.
@@ -50,6 +41,14 @@ class CombinationContract(ModuleContract):
     Shapes:
         - **predictions:** :math:`(P, F)` of :math:`P` poses
         - **combined:** :math:`(S, F)` of :math:`S` sets
+
+    Example:
+        >>> from pyg_multipose.nn import MeanCombination
+        >>> from pyg_multipose.testing import CombinationContract
+        >>> class TestMine(CombinationContract):
+        ...     def combination(self):
+        ...         return MeanCombination()
+        >>> TestMine().test_one_pose()  # which pytest does, with all others
     """
 
     #: How far predictions are apart, in their unit, where several poses of a
@@ -320,7 +319,7 @@ class CombinationContract(ModuleContract):
     # Inside ##################################################################
 
     def _new(self, seed: int = 0) -> Aggregation:
-        return self.made(self.combination, seed).double()
+        return self.made_module(self.combination, seed).double()
 
     def _inputs(self) -> dict[str, Any]:
         return {'x': self._x(6), **_index()}

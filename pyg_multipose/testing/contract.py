@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from pyg_multipose.gradient.model.twin import random_states
 from pyg_multipose.testing.comparison import broken
@@ -40,6 +41,25 @@ class Contract:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             return make()
+
+    def made_module(self, make: Callable[[], Any], seed: int = 0) -> nn.Module:
+        r"""As :meth:`made`, of what must be a module.
+
+        Args:
+            make: Makes it.
+            seed: As above. (default: :obj:`0`)
+
+        Raises:
+            TypeError: If it is something else.
+        """
+        module = self.made(make, seed)
+        if not isinstance(module, nn.Module):
+            raise TypeError(
+                f'{type(self).__name__}.{make.__name__}() returned '
+                f'{module!r}, expected a new torch.nn.Module. Return the '
+                f'instance to test'
+            )
+        return module
 
     def skip(self, reason: str) -> NoReturn:
         r"""Leaves out a property that does not apply.

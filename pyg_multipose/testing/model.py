@@ -39,20 +39,21 @@ _REPEATS = (
 class ModelContract(ModuleContract):
     r"""What a single-pose model promises, one test for each property.
 
-    Subclass it and say how a model is made:
-
-    .. code-block:: python
-
-        from pyg_multipose.testing import ModelContract
-
-
-        class TestMine(ModelContract):
-            def model(self):
-                return MyModel()
+    Subclass it and say how a model is made, see the example.
 
     The model is compared in float64 and, but where training is tested, in
     evaluation mode. Its parameters are moved a little from where they start,
     as an initial zero hides much.
+
+    Example:
+        >>> from pyg_multipose.nn.models import SchNet
+        >>> from pyg_multipose.testing import ModelContract
+        >>> class TestMine(ModelContract):
+        ...     invariant = True
+        ...
+        ...     def model(self):
+        ...         return SchNet(8, 8, num_interactions=2, cutoff=3.0)
+        >>> TestMine().test_poses_do_not_mix()
     """
 
     #: How the model is called, as of
@@ -116,6 +117,14 @@ class ModelContract(ModuleContract):
                 'a finite number',
                 'look for divisions and roots of zero, such as the length '
                 'of an edge from an atom to itself',
+            )
+        if bool((out == out[:1]).all()):
+            raise broken(
+                f'the predictions of {len(out)} poses',
+                f'all the same, {out[0].tolist()}',
+                'different ones: nothing is seen of poses that are alike',
+                'override pose_sets for a model that reads other keys, with '
+                'two poses at least that are not alike to it',
             )
 
     def test_poses_do_not_mix(self) -> None:
@@ -277,7 +286,7 @@ class ModelContract(ModuleContract):
     # Inside ##################################################################
 
     def _new(self, seed: int = 0) -> nn.Module:
-        return self.made(self.model, seed).to(self.dtype).eval()
+        return self.made_module(self.model, seed).to(self.dtype).eval()
 
     def _inputs(self) -> Any:
         return composed(self._batch())
@@ -288,7 +297,14 @@ class ModelContract(ModuleContract):
         return out[0] if isinstance(out, (tuple, list)) else out
 
     def _batch(self) -> PoseSet:
-        return batch_of(self.made(self.pose_sets), self.dtype)
+        sets = list(self.made(self.pose_sets) or ())
+        if not sets or not all(isinstance(s, PoseSet) for s in sets):
+            raise TypeError(
+                f'{type(self).__name__}.pose_sets() returned '
+                f'{[type(s).__name__ for s in sets]}, expected PoseSets, and '
+                f'at least one'
+            )
+        return batch_of(sets, self.dtype)
 
     def _predict(
         self, model: nn.Module, batch: PoseSet, poses: Any = None

@@ -32,21 +32,17 @@ class ReaderContract(Contract):
     r"""What a reader of pose sets promises, one test for each property.
 
     Anything that gives pose sets is a reader: a function of a path, a
-    dataset, a list. Subclass it and say how sets are read:
-
-    .. code-block:: python
-
-        from pyg_multipose.testing import ReaderContract
-
-
-        class TestMine(ReaderContract):
-            def path(self):
-                return 'poses.sdf'
-
-            def read(self, path):
-                return read_mine(path)
+    dataset, a list. Subclass it and say how sets are read, see the example;
+    a reader of files also says what to read, by :meth:`path`.
 
     Each test reads anew, so let it read a few small sets.
+
+    Example:
+        >>> from pyg_multipose.testing import ReaderContract, example_sets
+        >>> class TestMine(ReaderContract):
+        ...     def read(self, path):
+        ...         return example_sets()
+        >>> TestMine().test_names()
     """
 
     #: Whether all poses of a set have the same atoms in the same order. Not
@@ -302,12 +298,19 @@ class ReaderContract(Contract):
 
     def _read(self, path: Any = None) -> list[Any]:
         read = self.read(self.path() if path is None else path)
-        return [read] if isinstance(read, PoseSet) else list(read)
+        if isinstance(read, PoseSet):
+            return [read]
+        if not isinstance(read, Iterable):
+            raise TypeError(
+                f'{type(self).__name__}.read() returned {read!r}, expected a '
+                f'PoseSet or something to loop over that gives PoseSets'
+            )
+        return list(read)
 
     def _sets(self) -> list[PoseSet]:
         sets = self._read()
-        if not sets:
-            self.skip('nothing was read, see test_sets')
+        if not sets or not all(isinstance(s, PoseSet) for s in sets):
+            self.skip('no pose sets were read, see test_sets')
         return sets
 
 

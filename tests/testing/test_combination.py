@@ -375,3 +375,5 @@ def test_probabilities(kit):
 def test_says_what_is_missing():
     with pytest.raises(NotImplementedError, match='Implement combination'):
         CombinationContract().test_one_pose()
+    with pytest.raises(TypeError, match="returned 'mean', expected a new"):
+        contract_of(lambda: 'mean')().test_one_pose()

@@ -152,8 +152,11 @@ def test_example_sets():
         assert torch.equal(one.pos, two.pos)
 
 
-def test_examples_of_docstrings():
-    module = importlib.import_module('pyg_multipose.testing.example_sets')
+@pytest.mark.parametrize(
+    'name', ['combination', 'example_sets', 'model', 'reader']
+)
+def test_examples_of_docstrings(name):
+    module = importlib.import_module(f'pyg_multipose.testing.{name}')
     tested = doctest.testmod(module)
     assert tested.attempted and not tested.failed
 

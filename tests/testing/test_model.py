@@ -269,8 +269,18 @@ def test_shared_receptor(kit):
     assert not kit.failures(contract)
 
 
+class Constant(Tiny):
+    def pooled(self, h, batch):
+        return self.head.bias.expand(batch.num_graphs)
+
+
 @pytest.mark.parametrize(
-    ('model', 'text'), [(PerAtom, 'returned shape'), (Root, "'example-0', p")]
+    ('model', 'text'),
+    [
+        (PerAtom, 'returned shape'),
+        (Root, "'example-0', p"),
+        (Constant, 'all the same'),
+    ],
 )
 def test_no_predictions(kit, model, text):
     found = kit.failures(contract_of(model))
@@ -306,3 +316,9 @@ def test_exceptions(kit):
 def test_says_what_is_missing():
     with pytest.raises(NotImplementedError, match='Implement model'):
         ModelContract().test_copies()
+    for sets in ([], None, [1]):
+        contract = contract_of(Tiny, pose_sets=lambda self, sets=sets: sets)
+        with pytest.raises(TypeError, match='expected PoseSets'):
+            contract().test_copies()
+    with pytest.raises(TypeError, match='expected a new torch.nn.Module'):
+        contract_of(lambda: Tiny)().test_copies()

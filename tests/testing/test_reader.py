@@ -144,7 +144,11 @@ def fragments(path):
 
 BROKEN = {
     'sets': [
-        (lambda path: [Data()], '*', ['Data', 'PoseSet.from_poses']),
+        (
+            lambda path: [Data()],
+            'missing_file',
+            ['Data', 'PoseSet.from_poses'],
+        ),
         (
             lambda path: [Batch.from_data_list(sound(path))],
             '*',
@@ -247,3 +251,5 @@ def test_each_property_can_fail():
 def test_says_what_is_missing():
     with pytest.raises(NotImplementedError, match='Implement read'):
         ReaderContract().test_sets()
+    with pytest.raises(TypeError, match='returned None, expected a PoseSet'):
+        contract_of(lambda path: None, None)().test_sets()
