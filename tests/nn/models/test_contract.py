@@ -1,11 +1,8 @@
-"""Our models, and PyG's as they are, pass the contract of models."""
+"""Our models, and layers of PyG as they are, pass the contract of models."""
 
-import torch
 from torch import nn
 from torch_geometric.nn import GIN, global_add_pool
-from torch_geometric.nn import SchNet as PyGSchNet
 
-from pyg_multipose.nn import RadiusInteractionGraph
 from pyg_multipose.nn.models import EquivariantGNN, SchNet
 from pyg_multipose.testing import ModelContract
 
@@ -24,16 +21,6 @@ class TestSchNet(ModelContract):
 
     def model(self):
         return SchNet(8, 8, 2, 6, CUTOFF)
-
-
-class TestPyGSchNet(ModelContract):
-    inputs = 'z, pos, batch'
-    invariant = True
-    shares_receptor = True
-
-    def model(self):
-        graph = RadiusInteractionGraph(CUTOFF)
-        return PyGSchNet(8, 8, 2, 6, CUTOFF, interaction_graph=graph)
 
 
 class Isomorphism(nn.Module):
@@ -70,14 +57,3 @@ class TestGINInTraining(ModelContract):
         model = Isomorphism(norm='batch_norm', dropout=0.3)
         model.head = nn.Linear(6, 3)
         return model
-
-
-class TestFloat32(ModelContract):
-    """A model that cannot do more."""
-
-    positions = False
-    dtype = torch.float32
-    tolerance = 1e-4
-
-    def model(self):
-        return Isomorphism()
