@@ -197,28 +197,9 @@ class CombinationContract(ModuleContract):
         if not getattr(combination, 'has_running_form', False):
             self.skip('it has no running form')
         x = self._x(7)[:, 0]
-        out, grad = self._results(combination, x.unsqueeze(1))
-        rising = x.sort().values
-        for chunks in ([7], [1] * 7, [3, 4], [2, 1, 4]):
-            for order in (x, rising, rising.flip(0)):
-                running = combination.running()
-                weights = x.new_zeros(0)
-                for chunk in order.split(chunks):
-                    rescale, new = running.update(chunk)
-                    weights = torch.cat([rescale * weights, new])
-                values = {
-                    'the value': running.value(),
-                    'the weights': running.normalizer() * weights,
-                }
-                of_pose = grad[x.argsort()[order.argsort().argsort()], 0]
-                check_close(
-                    f'the running form in chunks of {chunks} poses',
-                    values,
-                    {'the value': out[0, 0], 'the weights': of_pose},
-                    1e-10,
-                    'see Running: G <- rescale G + sum of weights g_i, and '
-                    'dy/dy_i = normalizer times weight',
-                )
+        self._check_running(combination, x)
+        if self.offset:  # so far apart that weights overflow
+            self._check_running(combination, x[:1] + 1e4 * (x - x[:1]))
 
     # Numbers #################################################################
 
@@ -282,6 +263,7 @@ class CombinationContract(ModuleContract):
                 {'ptr': torch.tensor([0, 2, 2, 4])},
             ),
             ('the only set', none, {'dim_size': 1}),
+            ('all there is', (x[:0],), {}),
         ]
         for which, args, groups in cases:
             check_refused(
@@ -364,6 +346,28 @@ class CombinationContract(ModuleContract):
             1e-12,
             advice,
         )
+
+    def _check_running(self, combination: Any, x: Tensor) -> None:
+        out, grad = self._results(combination, x.unsqueeze(1))
+        for chunks in ([7], [1] * 7, [3, 4], [2, 1, 4]):
+            for order in (torch.arange(7), x.argsort(), (-x).argsort()):
+                running = combination.running()
+                weights = x.new_zeros(0)
+                for chunk in x[order].split(chunks):
+                    rescale, new = running.update(chunk)
+                    weights = torch.cat([rescale * weights, new])
+                check_close(
+                    f'the running form in chunks of {chunks} poses',
+                    {
+                        'the value': running.value(),
+                        'the weights': running.normalizer() * weights,
+                    },
+                    {'the value': out[0, 0], 'the weights': grad[order, 0]},
+                    1e-10,
+                    'see Running: G <- rescale G + sum of weights g_i, and '
+                    'dy/dy_i = normalizer times weight. Weigh relative to '
+                    'the extremum so far',
+                )
 
     def _check_derivative(self, second: bool) -> None:
         spread = float(self.predictions(64, generator(2)).std())

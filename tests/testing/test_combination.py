@@ -7,8 +7,8 @@ from torch.autograd.function import once_differentiable
 from torch_geometric.nn.aggr import DeepSetsAggregation, MeanAggregation
 from torch_geometric.utils import scatter, segment, softmax
 
-from pyg_multipose.nn import Combination
-from pyg_multipose.nn.combination.running import Running
+from pyg_multipose.nn import Combination, FreeEnergyCombination
+from pyg_multipose.nn.combination.running import Running, RunningMax
 from pyg_multipose.testing import CombinationContract
 
 
@@ -155,21 +155,24 @@ class WrongRunning(Boltzmann):
         return RunningBoltzmann()
 
 
-class RunningSoftmin(Running):
-    """Right for the poses, but nothing learns the scale from it."""
-
-    def __init__(self, scale):
-        super().__init__()
-        self.scale = scale.detach()
+class RunningNaive(Running):
+    """Right, as long as nothing overflows."""
 
     def absorb(self, x):
-        return x.new_ones(()), (-self.scale * x).exp()
+        return x.new_ones(()), (-x).exp()
 
     def value(self):
-        return -self.mass.log() / self.scale
+        return -self.mass.log()
+
+
+class Overflows(FreeEnergyCombination):
+    def running(self):
+        return RunningNaive()
 
 
 class Learned(Combination):
+    """Its running form is right, but nothing learns the scale from it."""
+
     has_running_form = True
 
     def __init__(self):
@@ -184,7 +187,7 @@ class Learned(Combination):
         return least - mass.log() / self.scale
 
     def running(self):
-        return RunningSoftmin(self.scale)
+        return RunningMax(self.scale.detach(), True, False)
 
 
 class HalfOut(Mean):
@@ -282,6 +285,7 @@ BROKEN = {
     WrongSecond: ('second_derivative', '', ['once_differentiable']),
     NoSecond: ('second_derivative', '', ['once_differentiable']),
     WrongRunning: ('running_form', 'gradient_modes', ['the weights']),
+    Overflows: ('running_form', '', ['extremum so far', 'inf']),
     Learned: ('gradient_modes', '', ["gradient='stream'", 'scale']),
     HalfOut: ('half_precision', '', ['torch.float16', 'another dtype']),
     Naive: ('large_predictions', '', ['-10000', 'extremum']),
