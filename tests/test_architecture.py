@@ -37,6 +37,7 @@ FORBIDDEN = {
     },
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
     'nn': {'datasets', 'demo'},
+    'testing': {'demo'},
 }  # fmt: skip
 
 
@@ -82,6 +83,13 @@ def length(path):
         r'^\n( *)Example:\n((\1 +\S.*)?\n)+', text, re.MULTILINE
     )
     return text.count('\n') - sum(one[0].count('\n') for one in examples)
+
+
+def test_nothing_imports_the_contracts():
+    for path in ROOT.rglob('*.py'):
+        text = path.read_text()
+        if re.search(r'pyg_multipose(\.| import )testing', text):
+            assert path.parent == ROOT / 'testing', path
 
 
 def test_files_are_small():

@@ -18,7 +18,10 @@ _BEST = ['nn/combination/test_hard_max.py']
 _TWO = ['nn/combination/test_two_level.py']
 _ATTENTION = ['nn/combination/test_gated_attention.py']
 _IN_MODES = ['contracts/test_pose_values.py']
-_GRADIENTS = ['nn/combination/test_gradients.py']
+_GRADIENTS = [
+    'nn/combination/test_gradients.py',
+    'nn/combination/test_contract.py',
+]
 _PRECISION = ['nn/combination/test_precision.py']
 _OF_RUNNING = ['nn/combination/test_running.py']
 _OF_COMBINE = ['nn/test_combine.py']
