@@ -16,6 +16,10 @@ FORBIDDEN = {
     'nn/combination': {
         'data', 'transforms', 'datasets', 'gradient', 'nn.models', 'demo'
     },
+    'nn/sharing': {'nn.strategy', 'nn.multi_pose_readout'},
+    'nn/strategy': {
+        'transforms', 'nn.combination', 'nn.multi_pose_readout', 'nn.mtenn'
+    },
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
     'nn': {'datasets', 'demo'},
 }  # fmt: skip

@@ -1,4 +1,4 @@
-r"""Layers: the multi-pose readout, combinations and interaction graphs."""
+r"""Layers: multi-pose readout, combinations, strategies, graphs."""
 
 from pyg_multipose.nn.combination import (
     Combination,
@@ -11,9 +11,18 @@ from pyg_multipose.nn.combination import (
 )
 from pyg_multipose.nn.multi_pose_readout import MultiPoseReadout
 from pyg_multipose.nn.radius_interaction_graph import RadiusInteractionGraph
+from pyg_multipose.nn.strategy import (
+    ComplexOnlyStrategy,
+    ConcatStrategy,
+    DeltaStrategy,
+    Strategy,
+)
 
 __all__ = [
     'Combination',
+    'ComplexOnlyStrategy',
+    'ConcatStrategy',
+    'DeltaStrategy',
     'FreeEnergyCombination',
     'MaxCombination',
     'MaxCombinationFunction',
@@ -21,5 +30,6 @@ __all__ = [
     'MeanCombinationFunction',
     'MultiPoseReadout',
     'RadiusInteractionGraph',
+    'Strategy',
     'combination_resolver',
 ]

@@ -46,12 +46,14 @@ class Recording(NamedTuple):
         pooled: The rows of atoms that were pooled, in turn.
         edge_index: The edges of the receptor.
         order: How they are sorted by source.
+        prediction: What the model returned, if that is a tensor.
     """
 
     layers: list[LayerRecord]
     pooled: list[Tensor]
     edge_index: Tensor
     order: Tensor
+    prediction: Tensor | None
 
 
 def record(
@@ -100,8 +102,10 @@ def record(
         found_edges(model, edge_index),
         poolings,
     ):
-        call(receptor)
+        out = call(receptor)
     if not layers:
         raise UnsuitedError('the model calls no message-passing layer')
     order = edge_index[0].argsort(stable=True)
-    return Recording(layers, pooled, edge_index, order)
+    out = out[0] if isinstance(out, (tuple, list)) and out else out
+    prediction = out if isinstance(out, Tensor) else None
+    return Recording(layers, pooled, edge_index, order, prediction)
