@@ -150,6 +150,18 @@ def expected(kind, strategy, combination, batch):
     return out.detach(), {**grads, 'pos': batch.pos.grad}
 
 
+def check(got, expected):
+    """Gradients by name; some are zero but for rounding."""
+    largest = max(g.abs().max() for g in expected.values() if g is not None)
+    assert largest > 0
+    for name, value in expected.items():
+        value = torch.zeros(()) if value is None else value
+        other = got.get(name)
+        other = torch.zeros_like(value) if other is None else other
+        scale = value.abs().max() + 1e-4 * largest
+        assert (other - value).abs().max() <= 1e-10 * scale, name
+
+
 @pytest.fixture
 def parts(kit):
     """The functions above, for test modules."""
@@ -161,6 +173,7 @@ def parts(kit):
         },
         STRATEGIES=STRATEGIES,
         WIDTH=WIDTH,
+        check=check,
         expected=expected,
         head=head,
         kit=kit,

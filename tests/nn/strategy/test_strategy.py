@@ -131,7 +131,9 @@ def test_work(parts):
     torch.manual_seed(0)
     batch, kind = parts.kit.make_batch(24, 2.0), parts.MODELS['by hand']
     strategy = parts.STRATEGIES['delta'](kind).double()
-    readout = MultiPoseReadout(strategy, 'mean', 'full')
+    readout = MultiPoseReadout(
+        strategy, 'mean', 'full', share_receptor=True
+    )
     readout(batch)  # the model is looked at
     calls = calls_of(kind, lambda: readout(batch))
     ligands = 5 + 3 + 6 + 4 + 4 + 2
