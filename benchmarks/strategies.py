@@ -1,4 +1,4 @@
-"""What a strategy of three parts costs: receptors evaluated once, and shared."""
+"""What a strategy of three parts costs, with a receptor evaluated once."""
 
 from __future__ import annotations
 

@@ -318,8 +318,9 @@ def test_split_models(kit):
     out = convert_state_dict(weights, readout)
     assert out.keys() == readout.state_dict().keys()
     key = 'embedding.weight'
-    assert out[f'model.ligand_model.{key}'] is (
-        weights[f'ligand_representation.{key}']
+    assert (
+        out[f'model.ligand_model.{key}']
+        is (weights[f'ligand_representation.{key}'])
     )
     weights[f'protein_representation.{key}'] = torch.zeros(100, SIZES[0])
     with pytest.raises(ValueError, match='are different, but the readout'):
@@ -359,4 +360,6 @@ def test_weights_of_something_else(kit):
         MultiPoseReadout(ours.SchNet(*SIZES, kit.CUTOFF)),
     )
     other = pair('concat', kit.CUTOFF, combination)[1]
-    refused(weights, r"'model.head.weight' of the readout has \[1, 12\]", other)
+    refused(
+        weights, r"'model.head.weight' of the readout has \[1, 12\]", other
+    )

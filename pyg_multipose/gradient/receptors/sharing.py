@@ -125,9 +125,7 @@ def shared_receptors(
             sharer, modules, asked, layout, tables, pose_set, way, inputs
         )
         if found is not None:
-            plan = (
-                f'{len(found.sets)} encoded, each once for all of its poses'
-            )
+            plan = f'{len(found.sets)} encoded, each once for all of its poses'
             if reasons:
                 plan += f', which run as whole complexes: {reasons[0]}'
             return Sharing(found, plan, sharer, way)

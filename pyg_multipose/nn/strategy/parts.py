@@ -122,7 +122,7 @@ def _rows(levels: Mapping[str, str]) -> dict[str, str]:
 def _levels(batch: Data) -> dict[str, str]:
     """The levels of keys, by their names, and by where graphs are cut."""
     slices = getattr(batch, '_slice_dict', {})
-    cuts = {
+    cuts: dict[str, Tensor] = {
         level: slices[key]
         for level, key in (
             ('node', 'is_ligand'),
@@ -134,7 +134,7 @@ def _levels(batch: Data) -> dict[str, str]:
     for key, value in batch.stores[0].items():
         if key in BOOKKEEPING:
             continue
-        level = level_by_name(key)
+        level: str | None = level_by_name(key)
         if level is None and isinstance(value, Tensor):
             if key in slices:
                 level = _cut(slices[key], cuts)

@@ -138,7 +138,7 @@ class Strategy(Module):
             raise ValueError(
                 f'{name} is called with a batch, and got '
                 f'{[type(one).__name__ for one in (batch, *others)]}. Name '
-                f"the attributes that its models take in {name}(model, "
+                f'the attributes that its models take in {name}(model, '
                 f"inputs='z, pos, batch'), not in MultiPoseReadout"
             )
         number = num_graphs(batch)

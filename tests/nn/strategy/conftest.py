@@ -82,9 +82,7 @@ STRATEGIES = {
     'delta, separate': lambda make, **kw: DeltaStrategy(
         *(make() for _ in range(3)), head(), head(), head(), **kw
     ),
-    'concat': lambda make, **kw: ConcatStrategy(
-        make(), head(3 * WIDTH), **kw
-    ),
+    'concat': lambda make, **kw: ConcatStrategy(make(), head(3 * WIDTH), **kw),
     'concat, separate': lambda make, **kw: ConcatStrategy(
         make(), head(3 * WIDTH), make(), make(), **kw
     ),

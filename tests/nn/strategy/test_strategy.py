@@ -131,9 +131,7 @@ def test_work(parts):
     torch.manual_seed(0)
     batch, kind = parts.kit.make_batch(24, 2.0), parts.MODELS['by hand']
     strategy = parts.STRATEGIES['delta'](kind).double()
-    readout = MultiPoseReadout(
-        strategy, 'mean', 'full', share_receptor=True
-    )
+    readout = MultiPoseReadout(strategy, 'mean', 'full', share_receptor=True)
     readout(batch)  # the model is looked at
     calls = calls_of(kind, lambda: readout(batch))
     ligands = 5 + 3 + 6 + 4 + 4 + 2
@@ -292,7 +290,7 @@ def test_sets_without_a_mask(kit):
         ConcatStrategy(model, nn.Linear(3, 1)),
     ):
         name = type(strategy).__name__
-        with pytest.raises(ValueError, match=f"{name} tells a ligand from"):
+        with pytest.raises(ValueError, match=f'{name} tells a ligand from'):
             MultiPoseReadout(strategy)(poses)
     MultiPoseReadout(ComplexOnlyStrategy(model))(poses)  # needs none
 
@@ -325,9 +323,7 @@ def test_how_it_is_called(kit):
     with pytest.raises(ValueError, match='Name the attributes that its mod'):
         readout(batch)
     with pytest.raises(ValueError, match='share_receptor=True is not poss'):
-        MultiPoseReadout(
-            ComplexOnlyStrategy(Wrong(one)), share_receptor=True
-        )
+        MultiPoseReadout(ComplexOnlyStrategy(Wrong(one)), share_receptor=True)
 
 
 def test_one_graph_that_is_no_batch(kit):
