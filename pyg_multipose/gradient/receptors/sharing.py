@@ -131,8 +131,8 @@ def shared_receptors(
             return Sharing(found, plan, sharer, way)
         reasons.append(reason)
     if asked is True:
-        refuse_sharing(reasons[0])
-    plan = f'whole complexes, composed chunk by chunk: {reasons[0]}'
+        refuse_sharing(reasons[-1])
+    plan = f'whole complexes, composed chunk by chunk: {reasons[-1]}'
     return Sharing(None, plan, sharers[0], verdict)
 
 

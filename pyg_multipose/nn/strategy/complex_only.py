@@ -5,11 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import Module
 
-from pyg_multipose.nn.strategy.strategy import (
-    Strategy,
-    check_module,
-    rows_of,
-)
+from pyg_multipose.nn.strategy.heads import check_module, through
+from pyg_multipose.nn.strategy.strategy import Strategy
 
 
 class ComplexOnlyStrategy(Strategy):
@@ -77,9 +74,7 @@ class ComplexOnlyStrategy(Strategy):
             part: :obj:`"complex"`.
             x: What the model returned :math:`(P, F)`.
         """
-        if self.head is None:
-            return x
-        return rows_of(self.head(x), x.size(0), self.head, part)
+        return through(self.head, x, part)
 
     def combine(self, *parts: Tensor) -> Tensor:
         r"""The prediction itself.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import LayerNorm, Linear, Module, Sequential
+from torch.nn import Module
 
-from pyg_multipose.nn.strategy.strategy import (
-    Strategy,
+from pyg_multipose.nn.strategy.heads import (
     check_module,
     rows_of,
+    width_of,
 )
+from pyg_multipose.nn.strategy.strategy import Strategy
 
 
 class ConcatStrategy(Strategy):
@@ -106,7 +107,7 @@ class ConcatStrategy(Strategy):
                 )
             ligand = receptor = ligand + receptor
         widths = [whole.size(1), ligand.size(1), receptor.size(1)]
-        takes = _width(self.head)
+        takes = width_of(self.head)
         if takes not in (None, sum(widths)):
             raise ValueError(
                 f"'head' of {name} takes {takes} features, but complex, "
@@ -114,14 +115,3 @@ class ConcatStrategy(Strategy):
             )
         out = self.head(torch.cat([whole, ligand, receptor], dim=1))
         return rows_of(out, whole.size(0), self.head, 'features')
-
-
-def _width(head: Module) -> int | None:
-    """How many features a head takes, where its first layer tells."""
-    if isinstance(head, Sequential) and len(head):
-        head = head[0]
-    if isinstance(head, Linear):
-        return head.in_features or None  # 0: not initialised yet
-    if isinstance(head, LayerNorm):
-        return head.normalized_shape[0]
-    return None

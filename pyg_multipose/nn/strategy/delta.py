@@ -5,11 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import Module
 
-from pyg_multipose.nn.strategy.strategy import (
-    Strategy,
-    check_module,
-    rows_of,
-)
+from pyg_multipose.nn.strategy.heads import check_module, through
+from pyg_multipose.nn.strategy.strategy import Strategy
 
 
 class DeltaStrategy(Strategy):
@@ -104,10 +101,7 @@ class DeltaStrategy(Strategy):
             x: What its model returned :math:`(P, F)`.
         """
         own = None if part == 'complex' else getattr(self, f'{part}_head')
-        head = self.head if own is None else own
-        if head is None:
-            return x
-        return rows_of(head(x), x.size(0), head, part)
+        return through(self.head if own is None else own, x, part)
 
     def combine(self, *parts: Tensor) -> Tensor:
         r"""Equation (eq-delta).

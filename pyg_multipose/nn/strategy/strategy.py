@@ -15,6 +15,7 @@ from pyg_multipose.gradient.model.requirements import (
 )
 from pyg_multipose.gradient.receptors.sharing import obstacle
 from pyg_multipose.nn.sharing.sharer import sharer_of
+from pyg_multipose.nn.strategy.heads import check_module, rows_of
 from pyg_multipose.nn.strategy.parts import (
     composed,
     ligands_of,
@@ -253,45 +254,3 @@ class Strategy(Module):
     def _read(self, part: str, out: Any, number: int) -> Tensor:
         rows = rows_of(out, number, self._model_of(part), part)
         return self.read(part, rows)
-
-
-def check_module(name: str, given: Any) -> None:
-    r"""Refuses what is no module.
-
-    Args:
-        name: Name of the argument.
-        given: Its value.
-    """
-    if not isinstance(given, Module):
-        raise ValueError(
-            f"'{name}' is a {type(given).__name__}, expected a torch.nn.Module"
-        )
-
-
-def rows_of(out: Any, number: int, module: Module, part: str) -> Tensor:
-    r"""What a module returned as one row for each graph.
-
-    Args:
-        out: It, or a tuple that begins with it.
-        number: How many graphs there are.
-        module: The module, for messages.
-        part: The part that it was called with.
-
-    Returns:
-        Shape :math:`(P, F)`.
-
-    Raises:
-        ValueError: If it has another shape.
-    """
-    if isinstance(out, (tuple, list)) and out:
-        out = out[0]
-    shape = list(out.shape) if isinstance(out, Tensor) else type(out).__name__
-    if not isinstance(out, Tensor) or not (
-        out.dim() in (1, 2) and out.size(0) == number
-    ):
-        raise ValueError(
-            f'{type(module).__name__} returned {shape} for the {part} of '
-            f'{number} poses, expected [{number}] or [{number}, F]. Does it '
-            f'pool with batch.batch and batch.num_graphs?'
-        )
-    return out.unsqueeze(1) if out.dim() == 1 else out

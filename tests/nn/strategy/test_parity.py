@@ -11,6 +11,7 @@ from pyg_multipose.nn import (
     MeanCombination,
     MultiPoseReadout,
 )
+from pyg_multipose.nn.models import SchNet
 
 MODES = ['full', 'recompute', 'auto', 'stream']
 KINDS = [
@@ -161,3 +162,56 @@ def test_gradcheck(parts, name):
         assert torch.autograd.gradcheck(
             predict, (pos, *weights), fast_mode=True
         )
+
+
+class Moody(nn.Module):
+    """It goes another way where an atom is far away."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, batch):
+        x = self.inner.embedding(batch.z)
+        x = self.inner.gnn(x, batch.edge_index)
+        if batch.pos.max() > 100:
+            x = self.inner.gnn(x.repeat(1, 2)[:, :6], batch.edge_index)
+        return global_add_pool(x.tanh(), batch.batch, batch.num_graphs)
+
+
+def test_complexes_that_no_longer_share(parts):
+    """A later call shares the receptor alone."""
+    torch.manual_seed(0)
+    inner = parts.MODELS['by layers']()
+    strategy = DeltaStrategy(Moody(inner)).double()
+    mean = MeanCombination()
+    near = parts.kit.make_batch(20, 1.5)
+    far = parts.kit.make_batch(20, 1.5, 200.0)
+    readout = MultiPoseReadout(strategy, mean, 'full')
+    readout.share_receptor = True
+    readout(near)
+    assert 'whole' not in readout.last_plan.receptor
+    readout.share_receptor = 'auto'
+    _, out, got = parts.kit.results_of(readout, far)
+    plan = readout.last_plan.receptor
+    assert 'run as whole complexes' in plan and 'for poses only' in plan
+    y, grads = parts.expected('delta, no head', strategy, mean, far)
+    assert torch.allclose(out, y, rtol=1e-10, atol=1e-12)
+    parts.check(got, grads)
+
+
+def test_ligand_atoms_only(parts):
+    """The receptor alone is an empty sum, and no mean."""
+    torch.manual_seed(0)
+    sizes = 6, 6, 2, 5, parts.kit.CUTOFF
+    batch, mean = parts.kit.make_batch(24, 2.0), MeanCombination()
+    strategy = DeltaStrategy(SchNet(*sizes, atoms='ligand')).double()
+    whole = MultiPoseReadout(strategy, mean, share_receptor=False)
+    shared = MultiPoseReadout(strategy, mean, share_receptor=True)
+    y, grads = parts.kit.results_of(whole, batch)[1:]
+    out, got = parts.kit.results_of(shared, batch)[1:]
+    assert torch.allclose(out, y, rtol=1e-10, atol=1e-12)
+    parts.check(got, grads)
+    model = SchNet(*sizes, atoms='ligand', readout='mean').double()
+    with pytest.raises(ValueError, match='A mean over atoms needs ligand at'):
+        MultiPoseReadout(DeltaStrategy(model), mean)(batch)

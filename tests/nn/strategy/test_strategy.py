@@ -244,6 +244,12 @@ def two(batch):
             'got 2 features of the ligand and 1 of the receptor',
         ),
         (
+            lambda: DeltaStrategy(
+                Wrong(one), Wrong(two), head=nn.Linear(1, 1).double()
+            ),
+            'The head of the ligand takes 1 features, but the model returns 2',
+        ),
+        (
             lambda: DeltaStrategy(Wrong(one), inputs='z, charge'),
             "inputs names 'charge', which the poses do not have",
         ),
