@@ -257,13 +257,15 @@ def loss_of(combined, poses):
     return ((combined - 0.3) ** 2).sum() + poses.sin().sum()
 
 
-@pytest.mark.parametrize('name', STRATEGIES)
+SHARP, SOFT = MaxCombination(), MaxCombination(scale=1.0, negate=False)
+
+
 @pytest.mark.parametrize(
-    'combination, make, norm',
+    'name, combination, make, norm',
     [
-        (MaxCombination(), shared, False),
-        (MaxCombination(scale=1.0, negate=False), by_attributes, True),
-        (MeanCombination(), shared, True),
+        *((name, SHARP, shared, False) for name in STRATEGIES),
+        *((name, SOFT, by_attributes, True) for name in ('delta', 'concat')),
+        *((name, MeanCombination(), shared, True) for name in ('delta',)),
     ],
 )
 def test_outputs_and_gradients(kit, name, combination, make, norm):

@@ -57,7 +57,7 @@ def compare(parts, kind, strategy, batch, modes, share, combination, **kwargs):
 def test_parity(parts, name, kind):
     torch.manual_seed(0)
     strategy = parts.STRATEGIES[kind](parts.MODELS[name]).double()
-    batch = parts.kit.make_batch(24, 2.0)
+    batch = parts.kit.make_batch(16, 1.6)
     mean = MeanCombination()
     begins, share = SHARED, True  # few poses: "auto" finds it not worth it
     if name == 'by hand':
@@ -69,8 +69,9 @@ def test_parity(parts, name, kind):
     assert all(begins in plan for plan in plans), plans
     if begins == SHARED.removeprefix('2 '):
         assert not any('run as whole' in plan for plan in plans)
-    plans = compare(parts, kind, strategy, batch, MODES[:2], False, mean)
-    assert all(WHOLE in plan for plan in plans)
+    if name == 'SchNet':
+        plans = compare(parts, kind, strategy, batch, MODES[:1], False, mean)
+        assert all(WHOLE in plan for plan in plans)
 
 
 @pytest.mark.parametrize('kind', ['delta', 'concat'])
@@ -78,7 +79,7 @@ def test_called_with_attributes(parts, kind):
     torch.manual_seed(0)
     make = parts.STRATEGIES[kind]
     strategy = make(parts.pyg_schnet, inputs='z, pos, batch').double()
-    batch = parts.kit.make_batch(24, 2.0)
+    batch = parts.kit.make_batch(16, 1.6)
     combination = MaxCombination(scale=2.0)
     (plan, *_) = compare(
         *(parts, kind, strategy, batch, MODES, True, combination),
@@ -92,7 +93,7 @@ def test_own_model_called_with_attributes(parts):
     torch.manual_seed(0)
     make = parts.STRATEGIES['delta']
     strategy = make(parts.MODELS['SchNet'], inputs='z, pos, batch').double()
-    batch = parts.kit.make_batch(24, 2.0)
+    batch = parts.kit.make_batch(16, 1.6)
     mean = MeanCombination()
     plans = compare(parts, 'delta', strategy, batch, MODES[:2], True, mean)
     reason = 'run as whole complexes: the model is called with attributes'
@@ -117,7 +118,7 @@ class Normed(nn.Module):
 def test_complexes_that_do_not_share(parts):
     torch.manual_seed(0)
     strategy = DeltaStrategy(Normed(parts.WIDTH)).double()
-    batch, mean = parts.kit.make_batch(24, 2.0), MeanCombination()
+    batch, mean = parts.kit.make_batch(16, 1.6), MeanCombination()
     kind = 'delta, no head'
     plans = compare(parts, kind, strategy, batch, MODES, True, mean)
     assert all('run as whole complexes: ' in p for p in plans), plans
@@ -138,7 +139,7 @@ def test_frozen_parts(parts, kind, frozen):
     strategy = parts.STRATEGIES[kind](parts.MODELS['SchNet']).double()
     frozen_part = strategy if frozen == 'all' else getattr(strategy, frozen)
     frozen_part.requires_grad_(False)
-    batch, mean = parts.kit.make_batch(24, 2.0), MeanCombination()
+    batch, mean = parts.kit.make_batch(16, 1.6), MeanCombination()
     compare(parts, kind, strategy, batch, MODES[:3], True, mean)
 
 
@@ -204,7 +205,7 @@ def test_ligand_atoms_only(parts):
     """The receptor alone is an empty sum, and no mean."""
     torch.manual_seed(0)
     sizes = 6, 6, 2, 5, parts.kit.CUTOFF
-    batch, mean = parts.kit.make_batch(24, 2.0), MeanCombination()
+    batch, mean = parts.kit.make_batch(16, 1.6), MeanCombination()
     strategy = DeltaStrategy(SchNet(*sizes, atoms='ligand')).double()
     whole = MultiPoseReadout(strategy, mean, share_receptor=False)
     shared = MultiPoseReadout(strategy, mean, share_receptor=True)
