@@ -16,6 +16,7 @@ from benchmarks.plots import draw
 from benchmarks.report import Report, read
 from benchmarks.settings import Settings
 from benchmarks.sharing import Sweep, sharing_tables, sweeps
+from benchmarks.strategies import Row, rows, strategy_tables
 from benchmarks.table import bar_table, header, mattered, summary
 from benchmarks.tasks import PARTS, Task, tasks
 from benchmarks.timing import Figure, time_case
@@ -62,7 +63,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(f'Stopped; what was measured is in {path}') from None
     print(bar_table(report.data))
     print(mattered(report.data))
-    for title, table in sharing_tables(report.data):
+    for title, table in (
+        *sharing_tables(report.data),
+        *strategy_tables(report.data),
+    ):
         print(f'{title}:\n{table}')
     print(f'bars: {summary(report.data)}')
     for written in (path, *draw(report.data, path.parent)):
@@ -75,15 +79,20 @@ def measure(report: Report, settings: Settings, only: str | None) -> None:
     Args:
         report: Where figures go.
         settings: The settings.
-        only: One of :obj:`PARTS`, :obj:`"sharing"`, or :obj:`None` for all.
+        only: One of :obj:`PARTS`, :obj:`"sharing"`, :obj:`"strategies"`, or
+            :obj:`None` for all.
     """
-    todo = [*tasks(settings, only), *sweeps(settings, only)]
+    todo = [
+        *tasks(settings, only),
+        *sweeps(settings, only),
+        *rows(settings, only),
+    ]
     total = sum(task.seconds(settings) for task in todo)
     bar = '{desc} {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} left'
     slow = 0.1 if sys.stderr.isatty() else 30.0
     with tqdm(total=total, bar_format=bar, mininterval=slow) as progress:
         for task in todo:
-            if isinstance(task, Sweep):
+            if isinstance(task, (Sweep, Row)):
                 progress.set_description_str(str(task), refresh=False)
                 report.add([task.figure(settings)])
                 progress.update(
@@ -119,9 +128,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--device', choices=['cpu', 'cuda'], default='cpu')
     parser.add_argument(
         '--only',
-        choices=(*PARTS, 'sharing'),
-        help='the bars, the grid of times, the memory that plots show, or '
-        'what a shared receptor saves by cutoff and depth',
+        choices=(*PARTS, 'sharing', 'strategies'),
+        help='the bars, the grid of times, the memory that plots show, '
+        'what a shared receptor saves by cutoff and depth, or what '
+        'strategies cost',
     )
     parser.add_argument(
         '--quick',

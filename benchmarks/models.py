@@ -52,7 +52,8 @@ def needs_edges(model: nn.Module) -> bool:
     Args:
         model: Plain or ours.
     """
-    return not isinstance(model, reference.SchNet)
+    # A strategy holds its model.
+    return not isinstance(getattr(model, 'model', model), reference.SchNet)
 
 
 def renew(model: nn.Module) -> None:

@@ -20,7 +20,10 @@ FORBIDDEN = {
     'nn/messages': {
         'data', 'transforms', 'gradient', 'nn.models', 'nn.sharing', 'io'
     },
-    'nn/sharing': {'transforms', 'nn.models', 'nn.combination', 'io'},
+    'nn/sharing': {
+        'transforms', 'nn.models', 'nn.combination', 'io', 'nn.strategy',
+        'nn.multi_pose_readout',
+    },
     'nn/affinity': {
         'data', 'transforms', 'datasets', 'loader', 'gradient', 'io', 'demo',
         'nn.combination', 'nn.loss', 'nn.models', 'nn.multi_pose_readout',
@@ -34,6 +37,9 @@ FORBIDDEN = {
     'nn/adapters': {
         'datasets', 'loader', 'io', 'train', 'demo', 'nn.models',
         'nn.combination', 'nn.sharing', 'nn.multi_pose_readout',
+    },
+    'nn/strategy': {
+        'transforms', 'nn.combination', 'nn.multi_pose_readout', 'nn.mtenn'
     },
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
     'nn': {'datasets', 'demo'},

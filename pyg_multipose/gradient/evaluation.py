@@ -64,9 +64,9 @@ class Evaluation:
             (default: :obj:`None`, nothing)
         traits: What was seen of the model in earlier calls.
             (default: :obj:`None`, nothing, and nothing is looked at)
-        sharer: What has :obj:`encode_receptor` and :obj:`forward_poses`, if
-            that is not the model but a module that holds it as
-            :obj:`sharer.model`. (default: :obj:`None`, the model)
+        sharers: What may encode receptors, what saves most first: the model,
+            or modules that hold it as :obj:`sharer.model`.
+            (default: :obj:`()`, the model)
 
     Raises:
         ValueError: If the model cannot be evaluated in chunks, with the
@@ -101,15 +101,13 @@ class Evaluation:
         receptor_cache: ReceptorCache | None = None,
         verdict: Verdict | None = None,
         traits: Traits | None = None,
-        sharer: nn.Module | None = None,
+        sharers: Sequence[nn.Module] = (),
     ) -> None:
         # Once: walking through a model takes time.
         modules = list(model.modules())
         check_model(model, modules)
         self.modules = modules_of(modules)
         self.model = model
-        #: What encodes receptors: the model, or what holds it.
-        self.sharer: Any = model if sharer is None else sharer
         self.inputs = input_names(inputs)
         self.parameters = Parameters(self.modules)
         self.layout = Layout(
@@ -135,20 +133,23 @@ class Evaluation:
             key for key in self.keys if self.tables[key].requires_grad
         ]
         self.replay = Replay(self.modules, self.layout.device)
-        verdict = verdict or Verdict()
-        #: The receptors that are encoded once, or :obj:`None`; and why.
-        self.receptors, self.receptor_plan = shared_receptors(
-            self.sharer,
+        sharing = shared_receptors(
+            sharers or [model],
             self.modules,
             share_receptor,
             self.layout,
             self.tables,
             pose_set,
-            verdict,
+            verdict or Verdict(),
             self.inputs,
         )
+        #: The receptors that are encoded once, or :obj:`None`; and why.
+        self.receptors, self.receptor_plan = sharing[:2]
+        #: What encodes them, the model or what holds it; what was seen of it.
+        self.sharer, self.verdict = sharing[2:]
+        self.whole_poses = sharing.whole_poses
         #: What the model is made of, if it was looked at for sharing.
-        self.structure = verdict.structure if self.receptors else None
+        self.structure = self.verdict.structure if self.receptors else None
         self.composer = Composer(self.layout, self.receptors)
         if traits is not None and self.receptors is None:
             traits.look(
@@ -159,7 +160,8 @@ class Evaluation:
         self.own_changes = set() if traits is None else traits.own_changes
         self.receptor_cache = receptor_cache or ReceptorCache()
         #: Atoms that a pose counts for, :obj:`[num_poses]`.
-        self.pose_nodes = (self.receptors or self.layout).nodes_per_pose
+        counted = None if self.whole_poses else self.receptors
+        self.pose_nodes = (counted or self.layout).nodes_per_pose
         self.cut(max_nodes, within_sets)
         self.counts = Counts(self.layout.num_poses)
         self.nonfinite = nonfinite
@@ -228,7 +230,8 @@ class Evaluation:
         groups = None
         if self.receptors is not None:
             groups = self.receptors.of_pose
-            if max_nodes is None and self.layout.device.type == 'cpu':
+            on_cpu = self.layout.device.type == 'cpu'
+            if max_nodes is None and on_cpu and not self.whole_poses:
                 max_nodes = self.receptors.nodes_on_cpu
         return split(
             self.layout,

@@ -1,4 +1,4 @@
-r"""Layers: the multi-pose readout, combinations and interaction graphs."""
+r"""Layers: multi-pose readout, combinations, strategies, graphs."""
 
 from pyg_multipose.nn.combination import (
     BoltzmannMeanCombination,
@@ -19,11 +19,20 @@ from pyg_multipose.nn.combination import (
 )
 from pyg_multipose.nn.multi_pose_readout import MultiPoseReadout
 from pyg_multipose.nn.radius_interaction_graph import RadiusInteractionGraph
+from pyg_multipose.nn.strategy import (
+    ComplexOnlyStrategy,
+    ConcatStrategy,
+    DeltaStrategy,
+    Strategy,
+)
 
 __all__ = [
     'BoltzmannMeanCombination',
     'BoltzmannMeanCombinationFunction',
     'Combination',
+    'ComplexOnlyStrategy',
+    'ConcatStrategy',
+    'DeltaStrategy',
     'FreeEnergyCombination',
     'GatedAttentionCombination',
     'HardMaxCombination',
@@ -37,5 +46,6 @@ __all__ = [
     'RadiusInteractionGraph',
     'TopKMeanCombination',
     'TwoLevelCombination',
+    'Strategy',
     'combination_resolver',
 ]

@@ -14,7 +14,7 @@ from pyg_multipose.gradient.model.requirements import (
 from pyg_multipose.gradient.plan.plan import MODES
 from pyg_multipose.gradient.receptors.sharing import obstacle, refuse_sharing
 from pyg_multipose.nn._arguments import check_choice, check_count
-from pyg_multipose.nn.sharing.sharer import sharer_of
+from pyg_multipose.nn.sharing.sharer import sharers_of
 
 _NONFINITE = ('raise', 'mask')
 
@@ -86,7 +86,8 @@ def check_settings(
         )
     if share_receptor is True:
         names = input_names(inputs)
-        refuse_sharing(obstacle(sharer_of(model, names), names))
+        reasons = [obstacle(one, names) for one in sharers_of(model, names)]
+        refuse_sharing(reasons[0] if all(reasons) else '')
     if share_receptor is True and gradient == 'store':
         raise ValueError(
             "share_receptor=True does not go with gradient='store', "

@@ -40,7 +40,7 @@ from pyg_multipose.nn._settings import (
     has_running_form,
 )
 from pyg_multipose.nn.combination import combination_resolver
-from pyg_multipose.nn.sharing.sharer import sharer_of
+from pyg_multipose.nn.sharing.sharer import sharers_of
 
 
 class MultiPoseReadout(nn.Module):
@@ -309,7 +309,7 @@ class MultiPoseReadout(nn.Module):
             receptor_cache=self._receptor_cache,
             verdict=self._verdict,
             traits=None if transform else self._traits,
-            sharer=sharer_of(self.model, input_names(self.inputs)),
+            sharers=sharers_of(self.model, input_names(self.inputs)),
         )
         take_pose_values(self.combination, evaluation)
         if self.gradient == 'auto' and evaluation.receptors is None:
@@ -410,7 +410,7 @@ class MultiPoseReadout(nn.Module):
         if evaluation.receptors is not None and unsteady:
             # Not when it was looked at, but now: again, without sharing.
             evaluation.replay.rewind()
-            self._verdict.deny(unsteady)
+            evaluation.verdict.deny(unsteady)
             if self.share_receptor is True:
                 refuse_sharing(unsteady)
             return None

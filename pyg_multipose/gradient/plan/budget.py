@@ -33,6 +33,7 @@ def kind_of(evaluation: Evaluation) -> Kind:
         evaluation.replay.autocast_dtype,
         tuple(evaluation.differentiable_keys),
         evaluation.receptors is not None,
+        evaluation.whole_poses,
         # Edges weigh more than atoms: dense graphs are another kind.
         round(math.log2(1 + evaluation.edges_per_node)),
     )

@@ -144,7 +144,7 @@ class Planner:
             graph = min(CACHE, max(budget, 0) / 8)
             max_nodes = min(int(graph / per_node), MOST_NODES)
             least = NODES_ON_CPU
-            if evaluation.receptors is not None:
+            if evaluation.receptors and not evaluation.whole_poses:
                 least = evaluation.receptors.nodes_on_cpu
             max_nodes = min(max(max_nodes, least), fits or MOST_NODES)
         most = max(max(sizes), max_nodes or 0)
@@ -177,7 +177,7 @@ class Planner:
 
         kept = held / total
         # Of poses that share a receptor, little is held that is not its.
-        shared = evaluation.receptors is not None
+        shared = not evaluation.whole_poses
         hold = 0.0 if shared else HOLD.get(device.type, 0.0)
         again = share * (1 + BACKWARD)
         # A graph goes backward as a whole if one of its poses matters.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +26,8 @@ def obstacle(
     r"""Why a model cannot share a receptor at all; empty if it might.
 
     It needs the methods :obj:`encode_receptor(receptor)` and
-    :obj:`forward_poses(poses, state)`. Whether these give what the model
+    :obj:`forward_poses(poses, state)`, and may say itself why it cannot
+    (:obj:`cannot_share`). Whether these give what the model
     gives is for the :class:`Verdict` to see.
 
     Args:
@@ -34,6 +35,9 @@ def obstacle(
         inputs: The attributes that the model is called with, if it is.
             (default: :obj:`None`)
     """
+    own = getattr(model, 'cannot_share', '')
+    if own:
+        return own
     missing = [name for name in METHODS if not hasattr(model, name)]
     if missing:
         return f'{type(model).__name__} has no {" and no ".join(missing)}'
@@ -57,8 +61,30 @@ def refuse_sharing(reason: str) -> None:
         )
 
 
+class Sharing(NamedTuple):
+    r"""Whether poses share the evaluation of their receptor.
+
+    Args:
+        receptors: The receptors that are encoded once, or :obj:`None`.
+        plan: Why, or why not.
+        sharer: What encodes them.
+        verdict: What was seen of it.
+    """
+
+    receptors: Receptors | None
+    plan: str
+    sharer: Any
+    verdict: Verdict
+
+    @property
+    def whole_poses(self) -> bool:
+        r"""Whether a pose takes as much as its whole complex."""
+        composes = getattr(self.sharer, 'composes_poses', False)
+        return self.receptors is None or composes
+
+
 def shared_receptors(
-    model: nn.Module,
+    sharers: Sequence[nn.Module],
     modules: Sequence[nn.Module],
     asked: bool | str,
     layout: Layout,
@@ -66,19 +92,21 @@ def shared_receptors(
     pose_set: Data,
     verdict: Verdict,
     inputs: Sequence[str] | None = None,
-) -> tuple[Receptors | None, str]:
+) -> Sharing:
     r"""The receptors of a batch that are encoded once, and why or why not.
 
-    Besides the methods of :func:`obstacle`, a model may have
+    Besides the methods of :func:`obstacle`, what shares may have
     :obj:`sharing_cost(poses)`, which returns what a pose costs beside a shared
-    receptor, as a share of a whole complex. If its :obj:`runs_layers` is
-    :obj:`True`, that share is how many atoms it evaluates with a pose, and
-    chunks are cut by it; otherwise it evaluates those of the ligand, and
-    differences.
+    receptor, as a share of a whole complex; and :obj:`composes_poses`, which
+    says that poses are evaluated as whole complexes nevertheless. If its
+    :obj:`runs_layers` is :obj:`True`, the share of the cost is also that of
+    the atoms which it evaluates with a pose, and chunks are cut by it;
+    otherwise it evaluates those of the ligand, and differences.
 
     Args:
-        model: The single-pose model.
-        modules: All of its modules.
+        sharers: What may share, what saves most first: the single-pose model,
+            or modules that hold it. The first that can is taken.
+        modules: All modules of the single-pose model.
         asked: :obj:`True`, :obj:`False` or :obj:`"auto"`, which shares where
             a receptor has several poses, and these do not change so much
             of it that nothing is saved.
@@ -88,37 +116,61 @@ def shared_receptors(
         verdict: What was seen of the model.
         inputs: As above. (default: :obj:`None`)
     """
-    reason = '' if asked else 'asked for'
-    if not reason and not layout.receptor_size.any():
-        reason = 'no set has a receptor'
+    reasons: list[str] = []
+    if not asked:
+        reasons = ['asked for']
+    elif not layout.receptor_size.any():
+        reasons = ['no set has a receptor']
         asked = 'auto'  # nothing to share is nothing to refuse
-    reason = reason or obstacle(model, inputs) or _mask(layout, tables)
-    receptors = None
-    if not reason:
-        receptors = Receptors(layout, tables, pose_set)
-        reasons = set()
-        weighs = getattr(model, 'runs_layers', False)
-        for index in list(receptors.sets):
-            poses = receptors.poses_of(index)
-            each = None
-            if weighs or (asked == 'auto' and 1 < len(poses) < MANY):
-                each = _cost(model, layout, tables, index, poses)
-            no_gain = _no_gain(len(poses), each) if asked == 'auto' else ''
-            if no_gain:
-                reasons.add(no_gain)
-                receptors.drop(index)
-            elif weighs and each is not None:
-                receptors.weigh(index, each)
-        reason = '; '.join(sorted(reasons))
-        if receptors.sets:
-            reason = verdict.reason(model, modules, layout, tables, receptors)
-    if asked is True:
-        refuse_sharing(reason)
-    if receptors is not None and receptors.sets and not reason:
-        return receptors, (
-            f'{len(receptors.sets)} encoded, each once for all of its poses'
+    for number, sharer in enumerate([] if reasons else sharers):
+        way = verdict.way(number)
+        found, reason = _found(
+            sharer, modules, asked, layout, tables, pose_set, way, inputs
         )
-    return None, f'whole complexes, composed chunk by chunk: {reason}'
+        if found is not None:
+            plan = f'{len(found.sets)} encoded, each once for all of its poses'
+            if reasons:
+                plan += f', which run as whole complexes: {reasons[0]}'
+            return Sharing(found, plan, sharer, way)
+        reasons.append(reason)
+    if asked is True:
+        refuse_sharing(reasons[-1])
+    plan = f'whole complexes, composed chunk by chunk: {reasons[-1]}'
+    return Sharing(None, plan, sharers[0], verdict)
+
+
+def _found(
+    sharer: nn.Module,
+    modules: Sequence[nn.Module],
+    asked: bool | str,
+    layout: Layout,
+    tables: Mapping[str, Any],
+    pose_set: Data,
+    verdict: Verdict,
+    inputs: Sequence[str] | None,
+) -> tuple[Receptors | None, str]:
+    """The receptors that one way shares, or why it shares none."""
+    reason = obstacle(sharer, inputs) or _mask(layout, tables)
+    if reason:
+        return None, reason
+    receptors = Receptors(layout, tables, pose_set)
+    reasons = set()
+    weighs = getattr(sharer, 'runs_layers', False)
+    for index in list(receptors.sets):
+        poses = receptors.poses_of(index)
+        each = None
+        if weighs or (asked == 'auto' and 1 < len(poses) < MANY):
+            each = _cost(sharer, layout, tables, index, poses)
+        no_gain = _no_gain(len(poses), each) if asked == 'auto' else ''
+        if no_gain:
+            reasons.add(no_gain)
+            receptors.drop(index)
+        elif weighs and each is not None:
+            receptors.weigh(index, each)
+    reason = '; '.join(sorted(reasons))
+    if receptors.sets:
+        reason = verdict.reason(sharer, modules, layout, tables, receptors)
+    return (None, reason) if reason else (receptors, '')
 
 
 def _mask(layout: Layout, tables: Mapping[str, Any]) -> str:

@@ -44,6 +44,7 @@ class Verdict:
     def __init__(self) -> None:
         #: What the model was made of in the last call.
         self.structure: Structure | None = None
+        self._ways: list[Verdict] = []
         self._forget()
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
@@ -55,6 +56,16 @@ class Verdict:
         self._seen: set[Kind] = set()
         self._drift: Drift | None = None
         self._switches = 0
+
+    def way(self, number: int) -> Verdict:
+        r"""The verdict on another way in which the same model may share.
+
+        Args:
+            number: Number of the way; 0 is this one.
+        """
+        while len(self._ways) < number:
+            self._ways.append(Verdict())
+        return self._ways[number - 1] if number else self
 
     def deny(self, reason: str) -> None:
         r"""Takes up that a model may not share, until its structure changes.

@@ -49,6 +49,7 @@ class Recording(NamedTuple):
         edge_index: The edges of the receptor.
         order: How they are sorted by source.
         by_target: How these are sorted by target.
+        prediction: What the model returned, if that is a tensor.
     """
 
     layers: list[LayerRecord]
@@ -57,6 +58,7 @@ class Recording(NamedTuple):
     edge_index: Tensor
     order: Tensor
     by_target: Tensor
+    prediction: Tensor | None
 
 
 def record(
@@ -111,11 +113,18 @@ def record(
         poolings,
         decisions,
     ):
-        call(receptor)
+        out = call(receptor)
     if not layers:
         raise UnsuitedError('the model calls no message-passing layer')
     order = edge_index[0].argsort(stable=True)
     by_target = edge_index[1, order].argsort(stable=True)
+    out = out[0] if isinstance(out, (tuple, list)) and out else out
     return Recording(
-        layers, pooled, decisions.seen, edge_index, order, by_target
+        layers,
+        pooled,
+        decisions.seen,
+        edge_index,
+        order,
+        by_target,
+        out if isinstance(out, Tensor) else None,
     )

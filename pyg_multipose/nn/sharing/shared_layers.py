@@ -190,6 +190,16 @@ class SharedLayers(Module):
             is_symmetric(edge_index, receptor.z.size(0)),
         )
 
+    def predict_receptor(self, state: LayersState) -> Tensor:
+        r"""Returns the prediction of the receptor alone.
+
+        Args:
+            state: What :meth:`encode_receptor` returned for it.
+        """
+        graph = state.edge_index.new_zeros(state.contribution.size(0))
+        none = graph > 0 if self.atoms == 'ligand' else None
+        return pool_atoms(state.contribution, graph, 1, self.pool, none)
+
     def forward_poses(self, poses: Any, state: LayersState) -> Tensor:
         r"""Evaluates poses by what they change.
 

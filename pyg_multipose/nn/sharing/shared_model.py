@@ -121,6 +121,14 @@ class SharedModel(Module):
         """
         return record(self, self.model, receptor, bool(self.margin))
 
+    def predict_receptor(self, state: Recording) -> Tensor | None:
+        r"""Returns the prediction of the receptor alone, if it is known.
+
+        Args:
+            state: What :meth:`encode_receptor` returned for it.
+        """
+        return state.prediction
+
     def forward_poses(self, poses: Any, state: Recording) -> Tensor:
         r"""Evaluates poses by what they change.
 

@@ -145,6 +145,17 @@ class SharedReceptor(InteractionModel):
             is_symmetric(edge_index, size),
         )
 
+    def predict_receptor(self, state: ReceptorState) -> Tensor:
+        r"""Returns the prediction of the receptor alone.
+
+        Args:
+            state: What :meth:`encode_receptor` returned for it.
+        """
+        graph = state.edge_index.new_zeros(state.contribution.size(0))
+        if self.atoms == 'ligand':  # it has none of these
+            return self.pool_atoms(state.contribution, graph, 1, graph > 0)
+        return self.pool_atoms(state.contribution, graph, 1)
+
     def forward_poses(self, poses: Any, state: ReceptorState) -> Tensor:
         r"""Evaluates poses by what they change.
 

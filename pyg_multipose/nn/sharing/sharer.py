@@ -24,3 +24,16 @@ def sharer_of(model: Module, inputs: Sequence[str] | None) -> Module:
     if all(hasattr(model, name) for name in _OWN) or not layers_of(model):
         return model
     return SharedModel(model, inputs)
+
+
+def sharers_of(model: Module, inputs: Sequence[str] | None) -> list[Module]:
+    r"""What may compute receptors once, what saves most first.
+
+    A model may have several ways (:obj:`model.sharers()`), as strategies do.
+
+    Args:
+        model: As above.
+        inputs: As above.
+    """
+    ways = getattr(model, 'sharers', None)
+    return [sharer_of(model, inputs)] if ways is None else ways()

@@ -30,6 +30,7 @@ def call(chunks=((0, 1), (2, 3)), whole=False, training=True):
         ),
         differentiable_keys=[],
         receptors=None,
+        whole_poses=True,
         edges_per_node=0.0,
         layout=SimpleNamespace(pose_name='pose {}'.format),
         chunks=[np.array(chunk) for chunk in chunks],
