@@ -23,6 +23,14 @@ CALLED = {
 }
 #: Methods, or all those of a class, that no example shows, and why.
 EXCUSED = {
+    'CombinationContract': 'a test runner calls its tests',
+    'ModelContract': 'a test runner calls its tests',
+    'ReaderContract': 'a test runner calls its tests',
+    'Strategy.read': 'DeltaStrategy overrides it',
+    'Strategy.sharers': 'the readout calls it',
+    'Strategy.sharing_cost': 'the readout calls it',
+    'Strategy.encode_receptor': 'the readout calls it',
+    'Strategy.forward_poses': 'the readout calls it',
     'Combination.check_values': 'the readout calls it; priors show it',
     'Counts.note_backward': 'a hook of autograd',
     'EquivariantGNN.reset_parameters': 'as of any layer of PyG',

@@ -69,8 +69,7 @@ class Evaluation:
             (default: :obj:`()`, the model)
 
     Raises:
-        ValueError: If the model cannot be evaluated in chunks, with the
-            reason.
+        ValueError: If the model cannot be evaluated in chunks.
 
     Example:
         >>> import torch
@@ -165,8 +164,7 @@ class Evaluation:
         self.cut(max_nodes, within_sets)
         self.counts = Counts(self.layout.num_poses)
         self.nonfinite = nonfinite
-        #: Numbers of poses that the combination asks for, by key,
-        #: :obj:`[num_poses]` each, in its order.
+        #: Numbers of poses that the combination asks for, by key.
         self.pose_values: dict[str, Tensor] = {}
         #: Which poses have a finite prediction, once all are known.
         self.finite = np.ones(self.layout.num_poses, dtype=bool)

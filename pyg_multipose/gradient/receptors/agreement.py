@@ -223,7 +223,7 @@ class _Outcome:
             except Exception as caught:  # of any kind: it is the model's
                 error = f'{type(caught).__name__}: {caught}'
         what = 'sharing' if way is _shared else 'whole complexes'
-        raise _Differs(f'{what} in float64 end in {error}')
+        raise _Differs(f'in float64, {what} raised {error}')
 
     def compare(self, other: _Outcome) -> None:
         """Raises if the other one is not the same."""

@@ -66,6 +66,8 @@ class SharedModel(Module):
         True
         >>> shared.sharing_cost(pose_set) < 0.5  # of whole complexes
         True
+        >>> shared.predict_receptor(state).shape  # alone
+        torch.Size([1, 1])
     """
 
     #: Whether layers run on all atoms that differ.

@@ -85,6 +85,8 @@ class SharedReceptor(InteractionModel):
         True
         >>> model.sharing_cost(pose_set) < 0.5  # of whole complexes
         True
+        >>> model.predict_receptor(state).shape  # alone
+        torch.Size([1, 1])
     """
 
     #: How much of the work on an edge is its filters, as far as it is known.

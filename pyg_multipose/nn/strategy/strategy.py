@@ -73,6 +73,22 @@ class Strategy(Module):
         ValueError: If an argument is not as it should be; in a call, if
             there is no :obj:`is_ligand`, if a pose has no ligand or no
             receptor, or if a model returns another shape.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Batch, Data
+        >>> from pyg_multipose.nn import Strategy
+        >>> class Strain(Strategy):
+        ...     def combine(self, complex, ligand, receptor):
+        ...         return complex - 2 * ligand
+        >>> class Count(torch.nn.Module):
+        ...     def forward(self, batch):
+        ...         return batch.batch.bincount().float().view(-1, 1)
+        >>> pose = Data(z=torch.tensor([6, 6, 8]), pos=torch.eye(3))
+        >>> pose.is_ligand = torch.tensor([False, False, True])
+        >>> pose.edge_index = torch.tensor([[0, 2], [2, 0]])
+        >>> Strain(Count())(Batch.from_data_list([pose]))
+        tensor([[1.]])
     """
 
     #: Whether ligand and receptor are asked for.

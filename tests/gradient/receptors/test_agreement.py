@@ -193,8 +193,8 @@ REASONS = {
     Mixes: 'the model mixes the poses of a chunk (by ',
     Shape: 'predictions have shapes [2] and [2, 2]',
     Infinite: 'predictions are not finite',
-    Fails: "whole complexes in float64 end in KeyError: 'of a model'",
-    SharingFails: "sharing in float64 end in KeyError: 'of sharing'",
+    Fails: "in float64, whole complexes raised KeyError: 'of a model'",
+    SharingFails: "in float64, sharing raised KeyError: 'of sharing'",
 }
 
 

@@ -224,7 +224,7 @@ class Virtual(Pooled):
 UNSUITED = {
     'a norm over the graph': (
         lambda: Pooled(GIN(WIDTH, WIDTH, 2, norm=GraphNorm(WIDTH))),
-        'sharing in float64 end in',
+        'in float64, sharing raised',
     ),
     'attention over all atoms': (
         lambda: Pooled(GIN(WIDTH, WIDTH, 2), Attention()),
