@@ -11,13 +11,26 @@ FORBIDDEN = {
     'data': {'transforms', 'datasets', 'loader', 'gradient', 'nn', 'demo'},
     'transforms': {'datasets', 'loader', 'gradient', 'nn', 'demo'},
     'loader': {'transforms', 'datasets', 'gradient', 'nn', 'io', 'demo'},
-    'io': {'datasets', 'gradient', 'nn', 'train', 'demo'},
-    'gradient': {'transforms', 'datasets', 'nn', 'io', 'train', 'demo'},
+    'io': {
+        'datasets', 'gradient', 'nn', 'train', 'demo', 'explain', 'uncertainty'
+    },
+    'gradient': {
+        'transforms', 'datasets', 'nn', 'io', 'train', 'demo', 'explain',
+        'uncertainty'
+    },
+    'explain': {
+        'transforms', 'datasets', 'loader', 'gradient', 'train', 'demo',
+        'uncertainty'
+    },
+    'uncertainty': {
+        'transforms', 'datasets', 'loader', 'gradient', 'io', 'train', 'demo',
+        'explain'
+    },
     'nn/combination': {
         'data', 'transforms', 'datasets', 'gradient', 'nn.models', 'demo'
     },
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
-    'nn': {'datasets', 'demo'},
+    'nn': {'datasets', 'demo', 'explain', 'uncertainty'},
 }  # fmt: skip
 
 

@@ -11,8 +11,15 @@ import torch
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from pyg_multipose.data import Layout, PoseSet
+from pyg_multipose.data import PoseSet
 from pyg_multipose.explain.atoms import AtomContributions
+from pyg_multipose.explain.checks import (
+    check_combined,
+    check_sizes,
+    far,
+    layout_of,
+    matrix,
+)
 from pyg_multipose.explain.measures import (
     combined,
     leave_one_out,
@@ -20,9 +27,6 @@ from pyg_multipose.explain.measures import (
 )
 from pyg_multipose.explain.places import places_of, same_place
 from pyg_multipose.nn.evaluating import evaluating
-
-#: By how much, relative to one or to its size, equal predictions may differ.
-ROUNDING = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,16 +95,16 @@ class Attribution:
                 their sizes do not fit it, or the predictions of the poses do
                 not combine to the predictions.
         """
-        layout = _layout_of(batch)
-        _check_sizes(layout, prediction, poses, weights)
-        rows, weight = _matrix(poses), _matrix(weights)
+        layout = layout_of(batch)
+        check_sizes(layout, prediction, poses, weights)
+        rows, weight = matrix(poses), matrix(weights)
         finite = rows.isfinite().all(dim=1)
         index = layout.pose_to_set.to(rows.device)
         with torch.no_grad(), evaluating(combination):
             again = combined(
                 combination, rows[finite], index[finite], layout.num_sets
             )
-            _check_combined(layout, _matrix(prediction), again)
+            check_combined(layout, matrix(prediction), again)
             column = _column(feature, rows.size(1))
             change = leave_one_out(
                 combination, rows, layout.set_size.tolist()
@@ -111,7 +115,7 @@ class Attribution:
         return cls(
             tuple(names),
             torch.from_numpy(layout.set_size),
-            _matrix(prediction)[:, column].cpu(),
+            matrix(prediction)[:, column].cpu(),
             rows[:, column].cpu(),
             weight.cpu(),
             change.cpu(),
@@ -227,7 +231,7 @@ class Attribution:
             ValueError: If it is of other sets or poses, or if predictions
                 have changed.
         """
-        layout = _layout_of(batch)
+        layout = layout_of(batch)
         names = tuple(_name(batch, n) for n in range(layout.num_sets))
         if names != self.names:
             raise ValueError(
@@ -251,15 +255,15 @@ class Attribution:
         if readout is None:
             return
         with torch.no_grad(), evaluating(readout):
-            poses = _matrix(readout(batch, return_poses=True)[1].cpu())
+            poses = matrix(readout(batch, return_poses=True)[1].cpu())
         # Whichever feature was explained.
-        far = _far(poses, self.pose_prediction.unsqueeze(1)).all(dim=1)
-        if far.any():
+        changed = far(poses, self.pose_prediction.unsqueeze(1)).all(dim=1)
+        if changed.any():
             raise ValueError(
                 f'The readout no longer predicts what was explained: it has '
-                f'{poses[far][0].tolist()} for '
-                f'{layout.pose_name(int(far.int().argmax()))}, but was '
-                f'{float(self.pose_prediction[far][0]):g}. Explain again'
+                f'{poses[changed][0].tolist()} for '
+                f'{layout.pose_name(int(changed.int().argmax()))}, but was '
+                f'{float(self.pose_prediction[changed][0]):g}. Explain again'
             )
 
     # Tables ##################################################################
@@ -328,61 +332,6 @@ _SET_TENSORS = (
     'entropy',
     'place',
 )
-
-
-def _layout_of(batch: PoseSet) -> Layout:
-    if not isinstance(batch, PoseSet):
-        raise ValueError(
-            f'Expected a PoseSet or a batch of them (got a '
-            f'{type(batch).__name__})'
-        )
-    return Layout(batch)
-
-
-def _check_sizes(
-    layout: Layout, prediction: Tensor, poses: Tensor, weights: Tensor
-) -> None:
-    for what, got, rows, of in (
-        ('prediction', prediction, layout.num_sets, 'sets'),
-        ('poses', poses, layout.num_poses, 'poses'),
-        ('weights', weights, layout.num_poses, 'poses'),
-    ):
-        if got.dim() not in (1, 2) or got.size(0) != rows:
-            raise ValueError(
-                f"'{what}' has shape {list(got.shape)}, but the batch has "
-                f'{rows} {of}; is it of another batch?'
-            )
-    if poses.shape != weights.shape or prediction.shape[1:] != poses.shape[1:]:
-        raise ValueError(
-            f"'prediction', 'poses' and 'weights' have the shapes "
-            f'{list(prediction.shape)}, {list(poses.shape)} and '
-            f'{list(weights.shape)}; expected as many features in each'
-        )
-
-
-def _check_combined(layout: Layout, got: Tensor, again: Tensor) -> None:
-    far = _far(got, again).any(dim=1)
-    if far.any():
-        number = int(far.int().argmax())
-        raise ValueError(
-            f'The predictions of the poses of {layout.set_name(number)} '
-            f'combine to {again[number].tolist()}, but its prediction is '
-            f'{got[number].tolist()}. Take both from one call of the readout, '
-            f'and its combination as it was then'
-        )
-
-
-def _far(first: Tensor, second: Tensor) -> Tensor:
-    """Where two numbers differ; undefined ones are equal."""
-    size = second.abs().clamp(min=1)
-    near = (first - second).abs() <= ROUNDING * size
-    both = ~first.isfinite() & ~second.isfinite()
-    return ~(near | both)
-
-
-def _matrix(values: Tensor) -> Tensor:
-    values = values.detach()
-    return values if values.dim() > 1 else values.unsqueeze(1)
 
 
 def _column(feature: int | None, num_features: int) -> int:

@@ -62,7 +62,7 @@ def scene(attribution: Attribution, pose_set: PoseSet) -> list[Model]:
     lacking = [key for key in ('z', 'pos') if key not in pose_set]
     if lacking:
         raise ValueError(
-            f"{attribution.set_name(0)} has no {lacking}; a picture needs "
+            f'{attribution.set_name(0)} has no {lacking}; a picture needs '
             f'atoms and their positions'
         )
     models = []

@@ -94,7 +94,9 @@ def write_sdf(
                     pose = poses.pop((file, number), None)
                     if pose is not None:
                         where = f'{file}, record {number}'
-                        _check_pose(attribution, pose, rows[pose], lines, where)
+                        _check_pose(
+                            attribution, pose, rows[pose], lines, where
+                        )
                         lines = _tagged(lines, rows[pose], prefix, where)
                     out.write(b'\n'.join([*lines, b'$$$$', b'']))
         if poses:
@@ -114,7 +116,7 @@ def _of_file(attribution: Attribution, path: Path) -> list[Place]:
     if count != attribution.num_poses:
         raise ValueError(
             f'{path} has {count} records, but {attribution.num_poses} poses '
-            f"were explained. Expected one record for each pose; else give "
+            f'were explained. Expected one record for each pose; else give '
             f'the result of read_poses, or the file and record of each pose'
         )
     return [(str(path), number + 1) for number in range(count)]

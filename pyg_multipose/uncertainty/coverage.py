@@ -51,8 +51,8 @@ class Calibration:
             \int_0^1 | \mathrm{observed}(p) - p | \, \mathrm{d}p
 
         by the trapezoidal rule over the levels, with 0 at both ends. 0 is
-        best, 0.5 the worst. It does not go to 0 by chance: :math:`n` labels
-        leave about :math:`0.3 / \sqrt{n}`.
+        best, 0.5 the worst. Where all is right, chance alone leaves about
+        :math:`0.3 / \sqrt{n}` with :math:`n` labels.
         """
         gaps = np.abs(self.observed - self.levels)
         gaps = np.concatenate([[0.0], gaps, [0.0]])
@@ -62,7 +62,9 @@ class Calibration:
     @property
     def miscovered(self) -> np.ndarray:
         r"""The levels whose binomial interval does not hold them."""
-        return self.levels[(self.levels < self.low) | (self.levels > self.high)]
+        return self.levels[
+            (self.levels < self.low) | (self.levels > self.high)
+        ]
 
     def __repr__(self) -> str:
         return (
@@ -97,12 +99,13 @@ def calibration(
 
     Example:
         >>> import numpy as np
+        >>> from pyg_multipose.uncertainty import SplitConformal
         >>> rng = np.random.default_rng(0)
         >>> errors = rng.normal(size=(2, 500))
         >>> intervals = SplitConformal(np.zeros(500), errors[0])
-        >>> bool(calibration(intervals, np.zeros(500), errors[1])
-        ...      .miscalibration < 0.05)
-        True
+        >>> found = calibration(intervals, np.zeros(500), errors[1])
+        >>> found.num_labels, found.miscalibration < 0.05
+        (500, True)
     """
     rising = np.asarray(levels, dtype=np.float64)
     if rising.ndim != 1 or not rising.size or (np.diff(rising) <= 0).any():

@@ -30,9 +30,7 @@ class Intervals(ABC):
         ValueError: If these do not fit each other, or have no label at all.
     """
 
-    def __init__(
-        self, predicted: Any, measured: Any, std: Any = None
-    ) -> None:
+    def __init__(self, predicted: Any, measured: Any, std: Any = None) -> None:
         held_out = HeldOut.of(predicted, measured, std)
         self._scores = np.sort(held_out.scores)
         #: Whether it was fitted with predicted standard deviations.

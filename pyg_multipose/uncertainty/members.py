@@ -91,6 +91,7 @@ class DeepEnsemble(Members):
         ...     def __init__(self, factor):
         ...         super().__init__()
         ...         self.factor = factor
+        ...
         ...     def forward(self, batch):
         ...         return self.factor * batch.x.flatten()
         >>> readouts = [MultiPoseReadout(Times(f), 'mean') for f in (1, 2)]
@@ -165,6 +166,7 @@ class MCDropout(Members):
         ...     def __init__(self):
         ...         super().__init__()
         ...         self.dropout = torch.nn.Dropout(0.5)
+        ...
         ...     def forward(self, batch):
         ...         return self.dropout(batch.x).sum(dim=1)
         >>> pose_set = PoseSet.from_poses([Data(x=torch.ones(1, 100))])

@@ -61,7 +61,9 @@ def test_leaving_out_is_what_a_smaller_set_predicts(
 def test_where_weights_are_a_distribution(make, combination):
     batch = make.batch((3, 4))
     explained = explain(MultiPoseReadout(make.Model(), combination), batch)
-    assert bool(explained.entropy.isfinite().all()) is COMBINATIONS[combination]
+    assert (
+        bool(explained.entropy.isfinite().all()) is COMBINATIONS[combination]
+    )
     if combination in ('mean', 'MeanAggregation'):
         torch.testing.assert_close(
             explained.num_effective, torch.tensor([3.0, 4.0]).double()

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import math
-from pathlib import Path
 
 import pytest
 import torch
@@ -30,7 +29,9 @@ def record(smiles, seed, title, hydrogens=False, v3000=False, items=()):
     mol = mol if hydrogens else Chem.RemoveHs(mol)
     block = Chem.MolToMolBlock(mol, forceV3000=v3000).split('\n', 1)[1]
     items = [('CNNscore', f'{0.1 * seed:.3f}'), ('note', 'a\nb'), *items]
-    fields = ''.join(f'>  <{name}>  (1) \n{value}\n\n' for name, value in items)
+    fields = ''.join(
+        f'>  <{name}>  (1) \n{value}\n\n' for name, value in items
+    )
     return f'{title}\n{block}{fields}$$$$\n'
 
 
@@ -82,8 +83,12 @@ def test_round_trip(poses, explained, tmp_path, name):
         tags = mol.GetPropsAsDict()
         assert tags['note'] == 'a\nb'
         score = tags['CNNscore']
-        assert math.isclose(tags['multipose_pose_prediction'], score, rel_tol=1e-6)
-        assert math.isclose(tags['multipose_weight'], row['weight'], rel_tol=1e-6)
+        assert math.isclose(
+            tags['multipose_pose_prediction'], score, rel_tol=1e-6
+        )
+        assert math.isclose(
+            tags['multipose_weight'], row['weight'], rel_tol=1e-6
+        )
         assert tags['multipose_rank'] == row['rank']
         assert math.isclose(
             tags['multipose_prediction'], row['prediction'], rel_tol=1e-6
@@ -115,9 +120,9 @@ def test_a_file_whose_records_are_the_poses(poses, explained, tmp_path):
         files.append(tmp_path / f'{number}.sdf')
         files[-1].write_text(text.replace('\n', '\r\n'))
     write_sdf(explained, [(f, 1) for f in files], tmp_path / 'all.sdf')
-    assert (
-        (tmp_path / 'all.sdf').read_text() == (tmp_path / 'out.sdf').read_text()
-    )
+    assert (tmp_path / 'all.sdf').read_text() == (
+        tmp_path / 'out.sdf'
+    ).read_text()
 
 
 def fails(explained, records, path, match, error=ValueError, **kwargs):
@@ -139,16 +144,15 @@ def test_what_does_not_fit(poses, explained, tmp_path):
     )  # fmt: skip
     fails(explained, order[:3], out, '3 entries.* 4 explained poses')
     fails(explained, order[:3] * 2, out, '6 entries')
-    fails(
-        explained, [order[0], *order[:3]], out, 'record 1 is given for two'
-    )
+    fails(explained, [order[0], *order[:3]], out, 'record 1 is given for two')
     good = [(file, k) for k in (1, 2, 5, 4)]
     fails(
-        explained, [*good[:3], (file, 9)], out, "no record 9, .*pose 0 of set 'B'"
+        explained,
+        [*good[:3], (file, 9)],
+        out,
+        "no record 9, .*pose 0 of set 'B'",
     )
-    fails(
-        explained, [*good[:3], (file, 3)], out, 'record 3 .*no mol block'
-    )
+    fails(explained, [*good[:3], (file, 3)], out, 'record 3 .*no mol block')
     fails(explained[0], [(file, 1), (file, 2)], out, '2 entries')
     with pytest.raises(ValueError, match='while it is read'):
         write_sdf(explained, good, source)
