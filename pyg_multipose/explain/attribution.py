@@ -148,13 +148,14 @@ class Attribution:
             if part.atoms is not None:
                 atoms.append((part.atoms, sets, poses))
             sets, poses = sets + len(part), poses + part.num_poses
+        values = {
+            name: torch.cat([getattr(part, name) for part in parts])
+            for name in _SET_TENSORS
+        }
         return cls(
-            sum((part.names for part in parts), ()),
-            *(
-                torch.cat([getattr(part, name) for part in parts])
-                for name in _SET_TENSORS
-            ),
-            AtomContributions.joined(atoms) if atoms else None,
+            tuple(name for part in parts for name in part.names),
+            atoms=AtomContributions.joined(atoms) if atoms else None,
+            **values,
         )
 
     # What follows ############################################################
@@ -277,7 +278,7 @@ class Attribution:
         a set, :obj:`prediction`, :obj:`entropy` and :obj:`num_effective`.
         """
         rank, num_effective = self.rank, self.num_effective
-        rows = []
+        rows: list[dict[str, Any]] = []
         for number, size in enumerate(self.set_size.tolist()):
             for pose in range(size):
                 at = len(rows)

@@ -46,7 +46,8 @@ class Members(nn.Module):
         Raises:
             ValueError: If members differ in how many predictions they make.
         """
-        combined, within = [], []
+        combined: list[Tensor] = []
+        within: list[Tensor] = []
         with torch.no_grad():
             for prediction, poses, weights in self.predictions(batch):
                 if combined and prediction.shape != combined[0].shape:
