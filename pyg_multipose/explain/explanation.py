@@ -44,8 +44,9 @@ def explain(
             see :class:`AtomContributions`. (default: :obj:`None`)
 
     Raises:
-        ValueError: If there are no sets, or if :obj:`atoms` or
-            :obj:`feature` do not fit the model.
+        ValueError: If there are no sets, if :obj:`atoms` or :obj:`feature`
+            do not fit the model, or if atoms are asked for in inference
+            mode.
 
     Example:
         >>> import torch
@@ -64,6 +65,16 @@ def explain(
         >>> explained.num_effective
         tensor([2.])
     """
+    if not isinstance(readout, MultiPoseReadout):
+        raise ValueError(
+            f'Expected a MultiPoseReadout, which knows predictions and '
+            f'weights of poses (got a {type(readout).__name__})'
+        )
+    if not isinstance(data, Iterable):
+        raise ValueError(
+            f'Expected a PoseSet, a batch, or several of them (got a '
+            f'{type(data).__name__})'
+        )
     if isinstance(data, PoseSet):
         return _explain(readout, data, feature, atoms)
     parts = [_explain(readout, batch, feature, atoms) for batch in data]
@@ -85,6 +96,11 @@ def _explain(
                 f"Contributions of atoms are exact, but 'backward_poses' is "
                 f'{readout.backward_poses}, which makes gradients random. Set '
                 f'readout.backward_poses = None'
+            )
+        if torch.is_inference_mode_enabled():
+            raise ValueError(
+                'Contributions of atoms need a gradient, and inference mode '
+                'has none. Call explain outside of it, or in torch.no_grad()'
             )
         batch, leaf = with_leaf(batch, atoms)
     with evaluating(readout), torch.set_grad_enabled(leaf is not None):

@@ -99,3 +99,18 @@ def test_what_cannot_be_differentiated_by(make):
     streamed = MultiPoseReadout(make.Model(), 'mean', 'stream')
     with pytest.raises((ValueError, RuntimeError), match='stream'):
         explain(streamed, batch, atoms='pos')
+
+
+def test_where_there_is_no_gradient(make):
+    readout = MultiPoseReadout(make.Model(), 'mean')
+    batch = make.batch()
+    with torch.no_grad():
+        assert explain(readout, batch, atoms='pos').atoms.gradient.any()
+    with torch.inference_mode():
+        assert len(explain(readout, batch)) == 3
+        with pytest.raises(ValueError, match='inference mode has none'):
+            explain(readout, batch, atoms='pos')
+    with pytest.raises(ValueError, match='MultiPoseReadout.*got a Model'):
+        explain(readout.model, batch)
+    with pytest.raises(ValueError, match='several of them .got a int'):
+        explain(readout, 5)
