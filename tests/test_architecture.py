@@ -12,8 +12,21 @@ FORBIDDEN = {
     'data': {'transforms', 'datasets', 'loader', 'gradient', 'nn', 'demo'},
     'transforms': {'datasets', 'loader', 'gradient', 'nn', 'demo'},
     'loader': {'transforms', 'datasets', 'gradient', 'nn', 'io', 'demo'},
-    'io': {'datasets', 'gradient', 'nn', 'train', 'demo'},
-    'gradient': {'transforms', 'datasets', 'nn', 'io', 'train', 'demo'},
+    'io': {
+        'datasets', 'gradient', 'nn', 'train', 'demo', 'explain', 'uncertainty'
+    },
+    'gradient': {
+        'transforms', 'datasets', 'nn', 'io', 'train', 'demo', 'explain',
+        'uncertainty'
+    },
+    'explain': {
+        'transforms', 'datasets', 'loader', 'gradient', 'train', 'demo',
+        'uncertainty'
+    },
+    'uncertainty': {
+        'transforms', 'datasets', 'loader', 'gradient', 'io', 'train', 'demo',
+        'explain'
+    },
     'nn/combination': {
         'data', 'transforms', 'datasets', 'gradient', 'nn.models', 'demo'
     },
@@ -42,7 +55,7 @@ FORBIDDEN = {
         'transforms', 'nn.combination', 'nn.multi_pose_readout', 'nn.mtenn'
     },
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
-    'nn': {'datasets', 'demo'},
+    'nn': {'datasets', 'demo', 'explain', 'uncertainty'},
     'testing': {'demo'},
 }  # fmt: skip
 

@@ -1,0 +1,28 @@
+r"""How sure a prediction is: members, intervals, and whether they hold."""
+
+from pyg_multipose.uncertainty.coverage import (
+    Calibration,
+    calibration,
+    plot_calibration,
+)
+from pyg_multipose.uncertainty.intervals import (
+    GaussianScaling,
+    Intervals,
+    SplitConformal,
+)
+from pyg_multipose.uncertainty.members import DeepEnsemble, MCDropout, Members
+from pyg_multipose.uncertainty.variance import Uncertainty, spread
+
+__all__ = [
+    'Calibration',
+    'DeepEnsemble',
+    'GaussianScaling',
+    'Intervals',
+    'MCDropout',
+    'Members',
+    'SplitConformal',
+    'Uncertainty',
+    'calibration',
+    'plot_calibration',
+    'spread',
+]
