@@ -49,6 +49,7 @@ def explain(
             mode.
 
     Example:
+        >>> from pyg_multipose.explain import explain
         >>> import torch
         >>> from torch_geometric.data import Data
         >>> from pyg_multipose.data import PoseSet

@@ -32,6 +32,7 @@ def weight_entropy(weights: Tensor, index: Tensor, num_sets: int) -> Tensor:
         Shape :math:`(S)`; NaN for sets whose weights are no distribution.
 
     Example:
+        >>> from pyg_multipose.explain import weight_entropy
         >>> import torch
         >>> weights = torch.tensor([0.5, 0.5, 1.0, 0.0])
         >>> index = torch.tensor([0, 0, 1, 1])
@@ -69,6 +70,7 @@ def leave_one_out(
         NaN for the only pose of a set, since nothing combines to no number.
 
     Example:
+        >>> from pyg_multipose.explain import leave_one_out
         >>> import torch
         >>> from pyg_multipose.nn import MeanCombination
         >>> poses = torch.tensor([[1.0], [2.0], [6.0], [5.0]])

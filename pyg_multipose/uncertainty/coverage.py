@@ -98,6 +98,7 @@ def calibration(
         ValueError: If an argument does not fit.
 
     Example:
+        >>> from pyg_multipose.uncertainty import calibration
         >>> import numpy as np
         >>> from pyg_multipose.uncertainty import SplitConformal
         >>> rng = np.random.default_rng(0)

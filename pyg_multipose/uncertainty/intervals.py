@@ -108,6 +108,7 @@ class SplitConformal(Intervals):
     See :class:`Intervals` for arguments and errors.
 
     Example:
+        >>> from pyg_multipose.uncertainty import SplitConformal
         >>> import numpy as np
         >>> measured = np.arange(1.0, 10.0)  # errors of 1 to 9
         >>> conformal = SplitConformal(np.zeros(9), measured)
@@ -148,6 +149,7 @@ class GaussianScaling(Intervals):
     errors.
 
     Example:
+        >>> from pyg_multipose.uncertainty import GaussianScaling
         >>> scaling = GaussianScaling([0.0, 0.0], [1.0, -1.0], [0.5, 0.5])
         >>> scaling.scale
         2.0

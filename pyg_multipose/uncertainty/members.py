@@ -83,6 +83,7 @@ class DeepEnsemble(Members):
         - **output:** an :class:`Uncertainty`, :math:`(S)` or :math:`(S, F)`
 
     Example:
+        >>> from pyg_multipose.uncertainty import DeepEnsemble
         >>> import torch
         >>> from torch_geometric.data import Data
         >>> from pyg_multipose.data import PoseSet
@@ -159,6 +160,7 @@ class MCDropout(Members):
         - **output:** an :class:`Uncertainty`, :math:`(S)` or :math:`(S, F)`
 
     Example:
+        >>> from pyg_multipose.uncertainty import MCDropout
         >>> import torch
         >>> from torch_geometric.data import Data
         >>> from pyg_multipose.data import PoseSet

@@ -104,6 +104,7 @@ def spread(
         squared; NaN where the weights are no distribution.
 
     Example:
+        >>> from pyg_multipose.uncertainty import spread
         >>> import torch
         >>> poses = torch.tensor([1.0, 3.0, 5.0])
         >>> weights = torch.tensor([0.5, 0.5, 1.0])
