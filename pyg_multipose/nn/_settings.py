@@ -71,12 +71,8 @@ def check_settings(
         )
     check_model(model)
     check_inputs(model, inputs)
-    if gradient == 'stream' and not has_running_form(combination):
-        raise ValueError(
-            f"gradient='stream' needs a combination with a running form, "
-            f'and {combination} has none{_obstacle(combination)}. Use '
-            f"gradient='recompute', which serves any combination"
-        )
+    if gradient == 'stream':
+        check_running_form(combination)
     if gradient == 'stream' and backward_poses is not None:
         raise ValueError(
             f'backward_poses={backward_poses} does not go with '
@@ -117,15 +113,36 @@ def check_transform(gradient: str, share_receptor: bool | str) -> None:
         )
 
 
-def _obstacle(combination: Any) -> str:
+def check_running_form(combination: Any) -> None:
+    r"""Refuses a combination that :obj:`gradient="stream"` cannot serve.
+
+    Args:
+        combination: An aggregation.
+    """
+    if has_running_form(combination):
+        return
     reason = getattr(combination, 'running_obstacle', '')
-    return f' ({reason})' if reason else ''
+    if not reason and _learns(combination):
+        reason = 'its parameters require grad, which would get none'
+    raise ValueError(
+        f"gradient='stream' needs a combination with a running form, and "
+        f'{combination} has none{f" ({reason})" if reason else ""}. Use '
+        f"gradient='recompute', which serves any combination"
+    )
 
 
 def has_running_form(combination: Any) -> bool:
     r"""Whether :obj:`gradient="stream"` can serve a combination.
 
+    Not one that learns: nothing is held that its parameters' gradient could
+    come from.
+
     Args:
         combination: An aggregation.
     """
-    return bool(getattr(combination, 'has_running_form', False))
+    form = getattr(combination, 'has_running_form', False)
+    return bool(form) and not _learns(combination)
+
+
+def _learns(combination: Any) -> bool:
+    return any(p.requires_grad for p in combination.parameters())

@@ -35,6 +35,7 @@ from pyg_multipose.gradient.receptors.unsuited import UnsuitedError
 from pyg_multipose.gradient.receptors.verdict import Verdict
 from pyg_multipose.nn._combine import completed, take_pose_values
 from pyg_multipose.nn._settings import (
+    check_running_form,
     check_settings,
     check_transform,
     has_running_form,
@@ -363,6 +364,8 @@ class MultiPoseReadout(nn.Module):
             self._planner.budget = self.memory_budget
             self._planner.backward_poses = self.backward_poses
             return self._planner.choose(evaluation, no_stream, free)
+        if self.gradient == 'stream':  # it may learn by now
+            check_running_form(self.combination)
         keep = 0 if self.gradient == 'recompute' else None
         max_nodes = None
         if self.gradient == 'store' and self.max_nodes_per_chunk is None:

@@ -15,6 +15,7 @@ from pyg_multipose.gradient.model.predictions import checked
 from pyg_multipose.gradient.model.requirements import attribute, input_names
 from pyg_multipose.gradient.plan.plan import MODES
 from pyg_multipose.nn import MultiPoseReadout
+from pyg_multipose.nn._settings import has_running_form
 from pyg_multipose.testing.comparison import broken, check_close
 
 #: What a comparison of the modes is told if it fails.
@@ -204,7 +205,7 @@ def _modes(
         refused |= {'store', 'stream'}
     if readout.share_receptor is True:
         refused.add('store')
-    if not getattr(readout.combination, 'has_running_form', False):
+    if not has_running_form(readout.combination):
         refused.add('stream')
     return [mode for mode in MODES if mode not in refused]
 

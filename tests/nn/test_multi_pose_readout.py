@@ -101,6 +101,28 @@ def test_argument_errors(kwargs, message):
         MultiPoseReadout(Linear(), **kwargs)
 
 
+class Shifted(MeanCombination):
+    """Its running form is that of the mean, and knows no shift."""
+
+    def __init__(self):
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(()))
+
+    def combine(self, *args):
+        return super().combine(*args) + self.shift
+
+
+def test_what_learns_is_not_streamed():
+    combination = Shifted()
+    with pytest.raises(ValueError, match='parameters require grad'):
+        MultiPoseReadout(Linear(), combination, 'stream')
+    combination.requires_grad_(False)
+    readout = MultiPoseReadout(Linear(), combination, 'stream')
+    combination.requires_grad_(True)
+    with pytest.raises(ValueError, match='parameters require grad'):
+        readout(pose_set())
+
+
 def test_model_errors():
     with pytest.raises(ValueError, match='expected a torch.nn.Module'):
         MultiPoseReadout(lambda batch: batch)

@@ -8,7 +8,7 @@ from torch_geometric.nn.aggr import DeepSetsAggregation, MeanAggregation
 from torch_geometric.utils import scatter, segment, softmax
 
 from pyg_multipose.nn import Combination, FreeEnergyCombination
-from pyg_multipose.nn.combination.running import Running, RunningMax
+from pyg_multipose.nn.combination.running import Running
 from pyg_multipose.testing import CombinationContract
 
 
@@ -170,24 +170,14 @@ class Overflows(FreeEnergyCombination):
         return RunningNaive()
 
 
-class Learned(Combination):
-    """Its running form is right, but nothing learns the scale from it."""
+class OneForm(FreeEnergyCombination):
+    """All sets go through one running form, which remembers the last."""
 
-    has_running_form = True
-
-    def __init__(self):
-        super().__init__()
-        self.scale = nn.Parameter(torch.tensor(1.0))
-
-    def combine(self, x, index, ptr, dim_size):
-        least = scatter(x.detach(), index, 0, dim_size, reduce='min')
-        least = least.masked_fill(~least.isfinite(), 0.0)
-        mass = (self.scale * (least[index] - x)).exp()
-        mass = scatter(mass, index, 0, dim_size, reduce='sum')
-        return least - mass.log() / self.scale
+    form = None
 
     def running(self):
-        return RunningMax(self.scale.detach(), True, False)
+        self.form = self.form or super().running()
+        return self.form
 
 
 class HalfOut(Mean):
@@ -286,7 +276,7 @@ BROKEN = {
     NoSecond: ('second_derivative', '', ['once_differentiable']),
     WrongRunning: ('running_form', 'gradient_modes', ['the weights']),
     Overflows: ('running_form', '', ['extremum so far', 'inf']),
-    Learned: ('gradient_modes', '', ["gradient='stream'", 'scale']),
+    OneForm: ('gradient_modes', 'running_form', ["gradient='stream'"]),
     HalfOut: ('half_precision', '', ['torch.float16', 'another dtype']),
     Naive: ('large_predictions', '', ['-10000', 'extremum']),
     Coarse: ('large_predictions', '', ['the gradient', 'extremum']),
