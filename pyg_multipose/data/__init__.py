@@ -1,5 +1,8 @@
 r"""Pose sets: one receptor (or none) and the poses of one compound."""
 
+import torch
+from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
+
 from pyg_multipose.data.layout import Layout
 from pyg_multipose.data.pose_set import PoseSet
 from pyg_multipose.data.splits import (
@@ -8,6 +11,7 @@ from pyg_multipose.data.splits import (
     group_split,
     random_split,
 )
+from pyg_multipose.data.storage import PoseStorage
 
 __all__ = [
     'Layout',
@@ -17,3 +21,9 @@ __all__ = [
     'group_split',
     'random_split',
 ]
+
+# What torch.load(weights_only=True) may make: a pose set, and what PyG itself
+# puts into it and does not name.
+torch.serialization.add_safe_globals(
+    [PoseSet, PoseStorage, DataEdgeAttr, DataTensorAttr]
+)

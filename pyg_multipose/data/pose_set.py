@@ -501,7 +501,3 @@ def _check_free(key: str) -> None:
         raise ValueError(
             f"A pose set has '{key}' of its own; rename the key '{key}'"
         )
-
-
-# PyG loads data sets with ``weights_only=True`` if it knows their classes.
-torch.serialization.add_safe_globals([PoseSet, PoseStorage])

@@ -44,6 +44,13 @@ def test_dtypes_come_back(make, dtype, tmp_path):
     make.same(loaded, pose_set.detach())
 
 
+def test_a_pickled_set_needs_no_trust(make, tmp_path):
+    pose_set = make.complex(4, (2, 3), 0)[0]
+    torch.save(pose_set, tmp_path / 'pickled.pt')
+    loaded = torch.load(tmp_path / 'pickled.pt', weights_only=True)
+    make.same(loaded, pose_set)
+
+
 def test_each_receptor_is_written_once(make, tmp_path):
     sets = [
         make.complex(40, (2, 3), seed, receptor_seed=seed // 3)[0]
