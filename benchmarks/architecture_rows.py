@@ -178,7 +178,7 @@ ROWS = (
     Row(
         'GPSConv',
         lambda width, _: pyg_models.Transformer(width),
-        because='predictions differ by',
+        because='it indexes by the batch vector',
     ),
     Row(
         'TopKPooling',

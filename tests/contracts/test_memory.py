@@ -8,7 +8,9 @@ from pyg_multipose.gradient import LiveBytes
 from pyg_multipose.nn import MaxCombination, MeanCombination
 
 
-def held(kit, mode, count, name='tiny', combination='max', **call):
+def held(
+    kit, mode, count, name='tiny', combination='max', share=False, **call
+):
     """Live bytes at the end of forward, predictions aside."""
     model = kit.make_model(name)
     batch = kit.make_batch(sizes=((4,) * count,))
@@ -18,6 +20,7 @@ def held(kit, mode, count, name='tiny', combination='max', **call):
         gradient=mode,
         inputs=model.inputs,
         max_nodes_per_chunk=208,
+        share_receptor=share,
     )
     with LiveBytes() as live:
         out = readout(batch, **call)
@@ -34,6 +37,14 @@ def test_flat_in_the_number_of_poses(kit, mode, name):
     assert many <= 1.05 * few + slack
     per_pose = (held(kit, 'full', 16, name) - held(kit, 'full', 8, name)) / 8
     assert many < 20 * per_pose  # and it is not the graph
+
+
+@pytest.mark.parametrize('mode', ['stream', 'recompute'])
+def test_a_shared_receptor_is_held_once(kit, mode):
+    few, many = (
+        held(kit, mode, count, 'schnet', share=True) for count in (64, 512)
+    )
+    assert many <= 1.05 * few + 512 * 8 * 3
 
 
 def test_recompute_is_flat_with_a_loss_on_poses(kit):
@@ -62,6 +73,7 @@ def test_inference_holds_only_predictions(kit, mode):
         MeanCombination(),
         gradient=mode,
         max_nodes_per_chunk=208,
+        share_receptor=False,
     )
     batch = kit.make_batch(sizes=((4,) * 256,))
     with LiveBytes() as live, torch.no_grad():

@@ -224,7 +224,9 @@ def test_drawn_poses_stay_the_same(kit, mode):
     for limit in (10**6, 60):
         model = kit.takes(limit)
         readout = kit.MultiPoseReadout(
-            model, 'mean', gradient=mode, backward_poses=2
+            *(model, 'mean', mode),
+            backward_poses=2,
+            share_receptor=False,
         )
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')

@@ -269,7 +269,7 @@ def test_stream_is_refused(model):
 def test_auto_never_streams(model, batch_of, combination):
     """Not even where it would have been best: every pose matters."""
     batch = batch_of((8, 8, 8))
-    kwargs = {'max_nodes_per_chunk': 2 * ATOMS}
+    kwargs = {'max_nodes_per_chunk': 2 * ATOMS, 'share_receptor': False}
     plain = MultiPoseReadout(model, combination, **kwargs)
     assert plain.plan(batch).mode == 'stream'
     plan = readout_of(model, 'auto', 2, combination, **kwargs).plan(batch)

@@ -159,7 +159,7 @@ def page():
     """What the examples of the page define."""
     scope = {}
     blocks = re.findall(r'```python\n(.*?)```', PAGE.read_text(), re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     torch.manual_seed(0)
     for block in blocks:
         exec(compile(block, str(PAGE), 'exec'), scope)

@@ -195,7 +195,7 @@ def test_complexes_that_no_longer_share(parts):
     readout.share_receptor = 'auto'
     _, out, got = parts.kit.results_of(readout, far)
     plan = readout.last_plan.receptor
-    assert 'run as whole complexes' in plan and 'for poses only' in plan
+    assert 'run as whole complexes' in plan and 'another way for' in plan
     y, grads = parts.expected('delta, no head', strategy, mean, far)
     assert torch.allclose(out, y, rtol=1e-10, atol=1e-12)
     parts.check(got, grads)
