@@ -15,7 +15,11 @@ ROOT = Path(pyg_multipose.__file__).parent
 API = ROOT.parent / 'docs' / 'api.md'
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 #: What rooms need that may not be installed.
-NEEDS = {'io': ('gemmi', 'rdkit')}
+NEEDS = {
+    'explain': ('gemmi', 'matplotlib', 'rdkit'),
+    'io': ('gemmi', 'rdkit'),
+    'uncertainty': ('matplotlib',),
+}
 #: Methods with an example of their own; others may be shown by their class.
 CALLED = {
     'PoseSet': ('from_poses', 'from_complex', 'pose', 'select', 'to_poses'),
@@ -31,6 +35,8 @@ EXCUSED = {
     'Strategy.sharing_cost': 'the readout calls it',
     'Strategy.encode_receptor': 'the readout calls it',
     'Strategy.forward_poses': 'the readout calls it',
+    'AtomContributions.joined': 'Attribution.join calls it',
+    'AtomContributions.rows_of': 'attribution[0] calls it',
     'Combination.check_values': 'the readout calls it; priors show it',
     'Counts.note_backward': 'a hook of autograd',
     'EquivariantGNN.reset_parameters': 'as of any layer of PyG',

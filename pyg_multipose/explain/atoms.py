@@ -36,6 +36,22 @@ class AtomContributions:
         pose: The pose of each atom, as poses are counted in the
             attribution; -1 for atoms of a receptor. Shape :math:`(n)`.
         set_index: The set of each atom, shape :math:`(n)`.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.explain import explain
+        >>> from pyg_multipose.nn import MultiPoseReadout
+        >>> class Height(torch.nn.Module):
+        ...     def forward(self, batch):
+        ...         return batch.pos[:, 2]
+        >>> poses = [Data(pos=torch.full((1, 3), x)) for x in (1.0, 2.0)]
+        >>> pose_set = PoseSet.from_poses(poses)
+        >>> readout = MultiPoseReadout(Height(), 'mean')
+        >>> atoms = explain(readout, pose_set, atoms='pos').atoms
+        >>> atoms.contribution, atoms.pose
+        (tensor([0.5000, 0.5000]), tensor([0, 1]))
     """
 
     key: str

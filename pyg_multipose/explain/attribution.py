@@ -55,6 +55,28 @@ class Attribution:
             :math:`(P, 7)`.
         atoms: The contributions of atoms, if asked for.
             (default: :obj:`None`)
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.explain import Attribution
+        >>> from pyg_multipose.nn import MeanCombination
+        >>> z = torch.tensor([6])
+        >>> poses = [Data(z=z, pos=torch.full((1, 3), x)) for x in (0.0, 1.0)]
+        >>> pose_set = PoseSet.from_poses(poses, name='a')
+        >>> energy, energies = torch.tensor([-8.0]), torch.tensor([-9.0, -7.0])
+        >>> outputs = energy, energies, torch.tensor([0.5, 0.5])
+        >>> mean = MeanCombination()
+        >>> explained = Attribution.from_outputs(mean, pose_set, *outputs)
+
+        >>> explained.check(pose_set)  # of this set: no error
+        >>> explained.change
+        tensor([ 1., -1.])
+        >>> explained.set_name(0), explained.to_table()[0]['weight']
+        ("set 'a'", 0.5)
+        >>> len(Attribution.join([explained, explained]))
+        2
     """
 
     names: tuple[str, ...]

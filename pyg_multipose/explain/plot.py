@@ -33,6 +33,24 @@ def plot_poses(
     Raises:
         ValueError: If it is of several sets.
         ImportError: If matplotlib is not installed.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.explain import Attribution, plot_poses
+        >>> from pyg_multipose.nn import MeanCombination
+        >>> z = torch.tensor([6])
+        >>> poses = [Data(z=z, pos=torch.full((1, 3), x)) for x in (0.0, 1.0)]
+        >>> pose_set = PoseSet.from_poses(poses, name='a')
+        >>> energy, energies = torch.tensor([-8.0]), torch.tensor([-9.0, -7.0])
+        >>> outputs = energy, energies, torch.tensor([0.5, 0.5])
+        >>> mean = MeanCombination()
+        >>> explained = Attribution.from_outputs(mean, pose_set, *outputs)
+
+        >>> figure = plot_poses(explained)
+        >>> len(figure.axes)
+        2
     """
     if len(attribution) != 1:
         raise ValueError(

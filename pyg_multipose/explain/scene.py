@@ -32,6 +32,11 @@ class Model:
         format: The format of the text, :obj:`"pdb"`, :obj:`"sdf"` or
             :obj:`"xyz"`.
         style: How 3Dmol draws it.
+
+    Example:
+        >>> from pyg_multipose.explain import Model
+        >>> Model('1', 'xyz', {'stick': {}}).format
+        'xyz'
     """
 
     text: str
@@ -57,6 +62,23 @@ def scene(attribution: Attribution, pose_set: PoseSet) -> list[Model]:
     Raises:
         ValueError: If the attribution is of another set, or if the set has
             no :obj:`z` and :obj:`pos`.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.explain import Attribution, scene
+        >>> from pyg_multipose.nn import MeanCombination
+        >>> z = torch.tensor([6])
+        >>> poses = [Data(z=z, pos=torch.full((1, 3), x)) for x in (0.0, 1.0)]
+        >>> pose_set = PoseSet.from_poses(poses, name='a')
+        >>> energy, energies = torch.tensor([-8.0]), torch.tensor([-9.0, -7.0])
+        >>> outputs = energy, energies, torch.tensor([0.5, 0.5])
+        >>> mean = MeanCombination()
+        >>> explained = Attribution.from_outputs(mean, pose_set, *outputs)
+
+        >>> [model.format for model in scene(explained, pose_set)]
+        ['xyz', 'xyz']
     """
     attribution.check(pose_set)
     lacking = [key for key in ('z', 'pos') if key not in pose_set]
@@ -92,6 +114,7 @@ def colour(weight: float) -> str:
         weight: The weight.
 
     Example:
+        >>> from pyg_multipose.explain.scene import colour
         >>> colour(0.0), colour(1.0)
         ('#d9d9d9', '#cb181d')
     """

@@ -69,6 +69,29 @@ def write_sdf(
         ValueError: If records and poses do not fit each other, if a record
             has such a data item already, or if :obj:`path` is one of the
             files to read.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import torch
+        >>> from pyg_multipose.explain import Attribution, write_sdf
+        >>> from pyg_multipose.io import read_poses
+        >>> from pyg_multipose.nn import MeanCombination
+        >>> atom = '    0.0000    0.0000    0.0000 C   0  0'
+        >>> counts = '  1  0  0  0  0  0            999 V2000'
+        >>> record = f'a\n\n\n{counts}\n{atom}\nM  END\n$$$$\n'
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file, tagged = Path(folder) / 'a.sdf', Path(folder) / 'b.sdf'
+        ...     _ = file.write_text(record)
+        ...     docked = read_poses(file)
+        ...     one = torch.ones(1)
+        ...     explained = Attribution.from_outputs(
+        ...         MeanCombination(), docked[0], -one, -one, one
+        ...     )
+        ...     write_sdf(explained, docked, tagged)
+        ...     lines = tagged.read_text().splitlines()
+        >>> lines[-5:-1]
+        ['', '>  <multipose_num_effective>', '1', '']
     """
     path = Path(path)
     if isinstance(records, str | os.PathLike):

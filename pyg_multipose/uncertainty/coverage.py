@@ -34,6 +34,15 @@ class Calibration:
         num_labels: The number of labels.
         num_missing: How many compounds were left out, since they have no
             label.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyg_multipose.uncertainty import SplitConformal, calibration
+        >>> errors = np.random.default_rng(0).normal(size=(2, 500))
+        >>> intervals = SplitConformal(np.zeros(500), errors[0])
+        >>> found = calibration(intervals, np.zeros(500), errors[1])
+        >>> found.levels[:2], found.num_missing
+        (array([0.05, 0.1 ]), 0)
     """
 
     levels: np.ndarray
@@ -154,6 +163,19 @@ def plot_calibration(
 
     Raises:
         ImportError: If matplotlib is not installed.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyg_multipose.uncertainty import (
+        ...     SplitConformal,
+        ...     calibration,
+        ...     plot_calibration,
+        ... )
+        >>> errors = np.random.default_rng(0).normal(size=(2, 500))
+        >>> intervals = SplitConformal(np.zeros(500), errors[0])
+        >>> found = calibration(intervals, np.zeros(500), errors[1])
+        >>> len(plot_calibration(found, 'conformal').lines) > 0
+        True
     """
     try:
         from matplotlib.figure import Figure

@@ -28,6 +28,16 @@ class Intervals(ABC):
 
     Raises:
         ValueError: If these do not fit each other, or have no label at all.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyg_multipose.uncertainty import Intervals
+        >>> class Widest(Intervals):
+        ...     def quantile(self, alpha):
+        ...         return float(self._scores.max())
+        >>> intervals = Widest(np.zeros(3), np.array([0.5, -2.0, 1.0]))
+        >>> intervals.quantile(0.1)
+        2.0
     """
 
     def __init__(self, predicted: Any, measured: Any, std: Any = None) -> None:

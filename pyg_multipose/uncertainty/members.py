@@ -25,6 +25,20 @@ class Members(nn.Module):
     batch norms stay as they are. The global random numbers are neither used
     nor moved on.
     A subclass implements :meth:`predictions`.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from pyg_multipose.data import PoseSet
+        >>> from pyg_multipose.uncertainty import Members
+        >>> class Fixed(Members):
+        ...     def predictions(self, batch):
+        ...         poses = torch.tensor([-9.0, -7.0])
+        ...         for shift in (0.0, 1.0):
+        ...             yield poses.mean(0, True) + shift, poses, poses / -16
+        >>> poses = [Data(x=torch.zeros(1, 1))] * 2
+        >>> Fixed()(PoseSet.from_poses(poses)).mean
+        tensor([-7.5000])
     """
 
     @abstractmethod

@@ -35,6 +35,14 @@ class Uncertainty:
             :math:`(M, S, F)`.
         within: The variance among the poses for each member, in the same
             shape; NaN where weights are no distribution.
+
+    Example:
+        >>> import torch
+        >>> from pyg_multipose.uncertainty import Uncertainty
+        >>> members = torch.tensor([[-9.0], [-7.0]])
+        >>> out = Uncertainty(members, torch.tensor([[0.5], [1.5]]))
+        >>> out.mean, out.epistemic, out.conformational, out.variance
+        (tensor([-8.]), tensor([1.]), tensor([1.]), tensor([2.]))
     """
 
     members: Tensor
