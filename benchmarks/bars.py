@@ -61,9 +61,10 @@ def bars(settings: Settings) -> list[Bar]:
     Args:
         settings: How many poses there are, and the device.
     """
+    pyg = PYG_MODELS[:1] if settings.quick else PYG_MODELS
     return [
         *(bar for model in MODELS for bar in _bars(model, settings)),
-        *(bar for model in PYG_MODELS for bar in _pyg_bars(model, settings)),
+        *(bar for model in pyg for bar in _pyg_bars(model, settings)),
     ]
 
 

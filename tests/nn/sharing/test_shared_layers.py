@@ -193,7 +193,7 @@ def norm(module):
             lambda: Sequential(
                 'x, e, a', [(GCNConv(WIDTH, WIDTH, cached=True), 'x, e -> x')]
             ),
-            'differ|mixes|ends? in',
+            'differ|mixes|raised',
         ),
     ],
 )
