@@ -21,6 +21,8 @@ from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.nn.sharing.sharer import sharer_of
 from pyg_multipose.transforms import RadiusGraph
 
+#: Calls after which a model that shares is not looked at for long.
+LOOKS = 10
 #: The atoms that a step looks at, at least, which warms a way up.
 WARM_ATOMS = 4096
 
@@ -29,10 +31,13 @@ def warm_steps(way: Way, settings: Settings) -> int:
     r"""Steps before anything is measured.
 
     Args:
-        way: The way; `auto` has to learn how many poses matter.
+        way: The way; `auto` has to learn how many poses matter, and a model
+            that shares is looked at in its 1st, 4th, 10th and 28th call.
         settings: How quickly.
     """
     learns = way.mode == 'auto' and way.train
+    if way.share and not settings.quick:
+        return max(LOOKS, settings.warm_steps)
     if learns:
         return settings.warm_steps
     return 0 if settings.quick else 1
@@ -206,4 +211,8 @@ class Runner:
         items = self.prepare(sets)
         for _ in range(warm_steps(self.way, self.problem.settings)):
             self.run(self.collate(items))
+            self.clear()
+        if self.way.share and not self.problem.settings.quick:
+            # Atoms of a new kind are looked at, too.
+            self.run(self.collate(self.prepare()))
             self.clear()

@@ -188,14 +188,18 @@ def _memory(s: Settings) -> Iterable[tuple[Case, list[str]]]:
     small = f'generated-{s.atoms[0]}'
     flat = ['stream', 'recompute', SHARED_AUTO]
     some = [PLAIN, SEED, 'auto', *flat]
-    every = [PLAIN, *flat] if s.quick else list(SHOWN)
+    if s.quick:
+        for m in MODELS:
+            for data in (small, 'pocket'):
+                yield one_set(data, m, 'max1000', s.few), [PLAIN, *flat[:1]]
+        return
+    every = list(SHOWN)
     for m in MODELS:
-        for n in (1, s.most) if s.quick else (1, s.few, s.many, s.most):
-            ways = every if n != s.most or s.quick else some
+        for n in (1, s.few, s.many, s.most):
+            ways = every if n != s.most else some
             yield one_set(small, m, 'max1000', n), ways[:-1]
-        for n in (s.few,) if s.quick else (1, s.few):
+        for n in (1, s.few):
             yield one_set('pocket', m, 'max1000', n), every
-        if not s.quick:
-            yield one_set('pocket', m, 'max1000', s.many), some
+        yield one_set('pocket', m, 'max1000', s.many), some
         # The others would hold 36 GB here.
         yield one_set('pocket', m, 'max1000', s.most), flat[:2]

@@ -251,6 +251,17 @@ def gradients(loss, tensors):
     )
 
 
+def readout_of(model, *args, **kwargs):
+    """A readout; whole complexes unless the model itself shares them.
+
+    Any layers of PyG would share their receptor, too, as tests/nn/sharing and
+    tests/contracts/silent let them.
+    """
+    if not hasattr(model, 'encode_receptor'):
+        kwargs.setdefault('share_receptor', False)
+    return MultiPoseReadout(model, *args, **kwargs)
+
+
 @pytest.fixture
 def kit(record_property):
     """The functions above, for test modules."""
@@ -266,7 +277,7 @@ def kit(record_property):
         CUTOFF=CUTOFF,
         GAT=GAT,
         Takes=Takes,
-        MultiPoseReadout=MultiPoseReadout,
+        MultiPoseReadout=readout_of,
         TinyGNN=TinyGNN,
         atoms=atoms,
         combine=combine,

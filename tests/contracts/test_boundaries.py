@@ -105,7 +105,7 @@ def test_a_model_that_begins_to_draw(kit):
     model = kit.TinyGNN(dropout=0.0).double()
     state = model.state_dict()
     batch = kit.make_batch(sizes=((4,) * 40, (5,) * 40))
-    readout = kit.MultiPoseReadout(model, 'mean', share_receptor=False)
+    readout = kit.MultiPoseReadout(model, 'mean')
     readout._planner.share = 0.01
     call(readout, batch, state)
     assert readout.last_plan.num_chunks == 1  # cut by bytes
