@@ -71,7 +71,7 @@ def bars(settings: Settings) -> list[Bar]:
 def _pyg_bars(model: str, s: Settings) -> Iterator[Bar]:
     for data, where, bound in (
         ('pocket', 'pocket', 0.55),
-        ('chain', 'whole chain', 0.30),
+        (s.chain, 'whole chain', 0.30),
     ):
         case = one_set(data, model, 'mean', s.nine)
         text = (
@@ -139,7 +139,7 @@ def _bars(model: str, s: Settings) -> Iterator[Bar]:
 
     nine_mean, nine_sharp, chain_mean, chain_sharp = (
         one_set(data, model, loss, s.nine)
-        for data in ('pocket', 'chain')
+        for data in ('pocket', s.chain)
         for loss in ('mean', 'max1000')
     )
     for case, text, bound in (

@@ -40,6 +40,11 @@ class Settings:
         return 2 if self.quick else 9
 
     @property
+    def chain(self) -> str:
+        r"""The whole receptor, or what stands for it where it is quick."""
+        return 'pocket' if self.quick else 'chain'
+
+    @property
     def many(self) -> int:
         r"""Poses of a batch."""
         return 4 if self.quick else 64

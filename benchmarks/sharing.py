@@ -131,7 +131,7 @@ def sweeps(settings: Settings, only: str | None = None) -> list[Sweep]:
     found = [
         Sweep(data, model, cutoff, layers, poses)
         for model in MODELS
-        for data in DATA
+        for data in (DATA[:1] if settings.quick else DATA)
         for layers in (LAYERS[:1] if settings.quick else LAYERS)
         for cutoff in (CUTOFFS[:1] if settings.quick else CUTOFFS)
         for poses in (1, settings.nine)

@@ -173,12 +173,12 @@ def _grid(s: Settings) -> Iterable[tuple[Case, list[str], bool]]:
         yield most, ['auto', SHARED_AUTO], True
         nine = [SEED, 'checkpoint per pose', 'recompute', SHARED_AUTO]
         for loss, way in (('mean', 'stream'), ('max1000', 'recompute')):
-            yield one_set('chain', m, loss, s.nine), [PLAIN, *nine], False
-            yield batch('chain', m, loss, 1, s), [PLAIN, SHARED_AUTO], False
+            yield one_set(s.chain, m, loss, s.nine), [PLAIN, *nine], False
+            yield batch(s.chain, m, loss, 1, s), [PLAIN, SHARED_AUTO], False
             if not s.quick:
                 many = [SEED, way, SHARED_AUTO]  # plain would hold 20 GB
-                yield batch('chain', m, loss, s.many, s), many, True
-        yield batch('chain', m, 'max1000', s.most, s), [SHARED_AUTO], True
+                yield batch(s.chain, m, loss, s.many, s), many, True
+        yield batch(s.chain, m, 'max1000', s.most, s), [SHARED_AUTO], True
         yield batch(middle, m, 'max1000', s.few, s), serial, False
         yield batch(large, m, 'max1000', 1, s), serial, True
         yield batch(large, m, 'max1000', s.few, s), serial, True

@@ -160,8 +160,15 @@ def complexes(kit):
     )
 
 
-@pytest.mark.parametrize('options', [{}, {'max_nodes_per_chunk': 10}], ids=str)
-@pytest.mark.parametrize('name', ['layers', 'schnet', 'e3nn'])
+@pytest.mark.parametrize(
+    ('name', 'options'),
+    [
+        *[(name, options) for name in ('layers', 'schnet')
+          for options in ({}, {'max_nodes_per_chunk': 10})],
+        ('e3nn', {}),
+    ],
+    ids=str,
+)  # fmt: skip
 @pytest.mark.parametrize('on_host', [False, True])
 def test_a_shared_receptor(kit, on_host, name, options, subtests):
     torch.manual_seed(0)
