@@ -9,7 +9,6 @@ from torch_geometric.nn import GraphConv
 from torch_geometric.nn.aggr import AttentionalAggregation
 
 from pyg_multipose.data import PoseSet
-from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.nn.models import EquivariantGNN, SchNet, SharedLayers
 from pyg_multipose.transforms import RadiusGraph
 from tests import remote
@@ -83,7 +82,7 @@ OPTIONS = [
 @pytest.mark.parametrize('combination', ['mean', 'max'])
 def test_every_mode(kit, name, combination, options, subtests):
     spec = kit.make_model(name)
-    readout = MultiPoseReadout(
+    readout = kit.MultiPoseReadout(
         spec.module, combination, inputs=spec.inputs, **options
     )
     there = remote.moved(readout)
@@ -100,14 +99,14 @@ def test_every_mode(kit, name, combination, options, subtests):
 @pytest.mark.parametrize('on_host', [False, True])
 def test_losses_on_poses_and_gradients_of_inputs(kit, mode, step, on_host):
     model = kit.make_model('tiny').module
-    readout = MultiPoseReadout(model, 'max', mode, max_nodes_per_chunk=30)
+    readout = kit.MultiPoseReadout(model, 'max', mode, max_nodes_per_chunk=30)
     both(readout, kit.make_batch(), step, on_host)
 
 
 def test_embeddings(kit):
     model = kit.TinyGNN(out_channels=3).double()
     attention = AttentionalAggregation(torch.nn.Linear(3, 1)).double()
-    readout = MultiPoseReadout(model, attention, 'recompute')
+    readout = kit.MultiPoseReadout(model, attention, 'recompute')
     both(readout, kit.make_batch(), train)
 
 
@@ -117,12 +116,12 @@ def test_poses_that_are_not_finite(kit, mode, on_host):
     model = kit.make_model('tiny').module
     batch = kit.make_batch(sizes=((4, 3, 5, 4), (2, 3)))
     batch.pos[-1] = torch.nan  # of the last pose
-    readout = MultiPoseReadout(
+    readout = kit.MultiPoseReadout(
         model, 'mean', mode, max_nodes_per_chunk=30, nonfinite='mask'
     )
     with pytest.warns(UserWarning, match='Left out 1 poses'):
         both(readout, batch, train, on_host)
-    readout = MultiPoseReadout(model, 'mean', mode, max_nodes_per_chunk=30)
+    readout = kit.MultiPoseReadout(model, 'mean', mode, max_nodes_per_chunk=30)
     there = remote.moved(readout), batch if on_host else remote.moved(batch)
     with remote.device(), pytest.raises(ValueError, match='pose 1 is nan'):
         train(*there)
@@ -135,7 +134,7 @@ def test_best_first(kit, on_host):
     for pose_set in sets:
         pose_set.put('score', torch.randn(pose_set.num_poses), 'pose')
     batch = Batch.from_data_list(sets)
-    readout = MultiPoseReadout(
+    readout = kit.MultiPoseReadout(
         model, 'max', 'stream', best_first='score', tolerance=0.1
     )
     both(readout, batch, train, on_host)
@@ -183,7 +182,9 @@ def test_a_shared_receptor(kit, on_host, name, options, subtests):
             '4x0e+2x1o', num_layers=2, cutoff=kit.CUTOFF, lmax=1
         ),
     }[name]().double()
-    readout = MultiPoseReadout(model, 'mean', share_receptor=True, **options)
+    readout = kit.MultiPoseReadout(
+        model, 'mean', share_receptor=True, **options
+    )
     there = remote.moved(readout)
     batch = complexes(kit)
     for mode in ('full', 'stream', 'recompute', 'auto'):
@@ -201,7 +202,7 @@ def test_a_shared_receptor(kit, on_host, name, options, subtests):
 @pytest.mark.parametrize('name', ['tiny', 'schnet', 'e3nn'])
 def test_chunks_go_to_the_model(kit, name, subtests):
     spec = kit.make_model(name)
-    readout = MultiPoseReadout(
+    readout = kit.MultiPoseReadout(
         spec.module, 'mean', inputs=spec.inputs, max_nodes_per_chunk=30
     )
     there = remote.moved(readout)
@@ -212,7 +213,7 @@ def test_chunks_go_to_the_model(kit, name, subtests):
 
 
 def test_a_batch_that_is_elsewhere(kit):
-    readout = MultiPoseReadout(kit.make_model('tiny').module)
+    readout = kit.MultiPoseReadout(kit.make_model('tiny').module)
     batch = remote.moved(kit.make_batch())
     with remote.device(), pytest.raises(ValueError, match='on one device'):
         readout(batch)
@@ -225,7 +226,7 @@ def questions(kit, combination, gradient, chunks, dropout=0.0):
     """What a step asks the device in forward, and in all."""
     torch.manual_seed(0)
     batch = kit.make_batch(receptor=False, sizes=((4,) * 24,))
-    readout = MultiPoseReadout(
+    readout = kit.MultiPoseReadout(
         kit.TinyGNN(dropout=dropout).double(),
         combination,
         gradient,
