@@ -486,7 +486,8 @@ MUTANTS = [
     Mutant(
         'sharing: attributes instead of a batch',
         _SHARING,
-        '    if inputs is not None:\n',
+        "    if inputs is not None and getattr(model, 'inputs', None) != "
+        'inputs:\n',
         '    if False:\n',
         [f'{_ARGUMENTS}::test_sharing_with_inputs_is_refused'],
     ),

@@ -272,8 +272,8 @@ MUTANTS = [
     Mutant(
         'budget: the model itself is measured',
         _BUDGET,
-        'out.model = twin(evaluation.model)',
-        'pass',
+        'out.sharer = twin(evaluation.sharer)',
+        'out.sharer = evaluation.sharer',
         [*_OF_PLANNER, *_OF_PLANS, _SIDE],
     ),
 ]
