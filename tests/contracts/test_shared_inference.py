@@ -15,6 +15,7 @@ from pyg_multipose.data import PoseSet
 from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.nn.models import EquivariantGNN, SchNet, SharedLayers
 from pyg_multipose.transforms import RadiusGraph
+from tests.trusting import trusting
 
 CUTOFF = 2.5
 NAMES = ['schnet', 'e3nn', 'layers']
@@ -80,7 +81,9 @@ def check(readout, batch, encoded=None):
 
 
 def make_readout(model, share_receptor=True):
-    return MultiPoseReadout(model, 'mean', share_receptor=share_receptor)
+    return trusting(
+        MultiPoseReadout(model, 'mean', share_receptor=share_receptor)
+    )
 
 
 @pytest.mark.parametrize('name', NAMES)
