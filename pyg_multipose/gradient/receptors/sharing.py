@@ -159,7 +159,8 @@ def _found(
     for index in list(receptors.sets):
         poses = receptors.poses_of(index)
         each = None
-        if weighs or (asked == 'auto' and 1 < len(poses) < MANY):
+        few = asked == 'auto' and len(poses) < MANY
+        if len(poses) > 1 and (weighs or few):
             each = _cost(sharer, layout, tables, index, poses)
         no_gain = _no_gain(len(poses), each) if asked == 'auto' else ''
         if no_gain:

@@ -76,11 +76,6 @@ class ChangedAtoms:
         #: The edges of all rows.
         self.edge_index = self._last.edge_index
 
-    @property
-    def edge_counts(self) -> list[int]:
-        r"""Over how many edges each layer runs."""
-        return [step.edge_index.size(1) for step in self.steps]
-
     def _step(self, layer: int) -> Step:
         step = self._last = self._reach.incoming(layer)
         number, others = step.edge_index.size(1), step.others

@@ -175,7 +175,7 @@ CASES = {
         shares(model, s.complexes()) > 0
         for model in (captures(), schnet(NoCopy), schnet(OnlySingle).float())
     ],
-    'a model called with attributes': lambda s: [
+    'a model with these methods': lambda s: [
         shares(schnet(), s.complexes(), inputs='z, pos, batch') > 0
     ],
     '`gradient="store"`': lambda s: [
