@@ -12,6 +12,7 @@ from pyg_multipose.data import PoseSet
 from pyg_multipose.data.rows import ligand_rows
 from pyg_multipose.transforms.arguments import check_length, check_set
 from pyg_multipose.transforms.random_stream import RandomStream
+from pyg_multipose.transforms.receptor_names import name_by_content
 from pyg_multipose.transforms.search import check_shape
 
 
@@ -76,6 +77,8 @@ class CoordinateNoise(BaseTransform):
         if not self.receptor:
             noise[~ligand_rows(pose_set)] = 0.0
         pose_set.pos = pos + noise
+        if self.receptor:
+            name_by_content(pose_set)
         return pose_set
 
     def __repr__(self) -> str:

@@ -18,6 +18,7 @@ from pyg_multipose.transforms.arguments import (
     set_name,
 )
 from pyg_multipose.transforms.neighbors import radius
+from pyg_multipose.transforms.receptor_names import name_by_content
 from pyg_multipose.transforms.search import check_shape
 
 
@@ -29,9 +30,9 @@ class PocketCut(BaseTransform):
 
     By default one cut is made for a set, around all of its poses, so that
     poses differ in the ligand alone and the receptor is stored once.
-    Each set then has a receptor of its own; with :obj:`around`, sets with the
-    same receptor have the same pocket, which the models of this package then
-    encode once for all of them.
+    Each set then has a receptor of its own, with a name of its own; with
+    :obj:`around`, sets with the same receptor have the same pocket, which the
+    models of this package then encode once for all of them.
     Edges and bonds among the atoms that are left are kept.
 
     Args:
@@ -96,7 +97,10 @@ class PocketCut(BaseTransform):
                 f'PocketCut needs one'
             )
         if not self.per_pose:
-            return self._cut(pose_set)
+            out = self._cut(pose_set)
+            if self.around is None:
+                name_by_content(out)
+            return out
         levels = Levels.of(pose_set)
         graphs = [
             self._cut(pose_set.select([pose]), f', pose {pose}').pose(0)

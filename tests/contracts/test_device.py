@@ -71,15 +71,15 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize(
-    ('name', 'options'),
+    ('name', 'options', 'combination'),
     [
-        *[('tiny', options) for options in OPTIONS],
-        *[(name, options) for name in ('schnet', 'e3nn')
-          for options in OPTIONS[:2]],
+        *[('tiny', options, combination) for options in OPTIONS
+          for combination in ('mean', 'max')],
+        *[(name, *both) for name in ('schnet', 'e3nn')
+          for both in ((OPTIONS[0], 'mean'), (OPTIONS[1], 'max'))],
     ],
     ids=str,
 )  # fmt: skip
-@pytest.mark.parametrize('combination', ['mean', 'max'])
 def test_every_mode(kit, name, combination, options, subtests):
     spec = kit.make_model(name)
     readout = kit.MultiPoseReadout(
@@ -160,15 +160,18 @@ def complexes(kit):
 
 
 @pytest.mark.parametrize(
-    ('name', 'options'),
+    ('name', 'options', 'on_host'),
     [
-        *[(name, options) for name in ('layers', 'schnet')
-          for options in ({}, {'max_nodes_per_chunk': 10})],
-        ('e3nn', {}),
+        ('layers', {}, False),
+        ('layers', {}, True),
+        ('layers', {'max_nodes_per_chunk': 10}, False),
+        ('layers', {'max_nodes_per_chunk': 10}, True),
+        ('schnet', {}, True),
+        ('schnet', {'max_nodes_per_chunk': 10}, False),
+        ('e3nn', {}, False),
     ],
     ids=str,
-)  # fmt: skip
-@pytest.mark.parametrize('on_host', [False, True])
+)
 def test_a_shared_receptor(kit, on_host, name, options, subtests):
     torch.manual_seed(0)
     model = {

@@ -5,12 +5,14 @@ from tests.mutants import (
     content,
     data,
     evaluation,
+    followed_models,
     looks,
     models,
     modes,
     plan,
     receptors,
     replay,
+    results,
     shared_models,
     streaming,
 )
@@ -27,5 +29,7 @@ MUTANTS = [
     *combination.MUTANTS,
     *models.MUTANTS,
     *shared_models.MUTANTS,
+    *followed_models.MUTANTS,
+    *results.MUTANTS,
     *data.MUTANTS,
 ]

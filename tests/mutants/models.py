@@ -187,7 +187,7 @@ MUTANTS = [
     ),
     Mutant(
         'equivariant: all atoms instead of the ligand',
-        _EQUIVARIANT,
+        'nn/messages/interaction.py',
         "batch.is_ligand if self.atoms == 'ligand' else None",
         'None',
         [f'{_OF_EQUIVARIANT}::test_ligand'],

@@ -122,8 +122,8 @@ MUTANTS = [
     Mutant(
         'sharing: where nothing is saved',
         _SHARING,
-        'if 1 + number * each <= number:',
-        'if True:',
+        'return each is None or number >= MANY or 1 + number * each <= number',
+        'return True',
         [
             'nn/sharing/test_shared_receptor.py'
             '::test_auto_shares_where_it_saves',

@@ -24,10 +24,15 @@ def test_the_ligand_moves_and_the_receptor_stays(make):
 
 
 def test_with_the_receptor(make):
-    pose_set = make.docked([make.positions()] * 3)
-    moved = CoordinateNoise(0.3, receptor=True)(pose_set)
+    pose_set = make.docked([make.positions()] * 3, receptor_name='box')
+    transform = CoordinateNoise(0.3, receptor=True)
+    moved = transform(pose_set)
     assert (moved.pos != pose_set.pos).all()
     assert int(moved.receptor_size) == 60
+    # Another receptor each time, by its name too; else a batch is refused.
+    names = {pose_set.receptor_name, moved.receptor_name}
+    assert len(names | {transform(pose_set).receptor_name}) == 3
+    assert CoordinateNoise(0.3)(pose_set).receptor_name == 'box'
 
 
 def test_whole_graphs_and_dtype():

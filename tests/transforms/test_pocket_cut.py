@@ -32,7 +32,7 @@ def test_one_cut_around_all_poses(make, pose_set):
     assert int(pose_set.receptor_size) == 60
     assert torch.equal(cut.receptor.pos, receptor.pos[keep])
     assert torch.equal(cut.receptor.residue, receptor.residue[keep])
-    assert (cut.name, cut.receptor_name) == ('A', 'box')
+    assert cut.name == 'A'
     assert cut.y == 5 and cut.score.tolist() == [0, 1, 2]
     for one, other in zip(cut.ligands(), pose_set.ligands(), strict=True):
         assert torch.equal(one.pos, other.pos)
@@ -41,6 +41,20 @@ def test_one_cut_around_all_poses(make, pose_set):
     bonds, _ = subgraph(keep, receptor.bond_index, relabel_nodes=True)
     assert 0 < bonds.size(1) < receptor.bond_index.size(1)
     assert torch.equal(cut.receptor.bond_index, bonds)
+
+
+def test_a_receptor_of_its_own_has_a_name_of_its_own(make, pose_set):
+    poses = [pose_set.select([0]), pose_set.select([1]), pose_set.select([0])]
+    names = [PocketCut(4.0)(one).receptor_name for one in poses]
+    assert names[0] == names[2] != names[1]
+    assert all(name.startswith('box ') for name in names)
+    cut = RadiusGraph(3.0)
+    batch = Batch.from_data_list([cut(PocketCut(4.0)(p)) for p in poses])
+    MultiPoseReadout(SchNet(8, 8, 1, cutoff=3.0), 'mean')(batch)
+    around = pose_set.pos[-3:]
+    assert PocketCut(4.0, around)(pose_set).receptor_name == 'box'
+    nameless = make.docked([make.positions(0)])
+    assert not PocketCut(9.0)(nameless).receptor_name
 
 
 def test_edges_are_those_of_what_is_left(pose_set):

@@ -154,7 +154,7 @@ def _found(
     if reason:
         return None, reason
     receptors = Receptors(layout, tables, pose_set)
-    reasons = set()
+    without: list[tuple[int, float]] = []
     weighs = getattr(sharer, 'runs_layers', False)
     for index in list(receptors.sets):
         poses = receptors.poses_of(index)
@@ -162,13 +162,12 @@ def _found(
         few = asked == 'auto' and len(poses) < MANY
         if len(poses) > 1 and (weighs or few):
             each = _cost(sharer, layout, tables, index, poses)
-        no_gain = _no_gain(len(poses), each) if asked == 'auto' else ''
-        if no_gain:
-            reasons.add(no_gain)
+        if asked == 'auto' and not _gains(len(poses), each):
+            without.append((len(poses), each or 1.0))
             receptors.drop(index)
         elif weighs and each is not None:
             receptors.weigh(index, each)
-    reason = '; '.join(sorted(reasons))
+    reason = _no_gain(without)
     if receptors.sets:
         reason = verdict.reason(sharer, modules, layout, tables, receptors)
     return (None, reason) if reason else (receptors, '')
@@ -214,12 +213,24 @@ def _cost(
             return None
 
 
-def _no_gain(number: int, each: float | None) -> str:
-    """Why sharing a receptor saves nothing; empty if it does."""
+def _gains(number: int, each: float | None) -> bool:
+    """Whether sharing a receptor among its poses saves anything."""
     if number < 2:
-        return 'no receptor has several poses'
-    if each is None or number >= MANY or 1 + number * each <= number:
+        return False
+    return each is None or number >= MANY or 1 + number * each <= number
+
+
+def _no_gain(without: Sequence[tuple[int, float]]) -> str:
+    """Why receptors are not shared: how many poses they have, and their cost.
+
+    The receptor that would gain most speaks for all.
+    """
+    if not without:
         return ''
+    several = [one for one in without if one[0] > 1]
+    if not several:
+        return 'no receptor has several poses'
+    number, each = max(several, key=lambda one: one[0] * (1 - one[1]))
     return (
         f'its {number} poses change so much of a receptor that each would '
         f'cost {each:.0%} of a whole complex'
