@@ -26,7 +26,9 @@ from torch_geometric.nn import (
 )
 from torch_geometric.utils import degree
 
+from pyg_multipose.gradient.receptors.unsuited import UnsuitedError
 from pyg_multipose.nn import MultiPoseReadout, RadiusInteractionGraph
+from pyg_multipose.nn.sharing import SharedModel
 
 WIDTH = 8
 MODES = ['full', 'stream', 'recompute', 'auto']
@@ -305,6 +307,114 @@ def test_an_atom_that_is_left_out_is_asked_for(kit):
     _, y, expected = kit.results(model, batch, 'full', share_receptor=False)
     assert torch.allclose(out, y, 1e-11, 1e-12)
     kit.check(grads, expected)
+
+
+class Stored(Pooled):
+    """With attributes of edges that the sets bring along."""
+
+    def layers(self, x, batch):
+        for layer in self.gnn:
+            x = layer(x, batch.edge_index, batch.edge_attr).relu()
+        return x
+
+
+def test_attributes_of_edges_stay_with_their_edges(kit):
+    torch.manual_seed(0)
+    model = Stored(nn.ModuleList([gine(), gine()])).double()
+    sets = kit.make_batch().to_data_list()
+    for one in sets:
+        attr = torch.randn(one.edge_index.size(1), 1, dtype=torch.float64)
+        one.put('edge_attr', attr, 'edge')
+    kit.compare(model, Batch.from_data_list(sets), MODES)
+
+
+class Holding(MessagePassing):
+    """A layer that leaves its messages to another one."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = SAGEConv(WIDTH, WIDTH)
+
+    def forward(self, x, edge_index):
+        return x + self.conv(x, edge_index).tanh()
+
+
+def test_a_layer_in_a_layer(kit):
+    torch.manual_seed(0)
+    layers = [(Holding(), 'x, edge_index -> x') for _ in range(2)]
+    model = Pooled(Sequential('x, edge_index', layers)).double()
+    kit.compare(model, kit.make_batch(), 'recompute')
+
+
+class Reversed(Pooled):
+    def layers(self, x, batch):
+        return self.gnn(x, batch.edge_index.flip(1))
+
+
+class Choosy(Pooled):
+    """It takes other layers for several graphs than for one."""
+
+    def __init__(self, *gnns):
+        super().__init__(gnns[0])
+        self.gnns = nn.ModuleList(gnns)
+
+    def layers(self, x, batch):
+        return self.gnns[batch.num_graphs > 1](x, batch.edge_index)
+
+
+class Skipping(Pooled):
+    def layers(self, x, batch):
+        for layer in self.gnn[: 2 - (batch.num_graphs > 1)]:
+            x = layer(x, batch.edge_index)
+        return x
+
+
+class Weighing(Pooled):
+    """Its layer returns the weights of edges, too."""
+
+    def layers(self, x, batch):
+        x, _ = self.gnn(x, batch.edge_index, return_attention_weights=True)
+        return x
+
+
+class Centred(MessagePassing):
+    """A layer that looks at the graph of each atom."""
+
+    def forward(self, x, edge_index, batch):
+        mean = global_mean_pool(x, batch)
+        return self.propagate(edge_index, x=x - mean[batch])
+
+
+class OfGraphs(Pooled):
+    def layers(self, x, batch):
+        return self.gnn(x, batch.edge_index, batch.batch)
+
+
+def sage():
+    return SAGEConv(WIDTH, WIDTH)
+
+
+@pytest.mark.parametrize(
+    'model, reason',
+    [
+        (Reversed(sage()), 'with edges of its own'),
+        (Choosy(sage(), sage()), 'is called in another way for poses'),
+        (Skipping(nn.ModuleList([sage(), sage()])), 'calls fewer layers'),
+        (
+            Weighing(GATv2Conv(WIDTH, WIDTH, add_self_loops=False)),
+            'more than rows of atoms',
+        ),
+        (OfGraphs(Centred()), 'looks at the graph of each atom'),
+    ],
+    ids=lambda value: value if isinstance(value, str) else '',
+)
+def test_what_cannot_be_followed(kit, model, reason):
+    receptor = kit.atoms(40, torch.Generator().manual_seed(7), 2.0)
+    poses = kit.make_set(receptor, (5, 3), 1)
+    shared = SharedModel(model.double())
+    with pytest.raises(UnsuitedError, match=reason):
+        alone = Batch.from_data_list([poses.receptor])
+        shared.forward_poses(poses, shared.encode_receptor(alone))
 
 
 def test_called_with_attributes(kit):
