@@ -13,4 +13,5 @@ def test_code_blocks():
     for block in blocks:
         exec(compile(block, str(README), 'exec'), scope)
     assert scope['loss'].isfinite()
-    assert scope['readout'](scope['batch']).shape == (4,)
+    one = scope['dataset'][0].select([0, 1])
+    assert scope['readout'](one).shape == (1,)

@@ -13,6 +13,7 @@ from pyg_multipose.data.transfer import to_device
 from pyg_multipose.gradient.evaluation import Evaluation
 from pyg_multipose.gradient.modes.accumulator import Accumulator
 from pyg_multipose.gradient.plan.out_of_memory import WHOLE, smaller
+from pyg_multipose.gradient.receptors.unsuited import UnsuitedError
 from pyg_multipose.gradient.replay.comparison import Comparison, Mismatch
 from pyg_multipose.gradient.replay.parameters import aliases
 
@@ -71,8 +72,9 @@ class SecondPass:
         if not self.evaluation.replay.whole_chunks:
             try:
                 return self._run_regrouped(grad, matter)
-            except Mismatch:
-                # Perhaps poses depend on their chunk: keep it as it was.
+            except (Mismatch, UnsuitedError):
+                # Perhaps poses, or the way of the model, depend on the
+                # chunk: keep it as it was.
                 pass
         whole: Chunks = [
             (number, poses)

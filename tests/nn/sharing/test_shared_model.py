@@ -29,6 +29,7 @@ from torch_geometric.utils import degree
 from pyg_multipose.gradient.receptors.unsuited import UnsuitedError
 from pyg_multipose.nn import MultiPoseReadout, RadiusInteractionGraph
 from pyg_multipose.nn.sharing import SharedModel
+from tests.trusting import trusting
 
 WIDTH = 8
 MODES = ['full', 'stream', 'recompute', 'auto']
@@ -284,6 +285,33 @@ def test_another_way_in_a_later_call(kit):
     asked(near)
     with pytest.raises(ValueError, match='another way for these poses'):
         asked(far)
+
+
+class Alone(Pooled):
+    """It asks whether a pose is alone in its chunk, and then does the same."""
+
+    def layers(self, x, batch):
+        x = self.gnn(x, batch.edge_index)
+        alone = torch.tensor(batch.num_graphs == 2)  # a shared pose and a rest
+        return x + 0 if alone else x
+
+
+def test_another_way_in_other_chunks(kit):
+    """The second pass then keeps the chunks of the first one."""
+    torch.manual_seed(0)
+    model = Alone(GIN(WIDTH, WIDTH, 2)).double()
+    receptor = kit.atoms(40, torch.Generator().manual_seed(7), 2.5)
+    batch = Batch.from_data_list([kit.make_set(receptor, (5, 4, 5, 4), 1)])
+    readout = MultiPoseReadout(model, 'max', max_nodes_per_chunk=80)
+    readout.gradient = 'recompute'
+    _, out, grads = kit.results_of(trusting(readout), batch)
+    assert readout.last_plan.num_chunks == 2
+    assert 'encoded' in str(readout.last_plan)
+    _, y, expected = kit.results(
+        model, batch, 'full', 'max', share_receptor=False
+    )
+    assert torch.allclose(out, y, 1e-11, 1e-12)
+    kit.check(grads, expected)
 
 
 class Any(Pooled):
