@@ -30,7 +30,7 @@ from pyg_multipose.gradient.plan.best_first import in_order
 from pyg_multipose.gradient.plan.out_of_memory import first_pass
 from pyg_multipose.gradient.plan.planner import Choice, Planner
 from pyg_multipose.gradient.receptors.cache import ReceptorCache
-from pyg_multipose.gradient.receptors.sharing import refuse_sharing
+from pyg_multipose.gradient.receptors.sharing import deny
 from pyg_multipose.gradient.receptors.unsuited import UnsuitedError
 from pyg_multipose.gradient.receptors.verdict import Verdict
 from pyg_multipose.nn._combine import completed, take_pose_values
@@ -319,7 +319,11 @@ class MultiPoseReadout(nn.Module):
         most = limits.most_nodes(evaluation, self.max_nodes_per_chunk)
         if most != self.max_nodes_per_chunk:
             evaluation.cut(most)
-        choice = self._choose(evaluation, return_poses)
+        try:
+            choice = self._choose(evaluation, return_poses)
+        except UnsuitedError as error:  # it was measured, on a copy
+            deny(evaluation.verdict, self.share_receptor, str(error))
+            return self._prepare(batch, return_poses)
         within_sets = choice.mode == 'stream' or (
             # What couples the poses of a chunk must not depend on the plan.
             self.gradient == 'auto'
@@ -411,11 +415,8 @@ class MultiPoseReadout(nn.Module):
         except UnsuitedError as error:
             unsteady = str(error)
         if evaluation.receptors is not None and unsteady:
-            # Not when it was looked at, but now: again, without sharing.
             evaluation.replay.rewind()
-            evaluation.verdict.deny(unsteady)
-            if self.share_receptor is True:
-                refuse_sharing(unsteady)
+            deny(evaluation.verdict, self.share_receptor, unsteady)
             return None
         return out
 

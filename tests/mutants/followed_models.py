@@ -141,4 +141,25 @@ MUTANTS = [
         'if True:',
         _TESTS,
     ),
+    Mutant(
+        'followed: a second pass in other chunks may go another way',
+        'gradient/modes/second_pass.py',
+        'except (Mismatch, UnsuitedError):',
+        'except Mismatch:',
+        _TESTS,
+    ),
+    Mutant(
+        'followed: so may a chunk whose memory is measured',
+        'nn/multi_pose_readout.py',
+        'except UnsuitedError as error:  # it was measured, on a copy',
+        'except KeyError as error:',
+        _TESTS,
+    ),
+    Mutant(
+        'followed: poses are not looked at alone',
+        'gradient/receptors/agreement.py',
+        'together.compare(each)',
+        'pass',
+        ['gradient/receptors/test_agreement.py'],
+    ),
 ]

@@ -59,7 +59,8 @@ def in_forward(
     if built.leaves and mode != 'full':
         rules.append(('closure', r'requires grad and is neither'))
     rules += _replaced(case, args)
-    if case.kind == 'forces' and {'hook', 'checkpoints'} <= {*case.twists}:
+    hooked = 'hook' in case.twists or 'hook' in {e[0] for e in case.events}
+    if case.kind == 'forces' and hooked and 'checkpoints' in case.twists:
         # What it makes a leaf is another tensor, which the batch has not.
         rules.append(('leaf inside', r'requires grad and is neither'))
     if built.bare and mode in ('stream', 'store', 'recompute'):

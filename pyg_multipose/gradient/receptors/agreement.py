@@ -41,8 +41,8 @@ def disagreement(
     On a copy of the model, in float64 and at perturbed parameters, the first
     poses are evaluated one by one and with a shared receptor: predictions and
     the gradients of all parameters and of all real inputs are compared. Then
-    the predictions of all in one batch are; far from the model's parameters,
-    only these, and of the first poses.
+    the predictions of all are, in one batch and, if shared, pose by pose too;
+    far from the model's parameters, only in one batch, of the first poses.
     A model that draws random numbers, or changes its buffers or attributes
     when it is called, is none that may share.
 
@@ -124,6 +124,9 @@ def _everything(
     off = _off(alone.predictions, together.predictions[:rows], 0.0)
     if off:
         raise _Differs(f'the model mixes the poses of a chunk (by {off:.1e})')
+    # Together they may hide what only one of them lacks.
+    each = _Outcome.of(model, values, _shared_each, number, False)
+    together.compare(each)
     for outcome in (shared, together):
         if outcome.change:
             raise _Differs(f'the model changes {outcome.change}')
@@ -222,7 +225,8 @@ class _Outcome:
                 raise
             except Exception as caught:  # of any kind: it is the model's
                 error = f'{type(caught).__name__}: {caught}'
-        what = 'sharing' if way is _shared else 'whole complexes'
+        ways = (_shared, _shared_each)
+        what = 'sharing' if way in ways else 'whole complexes'
         raise _Differs(f'in float64, {what} raised {error}')
 
     def compare(self, other: _Outcome) -> None:
@@ -299,6 +303,16 @@ def _shared(model: Any, layout: Layout, tables: dict[str, Any]) -> Any:
     out = model.forward_poses(PoseSet(**tables), state)
     out = checked(out, layout, list(range(layout.num_poses)))
     yield out, _weights(layout, out)
+
+
+def _shared_each(model: Any, layout: Layout, tables: dict[str, Any]) -> Any:
+    receptor = layout.compose_receptor(_on_rows(layout, tables), 0)
+    state = model.encode_receptor(receptor)
+    for pose in range(layout.num_poses):
+        one = layout.select(tables, [pose])
+        one['levels'] = tables['levels']
+        out = model.forward_poses(PoseSet(**one), state)
+        yield checked(out, layout, [pose]), None
 
 
 def _on_rows(layout: Layout, values: dict[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,19 @@ def refuse_sharing(reason: str) -> None:
         )
 
 
+def deny(verdict: Verdict, asked: bool | str, reason: str) -> None:
+    r"""Shares no more: not when it was looked at, but now there is a reason.
+
+    Args:
+        verdict: What was seen of the model.
+        asked: What :obj:`share_receptor` is; :obj:`True` is refused.
+        reason: Why it may not.
+    """
+    verdict.deny(reason)
+    if asked is True:
+        refuse_sharing(reason)
+
+
 class Sharing(NamedTuple):
     r"""Whether poses share the evaluation of their receptor.
 

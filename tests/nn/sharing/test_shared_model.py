@@ -314,6 +314,25 @@ def test_another_way_in_other_chunks(kit):
     kit.check(grads, expected)
 
 
+def test_another_way_where_memory_is_measured(kit):
+    torch.manual_seed(0)
+    model = Alone(GIN(WIDTH, WIDTH, 2)).double()
+    receptor = kit.atoms(40, torch.Generator().manual_seed(7), 2.5)
+    batch = Batch.from_data_list([kit.make_set(receptor, (5, 4, 5, 4), 1)])
+    kwargs = {'memory_budget': 10**7, 'max_nodes_per_chunk': 1}
+    readout = trusting(MultiPoseReadout(model, 'max', **kwargs))
+    _, out, grads = kit.results_of(readout, batch)
+    assert 'another way for these poses' in str(readout.last_plan)
+    _, y, expected = kit.results(
+        model, batch, 'full', 'max', share_receptor=False
+    )
+    assert torch.allclose(out, y, 1e-11, 1e-12)
+    kit.check(grads, expected)
+    asked = MultiPoseReadout(model, 'max', share_receptor=True, **kwargs)
+    with pytest.raises(ValueError, match='share_receptor=True is not poss'):
+        trusting(asked)(batch)
+
+
 class Any(Pooled):
     """It asks whether there is an atom of a kind."""
 
