@@ -54,10 +54,12 @@ WORST = 'worst relative error of '
 def pytest_collection_finish(session):
     """Leaves what is there by now to no garbage collection any more.
 
-    Else each one that a test asks for goes through all of torch.
+    Else each one that a test asks for goes through all of torch. Those that
+    come by themselves are rarer than usual.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def pytest_terminal_summary(terminalreporter):

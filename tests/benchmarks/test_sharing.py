@@ -33,7 +33,6 @@ def test_messages_and_products_are_those_that_ran(problem):
 
 def test_counts(problem):
     first = counts(problem)
-    assert first == counts(problem)  # they do not depend on the machine
     # The receptor's own share is a ninth.
     assert 1 / 9 < first['messages'] < 0.2
     assert 0.1 < first['products'] < 0.25
@@ -54,6 +53,12 @@ def test_depth_and_cutoff(kit):
     assert made.ours.cutoff == 6.0
     made = Problem(one_set('pocket', 'e3nn', 'mean', 2), settings)
     assert len(made.ours.layers) == 5
+
+
+def test_counts_do_not_depend_on_the_machine():
+    settings = Deep(quick=True, repeats=1, layers=2)
+    made = Problem(one_set('pocket', 'schnet', 'mean', 2), settings)
+    assert counts(made) == counts(made)
 
 
 def test_a_figure():
