@@ -5,6 +5,7 @@ from pyg_multipose.transforms.duplicate_log_weights import (
     duplicate_log_weights,
 )
 from pyg_multipose.transforms.flag_poses import FlagPoses
+from pyg_multipose.transforms.planted_energy import PlantedEnergy
 from pyg_multipose.transforms.pocket_cut import PocketCut
 from pyg_multipose.transforms.pose_flags import pose_flags
 from pyg_multipose.transforms.radius_graph import RadiusGraph
@@ -15,6 +16,7 @@ from pyg_multipose.transforms.unique_poses import UniquePoses
 __all__ = [
     'CoordinateNoise',
     'FlagPoses',
+    'PlantedEnergy',
     'PocketCut',
     'RadiusGraph',
     'RandomPoses',

@@ -1,0 +1,1 @@
+"""Which pose matters: can it be learned from labels of sets alone?"""
