@@ -16,8 +16,6 @@ from pyg_multipose.data.rows import ligand_rows
 from pyg_multipose.datasets import MproMoonshot
 from pyg_multipose.transforms import PlantedEnergy, PocketCut, RadiusGraph
 
-#: What a model is shown of a complex.
-SIGHTS = ('contacts', 'ligand', 'shape')
 CARBON = 6
 #: kT of a decade of concentration.
 LN10 = math.log(10.0)

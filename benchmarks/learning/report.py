@@ -159,7 +159,7 @@ def draw(
         'svg.hashsalt': 'pyg_multipose',
     }
     with plt.rc_context(style):
-        figure, axes = plt.subplots(figsize=(5, 3.4), layout='constrained')
+        figure, axes = plt.subplots(figsize=(6.4, 3.4), layout='constrained')
         colors = ('#0072b2', '#d55e00', '#009e73', '#cc79a7')
         for (name, line), color in zip(
             generated.items(), colors, strict=False
@@ -169,20 +169,23 @@ def draw(
             above = [one.high - one.value for one in line]
             axes.errorbar(
                 counts, values, [below, above], color=color, marker='o',
-                markersize=4, capsize=2, label=f'{name}, generated sets',
+                markersize=4, capsize=2, label=name,
             )  # fmt: skip
             count, at = docked
             axes.plot(
                 count, at[name][0].value, color=color, marker='s', mfc='none',
-                linestyle='', label=f'{name}, docked sets',
+                linestyle='',
             )  # fmt: skip
         axes.set_xscale('log')
         axes.set_xticks(counts, [str(count) for count in counts])
         axes.minorticks_off()
-        axes.set_ylim(0, 1)
-        axes.set_xlabel('training sets, labelled as a whole')
+        axes.set_ylim(0, 1.03)
+        axes.set_xlabel(
+            'training sets, labelled as a whole (lines: generated)'
+        )
         axes.set_ylabel('best pose of docked test sets found')
-        axes.legend(fontsize=8)
+        axes.plot([], [], 'ks', mfc='none', markersize=4, label='docked sets')
+        axes.legend(fontsize=8, loc='center left', bbox_to_anchor=(1.0, 0.5))
         figure.savefig(path, metadata={'Date': None})
         plt.close(figure)
     return path

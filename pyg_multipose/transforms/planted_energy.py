@@ -99,13 +99,18 @@ class PlantedEnergy(BaseTransform):
             A transform with this scale.
 
         Raises:
-            ValueError: If no set has several poses.
+            ValueError: If no set has several poses whose energies differ.
         """
         unit = PlantedEnergy(self.cutoff, 1.0, self.seed)
         found = [unit.energies(one) for one in pose_sets if one.num_poses > 1]
         if not found:
             raise ValueError('No set has several poses, whose energies differ')
         mean = float(torch.stack([energy.std() for energy in found]).mean())
+        if mean == 0:
+            raise ValueError(
+                'The poses of all sets have equal energies, so no scale '
+                'spreads them; are ligand and receptor in one frame?'
+            )
         return PlantedEnergy(self.cutoff, spread / mean, self.seed)
 
     def energies(self, pose_set: PoseSet) -> Tensor:
@@ -126,6 +131,11 @@ class PlantedEnergy(BaseTransform):
                 f'could have an energy; build it by PoseSet.from_complex'
             )
         pos, z = exact(pose_set.pos), pose_set.z.cpu()
+        if z.min() < 0 or z.max() >= _ELEMENTS:
+            raise ValueError(
+                f"{set_name(pose_set)}: 'z' has {int(z.min())} to "
+                f'{int(z.max())}, expected atomic numbers below {_ELEMENTS}'
+            )
         ligand = ligand_rows(pose_set).cpu()
         distance = torch.cdist(pos[ligand], pos[~ligand])
         fades = 0.5 + 0.5 * (math.pi / self.cutoff * distance).cos()

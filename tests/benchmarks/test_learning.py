@@ -155,4 +155,4 @@ def test_tables_have_all_rows(tmp_path):
     )
     assert '| 4 sets ' in report.curve_table(['4 sets'], found)
     picture = report.draw((4,), found, (6, found), tmp_path / 'curve.svg')
-    assert 'Mean, generated sets' in picture.read_text()
+    assert 'docked sets' in picture.read_text()

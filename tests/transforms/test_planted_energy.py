@@ -80,6 +80,12 @@ def test_refusals(make):
         PlantedEnergy()(PoseSet.from_poses(poses))
     with pytest.raises(ValueError, match='No set has several poses'):
         PlantedEnergy().spread_to([pose_set])
+    with pytest.raises(ValueError, match='equal energies'):
+        PlantedEnergy().spread_to([make.docked([make.positions() + 500] * 2)])
+    odd = pose_set.clone()
+    odd.z = odd.z + 200
+    with pytest.raises(ValueError, match='atomic numbers below 120'):
+        PlantedEnergy()(odd)
     with pytest.raises(ValueError, match='works on a PoseSet'):
         PlantedEnergy()(pose_set.pose(0))
     for key in ('z', 'pos'):
