@@ -21,6 +21,8 @@ from benchmarks.machine import machine
 from pyg_multipose.datasets import MproMoonshot
 
 TABLE = 'learning-table.md'
+#: Settings that may be given.
+NUMBERS = ('seeds', 'steps', 'processes')
 #: Shows that everything runs, nothing else.
 QUICK = {
     'seeds': 2,
@@ -46,9 +48,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('--docs', type=Path, default=DOCS)
     parser.add_argument('--quick', action='store_true')
-    for name in ('seeds', 'steps', 'processes'):
+    for name in NUMBERS:
         parser.add_argument(f'--{name}', type=int)
     args = parser.parse_args(argv)
+    for name in NUMBERS:
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            parser.error(f'--{name} is {value}, expected at least 1')
     settings = replace(Settings(), **(QUICK if args.quick else {}))
     given = {
         field.name: getattr(args, field.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -75,12 +76,11 @@ class PlantedEnergy(BaseTransform):
         self, cutoff: float = 4.5, scale: float = 1.0, seed: int = 0
     ) -> None:
         self.cutoff = check_length(cutoff, 'cutoff')
-        if not 0 < scale < math.inf:
+        self.scale, self.seed = _check_kt(scale, 'scale'), seed
+        if not isinstance(seed, int) or seed < 0:
             raise ValueError(
-                f"'scale' has to be a positive, finite number of kT, got "
-                f'{scale!r}'
+                f"'seed' has to be an integer of at least 0, got {seed!r}"
             )
-        self.scale, self.seed = float(scale), seed
         shape = _ELEMENTS, _ELEMENTS
         table = np.random.default_rng(seed).normal(size=shape)
         self._table = torch.from_numpy(table)
@@ -99,8 +99,10 @@ class PlantedEnergy(BaseTransform):
             A transform with this scale.
 
         Raises:
-            ValueError: If no set has several poses whose energies differ.
+            ValueError: If no set has several poses whose energies differ, or
+                the spread is not positive.
         """
+        spread = _check_kt(spread, 'spread')
         unit = PlantedEnergy(self.cutoff, 1.0, self.seed)
         found = [unit.energies(one) for one in pose_sets if one.num_poses > 1]
         if not found:
@@ -166,3 +168,13 @@ class PlantedEnergy(BaseTransform):
             f'{self.__class__.__name__}({self.cutoff}, scale={self.scale}, '
             f'seed={self.seed})'
         )
+
+
+def _check_kt(energy: Any, name: str) -> float:
+    number = isinstance(energy, Real) and not isinstance(energy, bool)
+    if not number or not 0 < float(energy) < math.inf:
+        raise ValueError(
+            f"'{name}' has to be a positive, finite number of kT, got "
+            f'{energy!r}'
+        )
+    return float(energy)

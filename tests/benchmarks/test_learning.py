@@ -8,7 +8,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 from benchmarks.learning import complexes, report, scores
-from benchmarks.learning.__main__ import QUICK
+from benchmarks.learning.__main__ import QUICK, main
 from benchmarks.learning.generated import APART, generated_set
 from benchmarks.learning.network import ContactEnergies
 from benchmarks.learning.predictions import of_baselines, of_way
@@ -156,3 +156,10 @@ def test_tables_have_all_rows(tmp_path):
     assert '| 4 sets ' in report.curve_table(['4 sets'], found)
     picture = report.draw((4,), found, (6, found), tmp_path / 'curve.svg')
     assert 'docked sets' in picture.read_text()
+
+
+def test_bad_arguments(capsys):
+    for given in (['--seeds', '0'], ['--steps=-3'], ['--processes', 'two']):
+        with pytest.raises(SystemExit):
+            main(given)
+        assert given[0].split('=')[0] in capsys.readouterr().err

@@ -70,9 +70,14 @@ def test_the_spread_is_as_wanted(make):
 
 def test_refusals(make):
     pose_set = make.docked([make.positions()])
-    for scale in (0.0, -1.0, math.nan, math.inf):
-        with pytest.raises(ValueError, match='positive, finite number of kT'):
-            PlantedEnergy(scale=scale)
+    for energy in (0.0, -1.0, math.nan, math.inf, 'big', True):
+        with pytest.raises(ValueError, match="'scale' has to be a positive"):
+            PlantedEnergy(scale=energy)
+        with pytest.raises(ValueError, match="'spread' has to be a positive"):
+            PlantedEnergy().spread_to([pose_set], energy)
+    for seed in (-1, 0.5, None):
+        with pytest.raises(ValueError, match="'seed' has to be an integer"):
+            PlantedEnergy(seed=seed)
     with pytest.raises(ValueError, match='Angstrom'):
         PlantedEnergy(0.0)
     with pytest.raises(ValueError, match='has no receptor'):
