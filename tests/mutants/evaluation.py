@@ -61,7 +61,7 @@ MUTANTS = [
         _EVALUATION,
         'if self.receptors is not None and self.receptors.written:',
         'if False:',
-        ['contracts/silent/test_reused_buffers.py'],
+        ['contracts/test_shared_inference.py::test_a_model_that_writes_to_the_state'],
     ),
     Mutant(
         'evaluation: what was seen of a model is forgotten',

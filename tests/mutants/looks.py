@@ -444,8 +444,8 @@ MUTANTS = [
     Mutant(
         'agreement: an error of sharing is one of whole complexes',
         _AGREEMENT,
-        "what = 'sharing' if way is _shared else",
-        "what = 'sharing' if way is not _shared else",
+        "what = 'sharing' if way in ways else",
+        "what = 'sharing' if way not in ways else",
         _OF_AGREEMENT,
     ),
     Mutant(
@@ -494,8 +494,8 @@ MUTANTS = [
     Mutant(
         'sharing: what was asked for is not refused',
         _SHARING,
-        '    if asked is True:\n',
-        '    if False:\n',
+        '    if asked is True:\n        refuse_sharing(reasons',
+        '    if False:\n        refuse_sharing(reasons',
         _OF_SHARING,
     ),
     Mutant(

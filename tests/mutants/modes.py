@@ -414,8 +414,8 @@ MUTANTS = [
     Mutant(
         'second pass: a mismatch of new chunks is the end',
         _SECOND,
-        '            except Mismatch:\n',
-        '            except ZeroDivisionError:\n',
+        '            except (Mismatch, UnsuitedError):\n',
+        '            except UnsuitedError:\n',
         _OF_SECOND,
     ),
     Mutant(
