@@ -61,7 +61,9 @@ MUTANTS = [
         _EVALUATION,
         'if self.receptors is not None and self.receptors.written:',
         'if False:',
-        ['contracts/test_shared_inference.py::test_a_model_that_writes_to_the_state'],
+        [
+            'contracts/test_shared_inference.py::test_a_model_that_writes_to_the_state'
+        ],
     ),
     Mutant(
         'evaluation: what was seen of a model is forgotten',
