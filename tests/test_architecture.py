@@ -15,6 +15,16 @@ FORBIDDEN = {
     'io': {
         'datasets', 'gradient', 'nn', 'train', 'demo', 'explain', 'uncertainty'
     },
+    'io/source': {
+        'io.ligand', 'io.molecule', 'io.poses', 'io.receptor', 'io.labels'
+    },
+    'io/molecule': {
+        'io.source', 'io.ligand', 'io.poses', 'io.receptor', 'io.labels'
+    },
+    'io/ligand': {'io.poses', 'io.receptor', 'io.labels'},
+    'io/receptor': {'io.ligand', 'io.poses', 'io.labels'},
+    'io/poses': {'io.labels'},
+    'io/labels': {'io.ligand', 'io.molecule', 'io.poses', 'io.receptor'},
     'gradient': {
         'transforms', 'datasets', 'nn', 'io', 'train', 'demo', 'explain',
         'uncertainty'

@@ -55,7 +55,7 @@ def group_split(
 ) -> list[list[int]]:
     r"""Splits a dataset so that no ligand and no group is in two parts.
 
-    Groups are, e.g., scaffolds (:func:`~pyg_multipose.io.murcko.scaffolds`) or
+    Groups are, e.g., scaffolds (:func:`~pyg_multipose.io.scaffolds`) or
     targets.
     Large groups come first, each into the first part that has room for it, so
     that the last part has the rare ones.

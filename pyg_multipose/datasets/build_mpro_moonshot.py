@@ -45,8 +45,8 @@ from pyg_multipose.io import (
     read_receptor,
     scaffolds,
 )
-from pyg_multipose.io.graph_match import from_smiles
-from pyg_multipose.io.molecule import Molecule
+from pyg_multipose.io.molecule.graph_match import from_smiles
+from pyg_multipose.io.molecule.molecule import Molecule
 
 try:
     from rdkit import Chem

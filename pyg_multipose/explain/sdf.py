@@ -14,10 +14,10 @@ from torch import Tensor
 
 from pyg_multipose.explain.attribution import Attribution
 from pyg_multipose.explain.places import place_of, same_place
-from pyg_multipose.io.text_file import TextFile
+from pyg_multipose.io.source.text_file import TextFile
 
 if TYPE_CHECKING:
-    from pyg_multipose.io.docked_poses import DockedPoses
+    from pyg_multipose.io.poses.docked_poses import DockedPoses
 
 #: The columns of the table that become data items, without the prefix.
 TAGS = (
@@ -56,7 +56,7 @@ def write_sdf(
     Args:
         attribution: The attribution.
         records: Where the poses came from. The result of
-            :func:`~pyg_multipose.io.poses.read_poses`, in which sets are
+            :func:`~pyg_multipose.io.read_poses`, in which sets are
             found by their names; an SDF file whose records are the explained
             poses, in this order; or the file and the number of the record
             (from 1) of each pose.

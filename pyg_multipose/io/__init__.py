@@ -11,36 +11,36 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyg_multipose.io.docked_poses import DockedPoses
-    from pyg_multipose.io.labels import Labels, read_labels
-    from pyg_multipose.io.labels_aggregate import Label
-    from pyg_multipose.io.labels_join import join_labels
-    from pyg_multipose.io.murcko import scaffolds
-    from pyg_multipose.io.overlap import check_overlap
-    from pyg_multipose.io.pose_checks import check_poses
-    from pyg_multipose.io.poses import read_poses
-    from pyg_multipose.io.receptor import read_receptor
-    from pyg_multipose.io.receptor_data import Receptor
+    from pyg_multipose.io.labels.join import join_labels
+    from pyg_multipose.io.labels.label import Label
+    from pyg_multipose.io.labels.labels import Labels, read_labels
+    from pyg_multipose.io.molecule.murcko import scaffolds
+    from pyg_multipose.io.poses.docked_poses import DockedPoses
+    from pyg_multipose.io.poses.overlap import check_overlap
+    from pyg_multipose.io.poses.pose_checks import check_poses
+    from pyg_multipose.io.poses.read_poses import read_poses
+    from pyg_multipose.io.poses.scores import KNOWN, Score
+    from pyg_multipose.io.receptor.read_receptor import read_receptor
+    from pyg_multipose.io.receptor.receptor import Receptor
     from pyg_multipose.io.report import Report, Row
-    from pyg_multipose.io.scores import KNOWN, Score
 
 #: The module of each public name.
 _MODULES = {
-    'DockedPoses': 'docked_poses',
-    'KNOWN': 'scores',
-    'Label': 'labels_aggregate',
-    'Labels': 'labels',
-    'Receptor': 'receptor_data',
+    'DockedPoses': 'poses.docked_poses',
+    'KNOWN': 'poses.scores',
+    'Label': 'labels.label',
+    'Labels': 'labels.labels',
+    'Receptor': 'receptor.receptor',
     'Report': 'report',
     'Row': 'report',
-    'Score': 'scores',
-    'check_overlap': 'overlap',
-    'check_poses': 'pose_checks',
-    'join_labels': 'labels_join',
-    'read_labels': 'labels',
-    'read_poses': 'poses',
-    'read_receptor': 'receptor',
-    'scaffolds': 'murcko',
+    'Score': 'poses.scores',
+    'check_overlap': 'poses.overlap',
+    'check_poses': 'poses.pose_checks',
+    'join_labels': 'labels.join',
+    'read_labels': 'labels.labels',
+    'read_poses': 'poses.read_poses',
+    'read_receptor': 'receptor.read_receptor',
+    'scaffolds': 'molecule.murcko',
 }
 
 __all__ = [

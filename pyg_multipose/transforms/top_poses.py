@@ -33,7 +33,7 @@ class TopPoses(BaseTransform):
         score: The key of the score, one number per pose, e.g.,
             :obj:`"vina_score"`.
         higher_is_better: Which way is good: :obj:`False` for energies.
-            Sets that were read by :func:`~pyg_multipose.io.poses.read_poses`
+            Sets that were read by :func:`~pyg_multipose.io.read_poses`
             know it: :obj:`poses.scores[key].higher_is_better`.
 
     Raises:

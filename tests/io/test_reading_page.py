@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip('rdkit')
 
 from pyg_multipose.io import KNOWN  # noqa: E402
-from pyg_multipose.io.features import FEATURES  # noqa: E402
+from pyg_multipose.io.molecule.features import FEATURES  # noqa: E402
 
 PAGE = Path(__file__).parents[2] / 'docs' / 'reading.md'
 

@@ -17,7 +17,7 @@ from torch.autograd import gradcheck
 from torch_geometric.data import Data
 
 from pyg_multipose.data import PoseSet
-from pyg_multipose.io import units as io_units
+from pyg_multipose.io.labels import units as io_units
 from pyg_multipose.nn import (
     MaxCombination,
     MeanCombination,

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pyg_multipose.io import read_labels
-from pyg_multipose.io.labels_join import RELATIONS as OF_LABELS
+from pyg_multipose.io.labels.join import RELATIONS as OF_LABELS
 from pyg_multipose.nn.loss import RELATIONS, MSELoss, relation_codes
 
 

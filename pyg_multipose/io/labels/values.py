@@ -1,0 +1,300 @@
+"""What the cells of one row of a table of labels say."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, get_args
+
+from pyg_multipose.io.labels.table import stripped
+from pyg_multipose.io.labels.units import (
+    MICRO,
+    UNITS,
+    falls,
+    is_concentration,
+    is_energy,
+    parse_unit,
+    to_pk,
+)
+from pyg_multipose.io.report import Rejected
+
+#: What a value is to the truth: "<" says that the truth is below it.
+Relation = Literal['=', '<', '<=', '>', '>=', '~']
+#: Units of pK that no constant reaches: its unit is another one.
+LOWEST, HIGHEST = 0.0, 16.0
+
+_TURNED: dict[Relation, Relation] = {
+    '<': '>', '<=': '>=', '>': '<', '>=': '<='
+}  # fmt: skip
+_SIGNS: dict[str, Relation] = {
+    **{sign: sign for sign in get_args(Relation)},
+    '': '=', '==': '=', '<<': '<', '>>': '>', '=<': '<=', '=>': '>=',
+    '\u2264': '<=', '\u2265': '>=', '\u2a7d': '<=', '\u2a7e': '>=',
+    '~~': '~', '\u2248': '~', '\u223c': '~',
+}  # fmt: skip
+_PREFIX = re.compile('([<>=~\u2264\u2265\u2a7d\u2a7e\u2248\u223c]*)(.*)', re.S)
+_MISSING = frozenset(
+    ('', 'nan', 'na', 'n/a', 'n.a.', 'nd', 'n.d.', 'none', 'null', '-', '?')
+)
+_MINUS = str.maketrans({'\u2212': '-'})
+_NUMBER = re.compile(
+    r'(?P<sign>[+-]?)(?P<whole>\d*)(?P<rest>(?:\.\d*)?)'
+    r'(?P<power>(?:[eE][+-]?\d+)?)',
+    re.ASCII,
+)
+_SEPARATED = re.compile(r'[+-]?[\d.,]+(?:[eE][+-]?\d+)?', re.ASCII)
+_LOG = re.compile(r'(?<![a-z])log', re.IGNORECASE)
+_KINDS = {
+    'ki': 'Ki', 'kd': 'Kd', 'ic50': 'IC50', 'ec50': 'EC50', 'ac50': 'AC50',
+    'xc50': 'XC50', 'k': '', 'dg': 'dG', 'deltag': 'dG', '\u03b4g': 'dG',
+    '\u2206g': 'dG',
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measurement:
+    r"""One row of a table of labels.
+
+    Args:
+        file: The file.
+        row: The number of the row; the header's is 1.
+        pvalue: The value on the scale of pK.
+        relation: The relation on the scale of pK.
+    """
+
+    file: str
+    row: int
+    pvalue: float
+    relation: Relation
+
+
+@dataclass(frozen=True)
+class Format:
+    r"""How numbers are written.
+
+    Args:
+        decimal: The decimal separator, :obj:`"."` or :obj:`","`.
+            (default: :obj:`"."`)
+        thousands: What groups of three digits are separated by.
+            (default: :obj:`None`)
+    """
+
+    decimal: str = '.'
+    thousands: str | None = None
+
+    def __post_init__(self) -> None:
+        known = ('.', ',', ' ', "'", None)
+        if self.decimal not in ('.', ',') or self.thousands not in known:
+            raise ValueError(
+                f"decimal is '.' or ',' and thousands one of {known}, got "
+                f'{self.decimal!r} and {self.thousands!r}'
+            )
+        if self.decimal == self.thousands:
+            raise ValueError(
+                f'decimal and thousands are both {self.decimal!r}'
+            )
+
+    def number(self, text: str) -> float:
+        r"""Reads a number; nothing is guessed.
+
+        Args:
+            text: The text without blanks around it.
+
+        Raises:
+            Rejected: If it is missing, none, or could be two numbers.
+        """
+        if text.lower() in _MISSING:
+            raise Rejected('missing value', 'the cell is empty' * (not text))
+        plain = text.translate(_MINUS)
+        if self.thousands is not None:
+            plain = self._ungrouped(plain)
+        other = ',' if self.decimal == '.' else '.'
+        if other in plain and _SEPARATED.fullmatch(plain):
+            name = 'comma' if other == ',' else 'point'
+            raise Rejected(
+                f'a {name} in a number',
+                f'{text!r}: a decimal sign or one of thousands? Pass decimal= '
+                f'and thousands=',
+            )
+        match = _NUMBER.fullmatch(plain.replace(self.decimal, '.'))
+        if match is None or not (match['whole'] or match['rest'].strip('.')):
+            raise Rejected('not a number', repr(text))
+        value = float(match[0])
+        if not math.isfinite(value):
+            raise Rejected('not a number', f'{text!r} is too large')
+        return value
+
+    def _ungrouped(self, text: str) -> str:
+        sep = re.escape(self.thousands or '')
+        if self.thousands == ' ':
+            sep = '[ \u00a0\u202f]'
+        groups = rf'([+-]?)([1-9]\d{{0,2}}(?:{sep}\d{{3}})+)(?!\d)'
+        match = re.match(groups, text, re.ASCII)
+        if match is None:
+            return text
+        return match[1] + re.sub(sep, '', match[2]) + text[match.end() :]
+
+
+def parse_kind(text: str) -> tuple[str, bool]:
+    r"""The kind of a constant, and whether the text names its logarithm.
+
+    Args:
+        text: E.g., :obj:`"IC50"`, :obj:`"pKi"` or :obj:`"dG"`; a kind that is
+            not known is kept as it is.
+    """
+    text = stripped(text)
+    plain = text.replace('_', '').replace(' ', '').lower()
+    if plain in _KINDS:
+        return _KINDS[plain], False
+    if plain[:1] == 'p' and plain[1:] in _KINDS:
+        return _KINDS[plain[1:]], True
+    return text, False
+
+
+def unit_and_kind(unit_text: str, kind_text: str) -> tuple[str, str]:
+    r"""The unit of a value and the kind of its constant.
+
+    Args:
+        unit_text: What the table says of the unit.
+        kind_text: What it says of the kind.
+
+    Raises:
+        Rejected: If the unit is missing or unknown, or contradicts the kind.
+    """
+    kind, is_p = parse_kind(kind_text)
+    unit_text = stripped(unit_text)
+    if not unit_text:
+        if is_p:
+            return 'pK', kind
+        raise Rejected('missing unit', 'and it is never guessed')
+    unit = parse_unit(unit_text)
+    if unit is None:
+        hint = ''
+        for known in UNITS:
+            if known.lower() == unit_text.translate(MICRO).lower():
+                hint = f"; did you mean '{known}'?"
+        raise Rejected(
+            'unknown unit', f'{unit_text!r}; expected one of {UNITS}{hint}'
+        )
+    told = parse_kind(unit_text)[0] if unit == 'pK' else ''
+    wrong = (
+        (is_p and unit != 'pK')
+        or (kind == 'dG' and not is_energy(unit))
+        or (kind.endswith('C50') and is_energy(unit))
+        or (told and kind and told != kind)
+    )
+    if wrong:
+        raise Rejected(
+            'unit contradicts the kind',
+            f'{unit_text!r} and {stripped(kind_text)!r}',
+        )
+    return unit, kind or told or ('dG' if is_energy(unit) else '')
+
+
+@lru_cache(maxsize=64)
+def units_of_name(name: str) -> frozenset[str]:
+    r"""The units that the name of a column tells.
+
+    Args:
+        name: E.g., :obj:`"IC50 (nM)"`, :obj:`"ki_uM"` or :obj:`"pIC50"`.
+    """
+    out = {'pK'} if _LOG.search(name) else set()
+    for text in re.findall(r'[(\[]([^()\[\]]*)[)\]]', name):
+        out.add(parse_unit(text) or '')
+    for word in re.split(r'[^A-Za-z0-9\u00b5\u03bc]+', name):
+        unit = parse_unit(word)
+        if unit == 'pK' or (unit and is_concentration(unit) and len(word) > 1):
+            out.add(unit)
+    return frozenset(out - {''})
+
+
+def check_name(unit: str, name: str) -> None:
+    r"""Refuses a unit that contradicts the name of the column of values.
+
+    Args:
+        unit: The unit.
+        name: The name of the column.
+
+    Raises:
+        Rejected: If it does.
+    """
+    told = units_of_name(name)
+    if told and (unit not in told or ('pK' in told and unit != 'pK')):
+        raise Rejected(
+            'unit contradicts the name of the column',
+            f'{unit}, but {name!r} tells {sorted(told)}',
+        )
+
+
+def parse_relation(text: str) -> Relation:
+    r"""Reads a relation; an empty text is :obj:`"="`.
+
+    Args:
+        text: What the table says, quotation marks around it are removed.
+
+    Raises:
+        Rejected: If it is none.
+    """
+    sign = _SIGNS.get(stripped(stripped(text).strip('\'"')))
+    if sign is None:
+        raise Rejected(
+            'unknown relation',
+            f'{text!r}; expected one of {list(get_args(Relation))}',
+        )
+    return sign
+
+
+def measured(
+    value_text: str,
+    relation_text: str,
+    unit: str,
+    number_format: Format,
+    temperature: float,
+) -> tuple[float, Relation]:
+    r"""The value and its relation on the scale of pK.
+
+    Args:
+        value_text: The cell of the value; a relation may be before it.
+        relation_text: The cell of the relation, or an empty text.
+        unit: The unit.
+        number_format: How the number is written.
+        temperature: In Kelvin.
+
+    Raises:
+        Rejected: If it is none, or none that has a logarithm.
+    """
+    match = _PREFIX.match(stripped(value_text))
+    assert match is not None  # it matches any text
+    relation = parse_relation(relation_text)
+    if match[1]:
+        sign = parse_relation(match[1])
+        if stripped(relation_text) and sign != relation:
+            raise Rejected(
+                'two relations', f'{relation_text!r} and {value_text!r}'
+            )
+        relation = sign
+    value = number_format.number(stripped(match[2]))
+    if is_concentration(unit) and value <= 0:
+        what = 'zero' if value == 0 else 'a negative number'
+        raise Rejected(
+            'not positive', f'{what} has no logarithm: {value_text.strip()!r}'
+        )
+    pvalue = to_pk(value, unit, temperature)
+    if not LOWEST <= pvalue <= HIGHEST:
+        raise Rejected(
+            'out of range',
+            f'{value_text.strip()} {unit} is a pK of {pvalue:g}, expected '
+            f'{LOWEST:g} to {HIGHEST:g}: another unit or scale?',
+        )
+    return pvalue, turned(relation) if falls(unit) else relation
+
+
+def turned(relation: Relation) -> Relation:
+    r"""The relation of the negative value.
+
+    Args:
+        relation: The relation.
+    """
+    return _TURNED.get(relation, relation)

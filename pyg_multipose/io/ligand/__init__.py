@@ -1,0 +1,1 @@
+"""The formats of poses, one file each: from records to ligands."""

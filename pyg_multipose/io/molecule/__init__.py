@@ -1,0 +1,1 @@
+"""Molecules, whatever format they were read from."""

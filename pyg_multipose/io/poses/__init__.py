@@ -1,0 +1,1 @@
+"""From records to poses, and from poses to sets."""

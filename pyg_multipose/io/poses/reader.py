@@ -1,0 +1,248 @@
+"""Reads the records of one file into poses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from pyg_multipose.io.ligand.format import Format
+from pyg_multipose.io.ligand.ligand import Ligand
+from pyg_multipose.io.ligand.record import Record
+from pyg_multipose.io.molecule.molecule import Molecule
+from pyg_multipose.io.molecule.templates import Templates
+from pyg_multipose.io.poses.compound import Pose
+from pyg_multipose.io.poses.grouping import Grouping
+from pyg_multipose.io.poses.scores import Score, value_of
+from pyg_multipose.io.rdkit import Chem
+from pyg_multipose.io.report import Rejected, Report
+from pyg_multipose.io.source.diffdock import CONFIDENCE
+from pyg_multipose.io.source.sources import Source
+from pyg_multipose.io.source.text_file import TextFile
+
+#: Names of data items that advice is given from.
+MAX_ITEMS = 50
+#: Glide's mark of the record that holds the receptor.
+_GLIDE_RECEPTOR = 'b_glide_receptor'
+_BACKBONE = Chem.MolFromSmarts('NCC(=O)NCC(=O)NCC(=O)')
+
+
+@dataclass
+class _Entry:
+    """A record that was read, until the rest of its file is known."""
+
+    pose: Pose
+    name: str
+    has_score: bool
+
+
+@dataclass
+class Reader:
+    r"""Reads files into poses by the id of their set.
+
+    Args:
+        grouping: The rule of the ids.
+        templates: The templates.
+        scores: The scores to look for, by name.
+        report: Where everything is counted.
+    """
+
+    grouping: Grouping
+    templates: Templates
+    scores: Mapping[str, Score]
+    report: Report
+    #: The poses of each id.
+    sets: dict[str, list[Pose]] = field(default_factory=dict)
+    #: Names of scores in the order in which they were met.
+    met: dict[str, None] = field(default_factory=dict)
+    #: Names of all data items, for advice.
+    items: set[str] = field(default_factory=set)
+    _formats: dict[type[Format], Format] = field(default_factory=dict)
+    #: Molecules by content: most records of a set hold the same one.
+    _molecules: dict[tuple, Molecule] = field(default_factory=dict)
+
+    def read(self, source: Source, advance: Callable[[int], object]) -> None:
+        r"""Reads a file; what fails is in the report.
+
+        Args:
+            source: The file.
+            advance: Is told how many bytes were read, now and then.
+        """
+        lines = TextFile(source.path)
+        seen = 0
+        done = 0
+        entries: list[_Entry] = []
+        try:
+            for record in self._format(source).records(lines, source.file):
+                seen += 1
+                self._read_record(record, source, entries)
+                advance(lines.position - done)
+                done = lines.position
+        except OSError as error:
+            lines.cut = f'unreadable: {error}'
+        advance(lines.position - done)
+        self.report.seen[source.file] += seen
+        self._settle(entries)
+        if not seen:
+            why = lines.cut or ('blank' if lines.position else 'empty')
+            self.report.drop(source.file, None, '', 'no records', why)
+        elif lines.cut:
+            self.report.flag(source.file, None, '', 'cut file', lines.cut)
+        for note in lines.notes:
+            self.report.flag(source.file, None, '', note)
+
+    def _read_record(
+        self,
+        record: Record,
+        source: Source,
+        entries: list[_Entry],
+    ) -> None:
+        try:
+            if source.is_copy:
+                raise Rejected(
+                    "DiffDock's copy of a pose",
+                    'another file of this rank has the confidence',
+                )
+            if len(self.items) < MAX_ITEMS:
+                self.items.update(record.items)
+            has_score = any(name in record.items for name in self.scores)
+            if source.has_output and not has_score:
+                raise Rejected(
+                    'not a pose', 'the input of docking: its output is beside'
+                )
+            self._add_implied(record, source, has_score)
+            if record.problem is not None:
+                raise Rejected(*record.problem)
+            if _is_true(record.items.get(_GLIDE_RECEPTOR, [])):
+                raise Rejected('not a pose', "Glide's record of the receptor")
+            name = self.grouping.id_of(record, source)
+            ligand = self._ligand(record, source, name)
+            pose = self._pose(record, ligand)
+            if '.' in ligand.molecule.smiles:
+                record.notes.append(
+                    ('several molecules in a record', ligand.molecule.smiles)
+                )
+        except Rejected as error:
+            self.report.drop(
+                record.file,
+                record.number,
+                record.title,
+                error.reason,
+                error.detail,
+            )
+            return
+        for reason, detail in record.notes:
+            self.report.flag(
+                record.file, record.number, record.title, reason, detail
+            )
+        entries.append(_Entry(pose, name, bool(pose.scores)))
+
+    def _add_implied(
+        self, record: Record, source: Source, has_score: bool
+    ) -> None:
+        """Scores that a format has by itself, whether or not they are there.
+
+        Without a value, they are missing.
+        """
+        name = source.diffdock
+        if name is not None and name.confidence is not None:
+            # It is of one pose, which is what DiffDock writes.
+            first = record.number == 1
+            record.items[CONFIDENCE] = [name.confidence] if first else []
+        elif name is not None and not has_score:
+            record.items[CONFIDENCE] = []
+        elif source.format.score is not None and not has_score:
+            record.items[source.format.score] = []
+
+    def _format(self, source: Source) -> Format:
+        """One of each, since it may remember molecules."""
+        if source.format not in self._formats:
+            self._formats[source.format] = source.format()
+        return self._formats[source.format]
+
+    def _template(self, name: str, source: Source) -> Molecule | None:
+        template = self.templates.get(name)
+        only = self.templates.only()
+        # The name of a file need not be the id of its ligand.
+        if template is None and only is not None:
+            if self.grouping.rule(source) in ('file', 'folder'):
+                return only[1]
+        return template
+
+    def _ligand(self, record: Record, source: Source, name: str) -> Ligand:
+        template = self._template(name, source)
+        try:
+            ligand = self._format(source).ligand(record, template)
+        except Rejected:
+            raise
+        except Exception as error:  # the other records are read all the same
+            raise Rejected(
+                'unexpected error', f'{type(error).__name__}: {error}'
+            ) from error
+        molecule = ligand.molecule
+        key = (molecule.smiles, molecule.atoms, molecule.bonds)
+        molecule = self._molecules.setdefault(key, molecule)
+        return replace(ligand, molecule=molecule)
+
+    def _pose(self, record: Record, ligand: Ligand) -> Pose:
+        pose = Pose(record.file, record.number, record.title, ligand)
+        for name, score in self.scores.items():
+            if name not in record.items:
+                continue
+            value, why = value_of(record.items[name])
+            pose.scores[name] = value
+            if why:
+                pose.unread[name] = why
+            elif not score.range[0] <= value <= score.range[1]:
+                record.notes.append(
+                    (
+                        'score out of range',
+                        f'{name} is {value:g}, expected {score.range[0]:g} to '
+                        f'{score.range[1]:g} {score.unit}',
+                    )
+                )
+        return pose
+
+    def _settle(self, entries: list[_Entry]) -> None:
+        """Decides whether records without scores are poses."""
+        names = Counter(entry.name for entry in entries)
+        num_scored = sum(entry.has_score for entry in entries)
+        usual = num_scored and 2 * num_scored >= len(entries)
+        for entry in entries:
+            pose = entry.pose
+            unusual = usual and not entry.has_score
+            first = unusual and pose.record == 1
+            why = ''
+            if self.templates.get(entry.name) is not None:
+                pass  # it is known to be a ligand
+            elif first and names[entry.name] == 1:
+                why = 'no score, as first of a file that has them'
+            elif unusual and _is_peptide(pose):
+                why = 'no score, and a peptide: a protein?'
+            if why:
+                self.report.drop(
+                    pose.file,
+                    pose.record,
+                    pose.title,
+                    'not a pose',
+                    f'{why}; a receptor or a reference',
+                )
+                continue
+            if first:
+                self.report.flag(
+                    pose.file,
+                    pose.record,
+                    pose.title,
+                    'no score in the first record',
+                    'is it a reference, and not a pose?',
+                )
+            self.sets.setdefault(entry.name, []).append(pose)
+            self.met.update(dict.fromkeys(pose.scores))
+
+
+def _is_peptide(pose: Pose) -> bool:
+    return pose.ligand.molecule.mol.HasSubstructMatch(_BACKBONE)
+
+
+def _is_true(values: Iterable[str]) -> bool:
+    return any(value.strip().lower() in ('1', 'true') for value in values)

@@ -1,0 +1,1 @@
+"""Receptors from structure files."""

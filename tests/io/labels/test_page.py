@@ -1,0 +1,56 @@
+"""The page on receptors and labels says what the code does."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('gemmi')
+pytest.importorskip('rdkit')
+
+from pyg_multipose.io.labels.join import SCALES, LabeledPoses  # noqa: E402
+from pyg_multipose.io.labels.rows import ROLES  # noqa: E402
+from pyg_multipose.io.labels.units import UNITS, from_pk  # noqa: E402
+from pyg_multipose.io.poses.overlap import (  # noqa: E402
+    NEAR,
+    TOUCH,
+    TOUCH_ALONE,
+)
+from pyg_multipose.io.receptor.read_receptor import SHORT  # noqa: E402
+from pyg_multipose.io.receptor.structure_file import PARSERS  # noqa: E402
+
+PAGE = Path(__file__).parents[3] / 'docs' / 'receptors_and_labels.md'
+CASES = Path(__file__).parents[1] / 'cases'
+
+
+def test_code_blocks(tmp_path, monkeypatch, capsys):
+    (case,) = CASES.glob('30-*')
+    shutil.copy(case / 'receptor.pdb', tmp_path)
+    shutil.copy(case / 'pose.sdf', tmp_path / 'poses.sdf')
+    table = 'Compound ID,IC50 (\u03bcM)\nCPD,> 99\n'
+    (tmp_path / 'activity.csv').write_text(table)
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r'```python\n(.*?)```', PAGE.read_text(), re.DOTALL)
+    names = {}
+    for block in blocks:
+        exec(block, names)
+    assert len(blocks) == 1
+    assert isinstance(names['dataset'], LabeledPoses)
+    (pose_set,) = names['dataset']
+    assert pose_set.y.item() == pytest.approx(4.00436, abs=1e-5)
+    assert pose_set.y_relation.item() == -1
+    assert '27 of 43 atoms' in capsys.readouterr().out
+
+
+def test_numbers():
+    text = ' '.join(PAGE.read_text().split())
+    for words in (
+        f'{NEAR} \u00c5', f'{TOUCH} \u00c5', f'({TOUCH_ALONE} \u00c5',
+        f'({SHORT} residues', f'{-from_pk(1, "kcal/mol"):.4f} kcal/mol',
+        f'{from_pk(1, "kcal/mol") / from_pk(1, "kT"):.4f} kcal/mol',
+        *(f'`{name}`' for name in (*ROLES, *UNITS) if name != 'pK'),
+        *(f'`{name}`' for name in PARSERS),
+        *(f"`'{name}'`" for name in SCALES),
+    ):  # fmt: skip
+        assert words in text, words
