@@ -4,6 +4,7 @@ import torch
 from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
 
 from pyg_multipose.data.layout import Layout
+from pyg_multipose.data.moved_atoms import MovedAtoms
 from pyg_multipose.data.pose_set import PoseSet
 from pyg_multipose.data.splits import (
     check_leaks,
@@ -15,6 +16,7 @@ from pyg_multipose.data.storage import PoseStorage
 
 __all__ = [
     'Layout',
+    'MovedAtoms',
     'PoseSet',
     'check_leaks',
     'date_split',

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
@@ -13,7 +14,8 @@ from torch_geometric.utils import is_sparse
 from pyg_multipose.data.levels import (
     BOOKKEEPING,
     COUNTS,
-    RELATIONS,
+    INDICES,
+    Level,
     level_by_name,
 )
 
@@ -34,7 +36,7 @@ def check_keys(keys: Iterable[str], where: str) -> None:
             raise ValueError(
                 f"{where}: the key '{key}' is used for bookkeeping; rename it"
             )
-        if key in [f'{name}_index' for name in RELATIONS]:
+        if key in INDICES:
             continue
         if key in _NAMES or any(word in key for word in _WORDS):
             raise ValueError(
@@ -46,6 +48,41 @@ def check_keys(keys: Iterable[str], where: str) -> None:
             raise ValueError(
                 f"{where}: the key '{key}' is no Python identifier; rename it"
             )
+
+
+def check_free(pose_set: type[Data], key: str) -> None:
+    r"""Refuses keys that a pose set could not be asked for.
+
+    Args:
+        pose_set: The class of pose sets.
+        key: The key.
+    """
+    if hasattr(pose_set, key) and not hasattr(Data, key):
+        raise ValueError(
+            f"A pose set has '{key}' of its own; rename the key '{key}'"
+        )
+
+
+def check_level(key: str, level: str, where: str) -> None:
+    r"""Refuses a level that a key cannot be on.
+
+    Args:
+        key: The key.
+        level: The level that is declared.
+        where: What has it, for messages.
+    """
+    if level not in get_args(Level):
+        raise ValueError(
+            f"Unknown level '{level}' of '{key}'; choose among "
+            f'{list(get_args(Level))}'
+        )
+    by_name = level_by_name(key)
+    if by_name not in (None, level):
+        raise ValueError(
+            f"'{key}' is on level '{by_name}' by its name, got '{level}'; "
+            f'choose another name'
+        )
+    check_keys([key], where)
 
 
 def check_part(part: Any, where: str) -> None:
@@ -219,4 +256,35 @@ def check_index(ends: Any, size: int, key: str, where: str) -> None:
             raise ValueError(
                 f"{where}: '{key}' holds atoms {low} to {high}, but there "
                 f'are {size} (0 to {size - 1})'
+            )
+
+
+def check_counts(
+    num_poses: int,
+    num_receptors: int,
+    set_size: np.ndarray,
+    set_name: Callable[[int], str],
+) -> None:
+    r"""Refuses counts that contradict each other.
+
+    Args:
+        num_poses: Of how many poses there is a size.
+        num_receptors: The same of receptors.
+        set_size: Number of poses of each set.
+        set_name: How messages call a set.
+    """
+    sizes = set_size.tolist()
+    if 0 in sizes:
+        raise ValueError(
+            f'{set_name(sizes.index(0))} has no poses; a set needs at least '
+            f'one. Leave it out of the batch'
+        )
+    for key, got, expected in (
+        ('pose_size', num_poses, sum(sizes)),
+        ('receptor_size', num_receptors, len(sizes)),
+    ):
+        if got != expected:
+            raise ValueError(
+                f"'{key}' has {got} entries, but 'set_size' tells of "
+                f'{expected}'
             )

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from pyg_multipose.data.layout import Layout
-from pyg_multipose.data.levels import RELATIONS
+from pyg_multipose.data.levels import INDICES
 from pyg_multipose.data.receptors import contents, digest
 
 FORMAT = 'pyg_multipose.PoseSet'
@@ -101,4 +101,4 @@ def _stored(tables: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _dim(key: str) -> int:
-    return -1 if key in [f'{name}_index' for name in RELATIONS] else 0
+    return -1 if key in INDICES else 0

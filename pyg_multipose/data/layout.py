@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,15 +10,20 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from pyg_multipose.data.levels import RELATIONS, SIZED, Levels, num_rows
+from pyg_multipose.data.checks import check_counts
+from pyg_multipose.data.graphs import as_batch, pose_values, renumbered
+from pyg_multipose.data.levels import (
+    GRAPH_RELATIONS,
+    RELATIONS,
+    Levels,
+    num_rows,
+)
+from pyg_multipose.data.moved_rows import MovedRows, check_moved
 from pyg_multipose.data.runs import Runs, offsets
 from pyg_multipose.data.transfer import on_device, on_host, to_device
 
 #: Numbers of poses.
 Poses = Sequence[int] | np.ndarray
-
-#: Copying it is ten times faster than building one from scratch.
-_EMPTY_BATCH = Batch(_base_cls=Data)
 
 
 class Layout:
@@ -28,7 +32,8 @@ class Layout:
     The node table holds, set by set, the receptor's rows and then the rows of
     each pose.
     Every such run of rows is a *segment*; edges and bonds lie in the same
-    order, and belong to the segment of their ligand end.
+    order, and belong to the segment of their ligand end. So do the pairs of
+    :obj:`moved_index`, if atoms of the receptor are elsewhere in some poses.
     A layout holds integers only, never positions, and is made anew for every
     call, so it cannot go stale.
 
@@ -77,7 +82,8 @@ class Layout:
         self.num_sets = len(self.set_size)
         self.num_poses = len(self.pose_size)
         self.set_ptr = offsets(self.set_size)  # first pose of each set
-        self._check_counts()
+        counted = self.num_poses, len(self.receptor_size)
+        check_counts(*counted, self.set_size, self.set_name)
 
         self.set_of_pose = np.repeat(np.arange(self.num_sets), self.set_size)
         # Segments in table order: a set's receptor, then its poses.
@@ -94,6 +100,8 @@ class Layout:
             key = f'{name}_index'
             if key in values:
                 self._segments[name] = self._edges(key, values[key])
+        #: Atoms that are not where the receptor has them, if there are any.
+        self.moved: MovedRows | None = self._moved_rows(values)
 
     # Where things are ########################################################
 
@@ -110,7 +118,15 @@ class Layout:
     @property
     def nodes_per_pose(self) -> np.ndarray:
         r"""Atoms of each complex, receptor included, :obj:`[num_poses]`."""
-        return self.receptor_size[self.set_of_pose] + self.pose_size
+        out = self.receptor_size[self.set_of_pose] + self.pose_size
+        return out if self.moved is None else out - self.moved.count
+
+    @property
+    def ligand_size(self) -> np.ndarray:
+        r"""Atoms of each pose that are none of a receptor's."""
+        if self.moved is None:
+            return self.pose_size
+        return self.pose_size - self.moved.moved
 
     @property
     def pose_to_set(self) -> Tensor:
@@ -149,6 +165,9 @@ class Layout:
         chosen = np.asarray(poses, dtype=np.int64)
         if self.levels[key] == 'pose':
             return self._tensor(chosen)
+        if receptor is None and self.moved is not None:
+            rows = self._rows_of_complexes(self.moved, chosen)
+            return self._tensor(np.concatenate(rows[self.levels[key]]))
         if receptor is None:
             segments = self._complex_segments(chosen).reshape(-1)
         else:
@@ -176,6 +195,8 @@ class Layout:
             (2, tensor([   0,  519, 1038]))
         """
         chosen = np.asarray(poses, dtype=np.int64)
+        if self.moved is not None:
+            return self._moved_graphs(self.moved, tables, chosen)
         return self._graphs(tables, chosen, self._complex_segments(chosen))
 
     def compose_receptor(self, tables: Mapping[str, Any], index: int) -> Batch:
@@ -215,7 +236,7 @@ class Layout:
         for key, value in tables.items():
             level = self.levels.get(key)
             if level == 'pose':
-                out[key] = self._pose_values(value, chosen)
+                out[key] = pose_values(value, chosen)
             elif level not in taken:
                 out[key] = value
             elif key == f'{level}_index':
@@ -265,77 +286,50 @@ class Layout:
             name: offsets(np.add.reduce(runs.size.reshape(segments.shape), 1))
             for name, runs in taken.items()
         }
-        # What PyG's own batching notes, to take graphs out again.
-        slice_of = {name: torch.from_numpy(p) for name, p in ptr.items()}
-        slice_of['pose'] = torch.from_numpy(np.arange(len(segments) + 1))
-        no_inc = torch.zeros(len(segments), dtype=torch.long)
-        slices: dict[str, Tensor] = {}
-        incs: dict[str, Tensor] = {}
 
-        values: dict[str, Any] = {}
-        for key, value in tables.items():
-            level = self.levels.get(key)
-            if level is None or level == 'set':
-                continue
-            slices[key], incs[key] = slice_of[level], no_inc
-            if level != 'pose' and key == f'{level}_index':
-                values[key] = self._moved(
-                    value, taken[level], taken['node'], segments.shape
+        def take(level: str, value: Tensor, is_index: bool) -> Tensor:
+            if not is_index:
+                return taken[level].take(value)
+            return renumbered(
+                value, taken[level], taken['node'], segments.shape
+            )
+
+        return as_batch(
+            tables, self.levels, poses, ptr, take, self._home, self.device
+        )
+
+    def _moved_graphs(
+        self, moved: MovedRows, tables: Mapping[str, Any], poses: np.ndarray
+    ) -> Batch:
+        """As above, of complexes with atoms that have moved."""
+        rows = self._rows_of_complexes(moved, poses)
+        ptr = {k: offsets(np.array([*map(len, v)])) for k, v in rows.items()}
+
+        def take(level: str, value: Tensor, is_index: bool) -> Tensor:
+            if not is_index:
+                every = self._tensor(np.concatenate(rows[level]))
+                return value.index_select(0, every)
+            ends = [
+                first + moved.placed(atoms, self._ends[level][:, edges])
+                for first, atoms, edges in zip(
+                    ptr['node'], rows['node'], rows[level], strict=False
                 )
-                incs[key] = slice_of['node'][:-1]
-            elif level != 'pose':
-                values[key] = taken[level].take(value)
-            elif len(poses):
-                values[key] = self._pose_values(value, poses)
-        nodes = np.diff(ptr['node'])
-        graph = np.repeat(np.arange(len(nodes)), nodes)
-        values['ptr'] = self._tensor(ptr['node'])
-        values['batch'] = self._tensor(graph)
+            ]
+            return self._tensor(np.concatenate(ends, axis=1))
 
-        out = copy.copy(_EMPTY_BATCH)
-        if self._moves:
-            values = on_device(values, self.device)
-        for key, value in values.items():
-            out[key] = value
-        if tables.keys().isdisjoint(SIZED):
-            out.num_nodes = int(ptr['node'][-1])
-            out._store._num_nodes = nodes.tolist()
-        out._num_graphs = len(segments)
-        out._slice_dict, out._inc_dict = slices, incs
+        return as_batch(
+            tables, self.levels, poses, ptr, take, self._home, self.device
+        )
+
+    def _rows_of_complexes(
+        self, moved: MovedRows, poses: np.ndarray
+    ) -> dict[str, list[np.ndarray]]:
+        """The rows of each pose in every table."""
+        out = {'node': [moved.node_rows(pose) for pose in poses]}
+        for name, ends in self._ends.items():
+            runs = self._segments[name]
+            out[name] = [moved.edge_rows(pose, ends, runs) for pose in poses]
         return out
-
-    def _moved(
-        self, index: Tensor, edges: Runs, node: Runs, shape: tuple[int, ...]
-    ) -> Tensor:
-        """The edges of some graphs, with the rows that these will have."""
-        first, *others = node.merged[0]
-        if not others:  # neighbours in the table
-            moved = edges.take(index, dim=1)
-            return moved.sub_(first) if first else moved
-        shift = (offsets(node.size)[:-1] - node.start).reshape(shape)
-        out = index.new_empty(2, int(edges.size.sum()))
-        starts, sizes = edges.start.tolist(), edges.size.tolist()
-        ligand = node.start.reshape(shape)[:, -1].tolist()
-        run = end = 0
-        # Slice by slice: about a tenth of the time of one large gather.
-        for graph, shifts in enumerate(shift.tolist()):
-            for by in shifts:
-                size, begin = sizes[run], end
-                end += size
-                if size:
-                    old = index.narrow(1, starts[run], size)
-                    if by != shifts[0]:  # a ligand's; may lead to the receptor
-                        by = torch.where(old >= ligand[graph], by, shifts[0])
-                    torch.add(old, by, out=out[:, begin:end])
-                run += 1
-        return out
-
-    def _pose_values(self, value: Any, poses: np.ndarray) -> Any:
-        if isinstance(value, Tensor):
-            return value[self._tensor(poses)]
-        if value and isinstance(value[0], list):
-            value = [item for of_set in value for item in of_set]
-        return [value[pose] for pose in poses]
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return to_device(array, self._home)
@@ -386,29 +380,32 @@ class Layout:
         ptr = np.searchsorted(owner, np.arange(len(nodes) + 1))
         return Runs(ptr[:-1], np.diff(ptr))
 
+    def _moved_rows(self, values: Mapping[str, Any]) -> MovedRows | None:
+        """The atoms that have moved, checked."""
+        pairs = self._segments.get('moved')
+        if pairs is None or not pairs.size.any():
+            return None
+        index = on_host(values['moved_index'])
+        self._ends: dict[str, np.ndarray] = {
+            name: on_host(values[f'{name}_index'])
+            for name in GRAPH_RELATIONS
+            if name in self._segments
+        }
+        out = MovedRows(
+            index,
+            pairs,
+            self._segments['node'],
+            self._pose_segment,
+            self._receptor_segment[self.set_of_pose],
+        )
+        check_moved(out, self._ends, self._segments, self.pose_name)
+        return out
+
     def _segment_name(self, segment: int) -> str:
         index = int(self._receptor_segment.searchsorted(segment, 'right')) - 1
         if segment == self._receptor_segment[index]:
             return f'{self.set_name(index)}, receptor'
         return self.pose_name(int(segment) - index - 1)
-
-    def _check_counts(self) -> None:
-        sizes = self.set_size.tolist()
-        if 0 in sizes:
-            index = sizes.index(0)
-            raise ValueError(
-                f'{self.set_name(index)} has no poses; a set needs at least '
-                f'one. Leave it out of the batch'
-            )
-        for key, got, expected in (
-            ('pose_size', self.num_poses, int(self.set_ptr[-1])),
-            ('receptor_size', len(self.receptor_size), self.num_sets),
-        ):
-            if got != expected:
-                raise ValueError(
-                    f"'{key}' has {got} entries, but 'set_size' tells of "
-                    f'{expected}'
-                )
 
     def _check_rows(self, values: Mapping[str, Any]) -> None:
         expected = {

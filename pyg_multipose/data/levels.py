@@ -1,4 +1,4 @@
-"""Which level (node, edge, bond, pose, set) each key of a pose set is on."""
+"""Which level (node, edge, bond, ...) each key of a pose set is on."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from typing import Any, Literal, get_args
 from torch import Tensor
 from torch_geometric.data import Data
 
-Level = Literal['node', 'edge', 'bond', 'pose', 'set']
+Level = Literal['node', 'edge', 'bond', 'moved', 'pose', 'set']
 
-#: Levels with an index of their own, :obj:`edge_index` and :obj:`bond_index`.
-RELATIONS: tuple[Level, ...] = ('edge', 'bond')
+#: Levels that graphs have an index for, :obj:`edge_index` and
+#: :obj:`bond_index`.
+GRAPH_RELATIONS: tuple[Level, ...] = ('edge', 'bond')
+#: The same of pose sets: :obj:`moved_index` says which atoms of a receptor
+#: are elsewhere in a pose, see :mod:`pyg_multipose.data.moved_rows`.
+RELATIONS: tuple[Level, ...] = (*GRAPH_RELATIONS, 'moved')
+#: The keys of all of these.
+INDICES = tuple(f'{name}_index' for name in RELATIONS)
 #: The counts that say where everything lies.
 COUNTS = ('receptor_size', 'pose_size', 'set_size')
 #: Keys that are not data: counts, this declaration, and PyG's batching.
@@ -91,8 +97,9 @@ class Levels(Mapping[str, Level]):
 def level_by_name(key: str) -> Level | None:
     r"""The level that a key's name tells, if it does.
 
-    :obj:`edge_...` and :obj:`bond_...` are rows of these tables; :obj:`x`,
-    :obj:`z`, :obj:`pos` and their like are atoms, as everywhere in PyG.
+    :obj:`edge_...`, :obj:`bond_...` and :obj:`moved_...` are rows of these
+    tables; :obj:`x`, :obj:`z`, :obj:`pos` and their like are atoms, as
+    everywhere in PyG.
     """
     for relation in RELATIONS:
         if key.startswith(f'{relation}_'):

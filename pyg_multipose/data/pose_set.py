@@ -5,24 +5,26 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, get_args
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from pyg_multipose.data import files, receptors
-from pyg_multipose.data.checks import check_keys
+from pyg_multipose.data.checks import check_free, check_level
+from pyg_multipose.data.complexes import taken_apart
 from pyg_multipose.data.layout import Layout
 from pyg_multipose.data.levels import (
+    INDICES,
     Level,
     Levels,
-    level_by_name,
     parse,
     without,
 )
+from pyg_multipose.data.moved_atoms import MovedAtoms
 from pyg_multipose.data.rows import ligands
+from pyg_multipose.data.selection import pose_numbers
 from pyg_multipose.data.storage import PoseStorage
 from pyg_multipose.data.tables import joined
 
@@ -40,9 +42,11 @@ class PoseSet(Data):
     :obj:`x` works on all poses at once.
 
     Besides the data, a set stores its counts: :obj:`receptor_size` (atoms of
-    the receptor), :obj:`pose_size` (atoms of each pose) and :obj:`set_size`
+    the receptor), :obj:`pose_size` (atoms of each pose: its ligand's and
+    those of the receptor that are elsewhere in it) and :obj:`set_size`
     (number of poses), each of them a tensor that is concatenated in a batch.
-    The level of each key (node, edge, bond, pose, set) is in :obj:`levels`.
+    The level of each key (node, edge, bond, moved, pose, set) is in
+    :obj:`levels`.
 
     Args:
         args: As of :class:`~torch_geometric.data.Data`, for copies.
@@ -115,11 +119,16 @@ class PoseSet(Data):
         name: str | None = None,
         pose_attrs: Iterable[str] = (),
         receptor_name: str | None = None,
+        moved: Sequence[MovedAtoms | None] | None = None,
     ) -> PoseSet:
-        r"""Makes a set of one rigid receptor and its ligand's poses.
+        r"""Makes a set of one receptor and its ligand's poses.
 
         The receptor is stored once, whatever the number of poses.
         A key :obj:`is_ligand` tells its atoms from the ligand's.
+        Some of its atoms may be elsewhere in some poses, as after docking
+        with flexible side chains: a pose then has these atoms as well, in
+        rows behind those of its ligand, and :obj:`moved_index` pairs them
+        with those of the receptor.
 
         Args:
             receptor: The receptor, with the same atom keys as the ligands.
@@ -133,9 +142,13 @@ class PoseSet(Data):
             pose_attrs: As in :meth:`from_poses`. (default: :obj:`()`)
             receptor_name: A label of the receptor; whether two sets have the
                 same one is decided by content. (default: :obj:`None`)
+            moved: For each pose the
+                :class:`~pyg_multipose.data.MovedAtoms` of the receptor, or
+                :obj:`None`. (default: :obj:`None`, the receptor is rigid)
 
         Raises:
-            ValueError: As :meth:`from_poses`.
+            ValueError: As :meth:`from_poses`; and if a moved atom is not in
+                the receptor or has two positions.
 
         Example:
             >>> import torch
@@ -156,7 +169,70 @@ class PoseSet(Data):
                 'PoseSet.from_poses'
             )
         return cls._build(
-            receptor, ligands, y, name, pose_attrs, receptor_name
+            receptor, ligands, y, name, pose_attrs, receptor_name, moved
+        )
+
+    @classmethod
+    def from_complexes(
+        cls,
+        complexes: Sequence[Data],
+        y: float | Tensor | None = None,
+        name: str | None = None,
+        pose_attrs: Iterable[str] = (),
+        receptor_name: str | None = None,
+        snap: float | None = None,
+    ) -> PoseSet:
+        r"""Makes a set of complexes whose receptors differ in some atoms.
+
+        So are docked poses with flexible side chains, and the samples of a
+        co-folding program, once they are in one frame. One receptor is
+        stored, each atom where most complexes have it, and of each complex
+        only what is elsewhere, see :meth:`from_complex`. Atoms at equal
+        positions (and with equal values of all other keys) are equal; so
+        moving a complex as a whole moves all of them.
+
+        Args:
+            complexes: One :class:`~torch_geometric.data.Data` per pose, with
+                :obj:`z`, :obj:`pos` and a boolean :obj:`is_ligand`; the atoms
+                of the receptor are the same, in the same order. Edges come
+                from :class:`~pyg_multipose.transforms.RadiusGraph`
+                afterwards.
+            y: As in :meth:`from_poses`. (default: :obj:`None`)
+            name: As in :meth:`from_poses`. (default: :obj:`None`)
+            pose_attrs: As in :meth:`from_poses`. (default: :obj:`()`)
+            receptor_name: As in :meth:`from_complex`.
+                (default: :obj:`None`)
+            snap: Atoms of a receptor that are at most that far, in Angstrom,
+                from where most complexes have them, are put there. A warning
+                tells how many, the largest distance and the RMSD.
+                (default: :obj:`None`, coordinates are kept)
+
+        Raises:
+            ValueError: As :meth:`from_poses`; and if receptors do not have
+                the same atoms.
+
+        Example:
+            >>> import torch
+            >>> from torch_geometric.data import Data
+            >>> from pyg_multipose.data import PoseSet
+            >>> z, pos = torch.tensor([7, 6, 8, 6]), torch.eye(4, 3)
+            >>> is_ligand = torch.tensor([False, False, False, True])
+            >>> complexes = []
+            >>> for shift in (0.0, 0.0, 0.5):
+            ...     moved = pos.clone()
+            ...     moved[2, 0] += shift
+            ...     complexes.append(Data(z=z, pos=moved, is_ligand=is_ligand))
+            >>> pose_set = PoseSet.from_complexes(complexes, y=6.5)
+            >>> pose_set.receptor_size, pose_set.pose_size
+            (tensor([3]), tensor([1, 1, 2]))
+            >>> pose_set.pose(2).pos[2]
+            tensor([0.5000, 0.0000, 1.0000])
+        """
+        receptor, ligands, moved = taken_apart(
+            complexes, name, pose_attrs, snap
+        )
+        return cls._build(
+            receptor, ligands, y, name, pose_attrs, receptor_name, moved
         )
 
     # Counts ##################################################################
@@ -205,7 +281,7 @@ class PoseSet(Data):
             >>> best.num_nodes, int(best.is_ligand.sum()), best.vina_score
             (519, 32, tensor([-7.3350]))
         """
-        return self._compose(self._pose_numbers([index]))[0]
+        return self._compose(pose_numbers([index], self.num_poses))[0]
 
     def to_poses(self) -> list[Data]:
         r"""All poses as graphs of their own, as :meth:`pose` makes them.
@@ -254,7 +330,7 @@ class PoseSet(Data):
         """
         self._require_one_set('select')
         layout = Layout(self)
-        poses = self._pose_numbers(index)
+        poses = pose_numbers(index, self.num_poses)
         if not poses:
             raise ValueError(
                 f'Nothing of {layout.set_name(0)} selected: a set needs at '
@@ -291,19 +367,8 @@ class PoseSet(Data):
             tensor([0.5000])
         """
         self._require_one_set('put')
-        if level not in get_args(Level):
-            raise ValueError(
-                f"Unknown level '{level}' of '{key}'; choose among "
-                f'{list(get_args(Level))}'
-            )
-        check_keys([key], f"set '{self.get('name', '')}'")
-        _check_free(key)
-        by_name = level_by_name(key)
-        if by_name not in (None, level):
-            raise ValueError(
-                f"'{key}' is on level '{by_name}' by its name, got '{level}'; "
-                f'choose another name'
-            )
+        check_free(PoseSet, key)
+        check_level(key, level, f"set '{self.get('name', '')}'")
         if isinstance(value, int | float):
             value = torch.tensor([value])
         out = copy.copy(self)
@@ -335,11 +400,7 @@ class PoseSet(Data):
             tensor([0, 0])
         """
         layout = Layout(self)
-        groups = receptors.groups(layout, self._tables(layout))
-        if 'receptor_name' in self:
-            names = self['receptor_name']
-            names = [names] if isinstance(names, str) else names
-            receptors.check_names(names, groups, layout)
+        groups = receptors.named_groups(layout, self._tables(layout), self)
         return torch.tensor(groups)
 
     # Files ###################################################################
@@ -364,9 +425,8 @@ class PoseSet(Data):
             8
         """
         is_batch = isinstance(self, Batch)
-        files.write(
-            self.to_data_list() if is_batch else [self], is_batch, path
-        )
+        sets = self.to_data_list() if is_batch else [self]
+        files.write(sets, is_batch, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PoseSet:
@@ -400,14 +460,14 @@ class PoseSet(Data):
     # PyG #####################################################################
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
-        if key in ('edge_index', 'bond_index'):
+        if key in INDICES:
             return self.num_nodes
         return 0
 
     def __cat_dim__(
         self, key: str, value: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        return -1 if key in ('edge_index', 'bond_index') else 0
+        return -1 if key in INDICES else 0
 
     def __delitem__(self, key: str) -> None:
         super().__delitem__(key)
@@ -436,7 +496,7 @@ class PoseSet(Data):
     def _build(cls, *args: Any) -> PoseSet:
         out = cls()
         for key, value in joined(*args).items():
-            _check_free(key)
+            check_free(PoseSet, key)
             out[key] = value
         return out
 
@@ -456,48 +516,9 @@ class PoseSet(Data):
         graphs = layout.compose(self._tables(layout), poses)
         return [graphs.get_example(index) for index in range(len(poses))]
 
-    def _pose_numbers(self, index: Any) -> list[int]:
-        count = self.num_poses
-        if isinstance(index, slice):
-            return list(range(count)[index])
-        if isinstance(index, int):
-            index = [index]
-        chosen = np.asarray(
-            index.cpu() if isinstance(index, Tensor) else index
-        )
-        if chosen.dtype == bool:
-            if chosen.shape != (count,):
-                raise IndexError(
-                    f'A mask of shape {list(chosen.shape)} does not fit '
-                    f'{count} poses'
-                )
-            return chosen.nonzero()[0].tolist()
-        if chosen.size == 0:
-            return []
-        if chosen.ndim > 1 or not np.issubdtype(chosen.dtype, np.integer):
-            raise IndexError(
-                f'Poses are selected by a list of integers, a slice or a '
-                f'mask, got {index!r}'
-            )
-        outside = chosen[(chosen < -count) | (chosen >= count)]
-        if outside.size:
-            raise IndexError(
-                f'Pose {outside[0]} asked for, but there are {count} (0 to '
-                f'{count - 1})'
-            )
-        return (chosen.reshape(-1) % count).tolist()
-
     def _require_one_set(self, what: str) -> None:
         if isinstance(self, Batch):
             raise ValueError(
                 f"'{what}' is of one set, but this is a batch of "
                 f'{self.num_graphs}; take batch[i] first'
             )
-
-
-def _check_free(key: str) -> None:
-    """Refuses keys that a pose set could not be asked for."""
-    if hasattr(PoseSet, key) and not hasattr(Data, key):
-        raise ValueError(
-            f"A pose set has '{key}' of its own; rename the key '{key}'"
-        )

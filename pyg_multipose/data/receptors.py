@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Data
 
 from pyg_multipose.data.layout import Layout
 from pyg_multipose.data.levels import RELATIONS
@@ -68,6 +69,24 @@ def groups(layout: Layout, tables: Mapping[str, Any]) -> list[int]:
         else:
             alike.append(index)
             out[index] = index
+    return out
+
+
+def named_groups(
+    layout: Layout, tables: Mapping[str, Any], pose_set: Data
+) -> list[int]:
+    r"""As :func:`groups`; a name that two different receptors have is refused.
+
+    Args:
+        layout: The layout of the batch.
+        tables: Its values by key.
+        pose_set: The batch, for the names of receptors.
+    """
+    out = groups(layout, tables)
+    names = pose_set.get('receptor_name') or []
+    if names:
+        names = [names] if isinstance(names, str) else names
+        check_names(names, out, layout)
     return out
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,21 +21,18 @@ from pyg_multipose.data.checks import (
 )
 from pyg_multipose.data.levels import (
     COUNTS,
-    RELATIONS,
+    GRAPH_RELATIONS,
     SIZED,
     Level,
     Levels,
     level_by_name,
 )
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """The receptor or a pose: how messages call it, its values and size."""
-
-    where: str
-    values: dict[str, Any]
-    size: int
+from pyg_multipose.data.moved_atoms import (
+    MovedAtoms,
+    MovedPart,
+    with_moved,
+)
+from pyg_multipose.data.part import Part
 
 
 def joined(
@@ -46,6 +42,7 @@ def joined(
     name: str | None,
     pose_attrs: Iterable[str],
     receptor_name: str | None,
+    moved: Sequence[MovedAtoms | MovedPart | None] | None = None,
 ) -> dict[str, Any]:
     r"""Checks the graphs of a set and joins them into its tables.
 
@@ -56,6 +53,8 @@ def joined(
         name: The name of the set.
         pose_attrs: The keys with one value per pose.
         receptor_name: The name of the receptor.
+        moved: Which atoms of the receptor are elsewhere, one for each pose.
+            (default: :obj:`None`, all are where they are in all poses)
 
     Returns:
         All values of the set by key, counts and levels included.
@@ -90,7 +89,7 @@ def joined(
                 f"{called}: '{key}' is on level '{level_by_name(key)}' by its "
                 f'name and cannot be a pose attribute; rename it'
             )
-    fixed: list[_Part] = []
+    fixed: list[Part] = []
     if receptor is not None:
         fixed = [_part(receptor, attrs, f'{called}, receptor')]
         for part in (*fixed, *ligands):
@@ -100,12 +99,18 @@ def joined(
                 (part.size,), of_ligand, device=_device(part.values)
             )
 
+    pairs = None
+    if moved is not None:
+        alone = fixed[0] if fixed else None
+        ligands, pairs = with_moved(alone, ligands, moved)
     out: dict[str, Any] = _node_tables([*fixed, *ligands], attrs)
     levels: dict[str, Level] = dict.fromkeys(out, 'node')
-    for relation in RELATIONS:
+    for relation in GRAPH_RELATIONS:
         tables = _relation_tables(fixed, ligands, relation)
         out.update(tables)
         levels.update(dict.fromkeys(tables, relation))
+    if pairs is not None:
+        out['moved_index'], levels['moved_index'] = pairs, 'moved'
     for key in attrs:
         out[key], levels[key] = _pose_values(ligands, key), 'pose'
     if y is not None:
@@ -124,7 +129,7 @@ def joined(
     return out
 
 
-def _part(data: Any, attrs: Sequence[str], where: str) -> _Part:
+def _part(data: Any, attrs: Sequence[str], where: str) -> Part:
     check_part(data, where)
     values = {key: _plain(value) for key, value in data.stores[0].items()}
     size = values.pop('num_nodes', None)
@@ -144,7 +149,7 @@ def _part(data: Any, attrs: Sequence[str], where: str) -> _Part:
             f'{where} does not tell how many atoms it has; it needs x, z, '
             f'pos or num_nodes, got {list(values)}'
         )
-    return _Part(where, values, int(size))
+    return Part(where, values, int(size))
 
 
 def _node_keys(values: Iterable[str], attrs: Sequence[str]) -> list[str]:
@@ -156,7 +161,7 @@ def _node_keys(values: Iterable[str], attrs: Sequence[str]) -> list[str]:
 
 
 def _node_tables(
-    parts: Sequence[_Part], attrs: Sequence[str]
+    parts: Sequence[Part], attrs: Sequence[str]
 ) -> dict[str, Tensor]:
     """The atoms of the receptor (if any) and of all poses."""
     keys = _node_keys(parts[0].values, attrs)
@@ -176,12 +181,12 @@ def _node_tables(
 
 
 def _relation_tables(
-    fixed: Sequence[_Part], ligands: Sequence[_Part], relation: str
+    fixed: Sequence[Part], ligands: Sequence[Part], relation: str
 ) -> dict[str, Tensor]:
     """Edges or bonds; a receptor may have none while the poses have some."""
     index = f'{relation}_index'
     tables: dict[str, list[Tensor]] = {}
-    first: _Part | None = None
+    first: Part | None = None
     shift = 0
     for part in (*fixed, *ligands):
         keys = [key for key in part.values if level_by_name(key) == relation]
@@ -212,6 +217,10 @@ def _relation_tables(
                     check_rows(value, ends.size(1), relation, key, part.where)
                     check_like(value, first.values[key], key, part.where)
                 tables[key].append(value)
+        for key, value in part.bonds.items() if relation == 'bond' else ():
+            if key == index:  # the receptor's rows come first
+                value = torch.where(value < 0, -1 - value, value + shift)
+            tables[key].append(value)
         shift += part.size
     return {
         key: torch.cat(values, dim=-1 if key == index else 0)
@@ -219,7 +228,7 @@ def _relation_tables(
     }
 
 
-def _pose_values(ligands: Sequence[_Part], key: str) -> list[str] | Tensor:
+def _pose_values(ligands: Sequence[Part], key: str) -> list[str] | Tensor:
     """An attribute that has one value per pose."""
     values: list[Any] = []
     for part in ligands:

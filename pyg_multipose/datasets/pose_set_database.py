@@ -19,7 +19,7 @@ from pyg_multipose.datasets.pose_set_schema import SIZES, Row, Schema
 
 #: What SQLite calls the kind of a file and its version.
 APPLICATION_ID = 0x504F5345
-VERSION = 1
+VERSION = 2
 #: Bytes; several sets fit into a page.
 PAGE_SIZE = 16_384
 #: Receptors that are held; sets in a row often have the same one.
@@ -91,10 +91,15 @@ class PoseSetDatabase(Database):
                     f"'{self.path}' is not a file of pose sets, but another "
                     f'one of SQLite'
                 )
-            if version > VERSION:
+            if tables and version != VERSION:
                 raise ValueError(
                     f"'{self.path}' has version {version}, but this release "
-                    f'reads up to {VERSION}; upgrade pyg_multipose'
+                    f'reads {VERSION}; '
+                    + (
+                        'upgrade pyg_multipose'
+                        if version > VERSION
+                        else 'build the dataset anew'
+                    )
                 )
             if tables:
                 (text,) = read('SELECT schema FROM meta').fetchone()

@@ -13,12 +13,18 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from pyg_multipose.data import Layout, PoseSet
-from pyg_multipose.data.levels import COUNTS, RELATIONS, Levels
+from pyg_multipose.data.levels import COUNTS, INDICES, Levels
 from pyg_multipose.data.receptors import contents
 
 #: The sizes that tell how many rows each table has.
-SIZES = ('nodes', 'edges', 'bonds')
-_SIZE_OF = {'node': 'nodes', 'edge': 'edges', 'bond': 'bonds'}
+SIZES = ('nodes', 'edges', 'bonds', 'moved')
+_SIZE_OF = {
+    'node': 'nodes',
+    'edge': 'edges',
+    'bond': 'bonds',
+    'pose': 'poses',
+    'set': 'sets',
+}
 
 
 class Row(NamedTuple):
@@ -28,7 +34,7 @@ class Row(NamedTuple):
         name: The name of the set.
         receptor_name: The name of its receptor, may be empty.
         poses: The number of poses.
-        sizes: Rows of all node, edge and bond tables.
+        sizes: Rows of all tables of :obj:`SIZES`.
         receptor_sizes: How many of these are the receptor's.
         receptor: The bytes of the receptor's rows.
         tables: The bytes of all other rows.
@@ -228,7 +234,7 @@ class Schema:
         """Views of a buffer, of those keys whose number of rows is known."""
         start = 0
         for key, (level, dtype, size) in self.tensors.items():
-            count = rows.get(_SIZE_OF.get(level, f'{level}s'))
+            count = rows.get(_SIZE_OF.get(level, level))
             if count is None:
                 continue
             index = key == f'{level}_index'
@@ -271,12 +277,13 @@ def check_set(pose_set: Any, index: int) -> PoseSet:
 
 
 def _relations(values: Mapping[str, Tensor]) -> tuple[int, ...]:
-    keys = (f'{relation}_index' for relation in RELATIONS)
-    return tuple(values[key].size(1) if key in values else 0 for key in keys)
+    return tuple(
+        values[key].size(1) if key in values else 0 for key in INDICES
+    )
 
 
 def _dim(key: str) -> int:
-    return 1 if key in [f'{name}_index' for name in RELATIONS] else 0
+    return 1 if key in INDICES else 0
 
 
 def _is_text(value: Any) -> bool:

@@ -16,7 +16,7 @@ from torch_geometric.loader import DataLoader
 
 from pyg_multipose.data import Layout, PoseSet
 from pyg_multipose.data.checks import check_finite, check_keys
-from pyg_multipose.data.levels import Levels
+from pyg_multipose.data.levels import INDICES, Levels
 from pyg_multipose.testing.comparison import (
     broken,
     check_equal,
@@ -326,7 +326,7 @@ def _description(pose_set: PoseSet) -> dict[str, str]:
         value = pose_set[key]
         kind = type(value).__name__
         if isinstance(value, Tensor):
-            index = key in ('edge_index', 'bond_index')
+            index = key in INDICES
             width = 'rows' if index else list(value.shape[1:])
             kind = f'{value.dtype} of width {width}'
         out[key] = f'level {level}, {kind}'

@@ -138,16 +138,29 @@ class PlantedEnergy(BaseTransform):
                 f"{set_name(pose_set)}: 'z' has {int(z.min())} to "
                 f'{int(z.max())}, expected atomic numbers below {_ELEMENTS}'
             )
-        ligand = ligand_rows(pose_set).cpu()
+        if pose_set.get('moved_index', z.new_empty(2, 0)).numel():
+            # Every pose has a receptor of its own.
+            poses = pose_set.to_poses()
+            each = [
+                self._of_ligand(exact(one.pos), one.z.cpu(), one.is_ligand)
+                for one in poses
+            ]
+            return self.scale * torch.stack([one.sum() for one in each])
+        of_atom = self._of_ligand(pos, z, ligand_rows(pose_set))
+        pose = torch.arange(pose_set.num_poses).repeat_interleave(
+            pose_set.pose_size.cpu()
+        )
+        out = of_atom.new_zeros(pose_set.num_poses)
+        return self.scale * out.index_add(0, pose, of_atom)
+
+    def _of_ligand(self, pos: Tensor, z: Tensor, ligand: Tensor) -> Tensor:
+        """The energy of every ligand atom among those of receptors."""
+        ligand = ligand.cpu()
         distance = torch.cdist(pos[ligand], pos[~ligand])
         fades = 0.5 + 0.5 * (math.pi / self.cutoff * distance).cos()
         fades = fades.masked_fill(distance > self.cutoff, 0.0)
         pairs = self._table[z[ligand]][:, z[~ligand]] * fades
-        pose = torch.arange(pose_set.num_poses).repeat_interleave(
-            pose_set.pose_size.cpu()
-        )
-        out = pairs.new_zeros(pose_set.num_poses)
-        return self.scale * out.index_add(0, pose, pairs.sum(dim=1))
+        return pairs.sum(dim=1)
 
     def forward(self, data: Any) -> PoseSet:
         r"""Plants the energies.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 
-from pyg_multipose.data import PoseSet
+from pyg_multipose.data import Layout, PoseSet
 from pyg_multipose.data.levels import Levels
 from pyg_multipose.data.rows import ligand_rows, take_rows
 from pyg_multipose.transforms.arguments import (
@@ -120,19 +121,34 @@ class PocketCut(BaseTransform):
     def _cut(self, pose_set: PoseSet, where: str = '') -> PoseSet:
         size = int(pose_set.receptor_size)
         pos = pose_set.pos
-        around = pos[size:] if self.around is None else self.around.to(pos)
+        is_ligand = ligand_rows(pose_set)
+        around = self.around
+        around = pos[is_ligand] if around is None else around.to(pos)
+        atom, stands = _moved(pose_set, size)
+        if self.around is None and atom.numel():
+            # An atom that has moved is near if it is so in its own pose.
+            layout = Layout(pose_set)
+            pose = torch.from_numpy(
+                np.repeat(np.arange(layout.num_poses), layout.pose_size)
+            ).to(pos.device)
+            mine, others = pose[stands - size], pose[is_ligand[size:]]
+            _, moved = radius(pos[stands], around, self.r, mine, others)
+        else:
+            _, moved = radius(pos[stands], around, self.r)
         _, near = radius(pos[:size], around, self.r)
+        near = torch.cat([near, atom[moved]])
         if not len(near):
             raise ValueError(
                 f'{set_name(pose_set)}{where}: no atom of the receptor is '
                 f'within {self.r} Angstrom. Are ligand and receptor in one '
                 f'frame?'
             )
-        keep = ligand_rows(pose_set).clone()
+        keep = is_ligand.clone()
         keep[near] = True
         if self.group is not None:
             group = self._groups(pose_set)[:size]
             keep[:size] = torch.isin(group, group[near].unique())
+        keep[stands] = keep[atom]
         return take_rows(pose_set, keep)
 
     def _groups(self, pose_set: PoseSet) -> Tensor:
@@ -151,3 +167,14 @@ class PocketCut(BaseTransform):
             f'{self.__class__.__name__}({self.r}, around={around}, '
             f'group={self.group!r}, per_pose={self.per_pose})'
         )
+
+
+def _moved(pose_set: PoseSet, size: int) -> tuple[Tensor, Tensor]:
+    """Atoms of the receptor that are elsewhere in poses, and their rows."""
+    pairs = pose_set.get('moved_index')
+    if pairs is None:
+        none = torch.empty(0, dtype=torch.long, device=pose_set.pos.device)
+        return none, none
+    is_moved = ~ligand_rows(pose_set)[pairs[1]]
+    atom, stands = pairs[:, is_moved]
+    return atom, stands

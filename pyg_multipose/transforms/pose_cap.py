@@ -135,6 +135,8 @@ def _pose_by_pose(pose_set: PoseSet, cap: int) -> tuple[PoseSet, list[int]]:
     # Of a batch made with ``exclude_keys``.
     for key in set(out.keys()) - set(pose_set.keys()):
         del out[key]
+    if 'moved_index' in pose_set:  # all sets of a batch have the same keys
+        out['moved_index'] = pose_set['moved_index'][:, :0]
     out['levels'] = pose_set['levels']
     return out, cut
 

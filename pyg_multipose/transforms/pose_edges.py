@@ -101,8 +101,15 @@ def pose_edges(
 
         of_ligand = set_of_row[ligand]
         near, found = search.query(pos[ligand], first_of[of_ligand])
-        ends = [rows[found] + shift[of_ligand[near]], ligand[near]]
-        touching += [torch.stack(ends), torch.stack(ends[::-1])]
+        ends = torch.stack(
+            [rows[found] + shift[of_ligand[near]], ligand[near]]
+        )
+        if segments.layout.moved is not None:
+            # Where they would be if they had not moved.
+            gone = tensor(segments.layout.moved.keys())
+            size = segments.layout.num_nodes
+            ends = ends[:, ~torch.isin(of_row[ends[1]] * size + ends[0], gone)]
+        touching += [ends, ends.flip(0)]
     edges, owner = _sorted(torch.cat(touching, dim=1), of_row, segments)
 
     edges = torch.cat([fixed, edges], dim=1)

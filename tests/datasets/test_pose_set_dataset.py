@@ -363,12 +363,16 @@ def test_another_database(make, dataset):
         PoseSetDataset(dataset.root)
 
 
-def test_a_newer_version(make, dataset):
+@pytest.mark.parametrize(
+    'version, advice', [(3, 'upgrade pyg_multipose'), (1, 'build the dataset')]
+)
+def test_another_version(make, dataset, version, advice):
     path = build(make, dataset)
     connection = sqlite3.connect(path)
-    connection.execute('PRAGMA user_version = 2')
+    connection.execute(f'PRAGMA user_version = {version}')
     connection.close()
-    with pytest.raises(ValueError, match='has version 2, .* reads up to 1'):
+    message = f'has version {version}, .* reads 2; {advice}'
+    with pytest.raises(ValueError, match=message):
         PoseSetDataset(dataset.root)
 
 

@@ -44,11 +44,7 @@ class Receptors:
             and layout.levels[key] != 'pose'
             for key, table in tables.items()
         )
-        groups = receptors.groups(layout, tables)
-        names = pose_set.get('receptor_name') or []
-        if names:
-            names = [names] if isinstance(names, str) else names
-            receptors.check_names(names, groups, layout)
+        groups = receptors.named_groups(layout, tables, pose_set)
         if own:
             groups = [
                 index if group >= 0 else -1

@@ -164,6 +164,12 @@ def _found(
 ) -> tuple[Receptors | None, str]:
     """The receptors that one way shares, or why it shares none."""
     reason = obstacle(sharer, inputs) or _mask(layout, tables)
+    if layout.moved is not None and getattr(sharer, 'rigid_only', False):
+        reason = reason or (
+            f'atoms of the receptor have moved in '
+            f'{int((layout.moved.count > 0).sum())} poses, so that the '
+            f'receptor alone is another one in each'
+        )
     if reason:
         return None, reason
     receptors = Receptors(layout, tables, pose_set)
@@ -199,6 +205,8 @@ def _mask(layout: Layout, tables: Mapping[str, Any]) -> str:
         ligands = int(layout.pose_size[first[0] : first[1]].sum())
         expected[rows] = False
         expected[rows.stop : rows.stop + ligands] = True
+        if layout.moved is not None:
+            expected[layout.moved.stands()] = False
         if (expected != marked).any():
             return (
                 f"'is_ligand' of {layout.set_name(index)} marks other "

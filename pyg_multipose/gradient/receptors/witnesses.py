@@ -107,8 +107,8 @@ def _touched(layout: Layout, tables: Mapping[str, Any], pose: int) -> Tensor:
 
 def _near(layout: Layout, tables: Mapping[str, Any], pose: int) -> Tensor:
     """Pairs of an atom of the receptor and one of the ligand."""
-    size = int(layout.receptor_size[layout.set_of_pose[pose]])
     atoms = tables['pos'].detach()[layout.rows('pos', [pose])].double()
+    size = len(atoms) - int(layout.ligand_size[pose])
     return (torch.cdist(atoms[:size], atoms[size:]) < _CONTACT).sum()
 
 

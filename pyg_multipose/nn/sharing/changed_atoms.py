@@ -69,6 +69,8 @@ class ChangedAtoms:
         self.reached = self._reach.atoms(number + margin)
         #: Pose times size of the receptor plus atom, of each of them.
         self.pairs = self._reach.pairs
+        #: The same of atoms that are not there; :obj:`None`: all are.
+        self.gone = self._reach.gone
         #: The pose of each of them.
         self.pose = (self.pairs - self.reached) // max(self.size, 1)
         #: The receptor atoms among the rows, which come after the ligands'.

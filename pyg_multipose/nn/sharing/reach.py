@@ -8,6 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+#: The place of atoms that are not there.
+_GONE = -2
+
 
 class Incoming(NamedTuple):
     r"""All edges that arrive at atoms that differ.
@@ -36,10 +39,13 @@ class Reach:
     :math:`l` edges lead to it from the ligand. Pairs of a pose and a reached
     atom are sorted by that distance, so those of every layer come first in
     those of the next one.
+    Atoms of the receptor that are elsewhere in a pose are rows of the pose,
+    and count as its ligand here. Where they have gone from, they send nothing,
+    so what they sent to is reached after one layer, too.
     It holds integers only.
 
     Args:
-        pose_size: Ligand atoms of every pose :math:`(B)`.
+        pose_size: Atoms of every pose of its own :math:`(B)`.
         ligand_edges: Edges that touch a ligand :math:`(2, E)`, in rows of the
             receptor and then of all ligands.
         receptor_edges: Edges of the receptor, sorted by source.
@@ -50,6 +56,8 @@ class Reach:
             at most :math:`L - l` edges away.
         by_target: How the edges of the receptor are sorted by target.
             (default: :obj:`None`, found where it is needed)
+        gone: The receptor atoms that are not there: pose times size of the
+            receptor plus atom. (default: :obj:`None`, none)
     """
 
     def __init__(
@@ -61,9 +69,12 @@ class Reach:
         num_layers: int,
         ligand_only: bool,
         by_target: Tensor | None = None,
+        gone: Tensor | None = None,
     ) -> None:
         number = pose_size.numel()
         self._by_target = by_target
+        #: Receptor atoms that are not there in a pose, :obj:`None`: none.
+        self.gone = gone
         self.number = number
         self.ligand_edges = ligand_edges
         self._size, self._receptor_edges = size, receptor_edges
@@ -101,11 +112,19 @@ class Reach:
         pairs, edges, senders = [], [], []
         self._num_pairs, self._num_edges = [0], [0]
         new = self._into_pair
+        if self.gone is not None:
+            place[self.gone] = _GONE
+            atom = self.gone % max(self._size, 1)
+            sender, edge = _ranges(start[atom], degree[atom])
+            into = (self.gone - atom)[sender] + target[edge]
+            kept = (place[into] != _GONE).nonzero().squeeze(1)
+            self._gone = atom[sender[kept]], edge[kept], into[kept]
+            new = torch.cat([new, into[kept]])
         for depth in range(most):
             # Each newly reached atom once, in the order of the table.
             mark = torch.zeros_like(place, dtype=torch.bool)
             mark[new] = True
-            new = (mark & (place < 0)).nonzero().squeeze(1)
+            new = (mark & (place == -1)).nonzero().squeeze(1)
             done = self._num_pairs[-1]
             place[new] = torch.arange(
                 done, done + new.numel(), device=place.device
@@ -116,10 +135,13 @@ class Reach:
                 break
             atom = new % self._size
             sender, edge = _ranges(start[atom], degree[atom])
+            new = (new - atom)[sender] + target[edge]
+            if self.gone is not None:
+                kept = (place[new] != _GONE).nonzero().squeeze(1)
+                sender, edge, new = sender[kept], edge[kept], new[kept]
             edges.append(edge)
             senders.append(sender + done)
             self._num_edges.append(self._num_edges[-1] + edge.numel())
-            new = (new - atom)[sender] + target[edge]
         empty = [source.new_empty(0)]
         #: Pose times size of the receptor plus atom, of every reached atom.
         self.pairs = torch.cat(pairs or empty)
@@ -185,6 +207,24 @@ class Reach:
             return edges[:, kept], numbers[kept]
         return edges, numbers
 
+    def no_longer(self, layer: int) -> tuple[Tensor, Tensor, Tensor] | None:
+        r"""The messages that atoms send no more from where they have gone.
+
+        Args:
+            layer: Number of the layer, from 0.
+
+        Returns:
+            The receptor atoms that sent, the rows of atoms reached after the
+            layer to which, and the numbers of the edges; :obj:`None` if no
+            atom has gone.
+        """
+        if self.gone is None:
+            return None
+        sender, edge, into = self._gone
+        receiver = self._place[into]
+        kept = receiver < self._num_pairs[self._depth[layer + 1]]
+        return sender[kept], receiver[kept], edge[kept]
+
     def incoming(self, layer: int) -> Incoming:
         r"""All edges into ligand atoms and atoms reached after a layer.
 
@@ -234,7 +274,14 @@ class Reach:
         by_target = self._by_target
         if by_target is None:
             by_target = target.argsort(stable=True)
-        return receiver, by_target[number], count
+        edge = by_target[number]
+        if self.gone is not None:
+            pose = (self.pairs - self._atom)[receiver]
+            sender = self._place[pose + self._receptor_edges[0][edge]]
+            kept = (sender != _GONE).nonzero().squeeze(1)
+            receiver, edge = receiver[kept], edge[kept]
+            count = torch.bincount(receiver, minlength=count.numel())
+        return receiver, edge, count
 
 
 def _ranges(start: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:

@@ -128,11 +128,17 @@ class _Replay:
             left = known.sum(0).expand(atoms.number, *known.shape[1:])
             changed = known.index_select(0, atoms.reached)
             left = left.index_add(0, atoms.pose, changed, alpha=-1)
+            if atoms.gone is not None:
+                pose, atom = atoms.gone // atoms.size, atoms.gone % atoms.size
+                gone = known.index_select(0, atom)
+                left = left.index_add(0, pose, gone, alpha=-1)
             return left, torch.arange(atoms.number, device=device)
         out = torch.ones(
             atoms.number * atoms.size, dtype=torch.bool, device=device
         )
         out[atoms.pairs] = False
+        if atoms.gone is not None:
+            out[atoms.gone] = False
         place = out.nonzero().squeeze(1)
         size = max(atoms.size, 1)
         return known.index_select(0, place % size), place // size

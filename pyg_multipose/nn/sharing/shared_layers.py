@@ -238,7 +238,7 @@ class SharedLayers(Module):
             self.readout(x),
             state.contribution,
             reach,
-            self.atoms == 'ligand',
+            poses.is_ligand[size:] if self.atoms == 'ligand' else None,
             self._pool,
         )
 

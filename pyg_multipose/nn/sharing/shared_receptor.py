@@ -110,6 +110,8 @@ class SharedReceptor(InteractionModel):
             touching += reach.around_ligand(layer)[0].size(1)
             if reach.atoms(layer + 1).numel():
                 differing += reach.within_receptor(layer)[0].size(1)
+                gone = reach.no_longer(layer)
+                differing += 0 if gone is None else gone[0].numel()
         whole = poses.edge_index.size(1) + (reach.number - 1) * receptor
         work = touching + (1 - self.filter_share) * differing
         return work / max(whole * number, 1)
@@ -197,11 +199,13 @@ class SharedReceptor(InteractionModel):
                 # Equation (eq-shared-receptor):
                 change = alone.aggregated.index_select(0, after)
                 change = change + aggregated[num_ligand:]
-                if before.numel():
-                    sent = alone.source.index_select(0, before)
-                    within, edge = reach.within_receptor(depth)
+                sent = alone.source.index_select(0, before)
+                differs, within, edge = _differing(
+                    reach, depth, source[num_ligand:] - sent, alone.source
+                )
+                if edge.numel():
                     change = change + layer.aggregate(
-                        source[num_ligand:] - sent,
+                        differs,
                         within,
                         alone.filters,
                         after.numel(),
@@ -217,7 +221,7 @@ class SharedReceptor(InteractionModel):
             self.readout(x, z),
             state.contribution,
             reach,
-            self.atoms == 'ligand',
+            poses.is_ligand[size:] if self.atoms == 'ligand' else None,
             self.pool_atoms,
         )
 
@@ -264,6 +268,11 @@ def reach_of(
             (default: :obj:`None`, found where it is needed)
     """
     edges = poses.edge_index[:, receptor_edges.size(1) :]
+    gone = None
+    if 'moved_index' in poses and poses.moved_index.size(1):
+        atom, stands = poses.moved_index
+        end = poses.pose_size.cumsum(0) + size
+        gone = torch.searchsorted(end, stands, right=True) * size + atom
     return Reach(
         poses.pose_size,
         edges,
@@ -272,6 +281,7 @@ def reach_of(
         num_layers,
         ligand_only and is_symmetric(edges, poses.z.size(0)),
         by_target,
+        gone,
     )
 
 
@@ -279,16 +289,18 @@ def pool_poses(
     contribution: Tensor,
     alone: Tensor,
     reach: Reach,
-    ligand_only: bool,
+    is_ligand: Tensor | None,
     pool: Callable[[Tensor, Tensor, int], Tensor],
 ) -> Tensor:
     r"""Pools the contributions of poses.
 
     Args:
-        contribution: Contributions of ligand atoms, then of reached atoms.
+        contribution: Contributions of the poses' own atoms, then of reached
+            atoms.
         alone: Those of the atoms of the receptor alone.
         reach: Which atoms are reached.
-        ligand_only: Whether only ligand atoms contribute.
+        is_ligand: Which of the poses' own atoms are the ligand's, if only
+            these contribute; :obj:`None`: all atoms do.
         pool: A function of contributions, the pose of each, and the number
             of poses.
 
@@ -298,17 +310,46 @@ def pool_poses(
     number, size = reach.number, alone.size(0)
     num_ligand = reach.pose.numel()
     ligand, changed = contribution[:num_ligand], contribution[num_ligand:]
-    if ligand_only:
-        return pool(ligand, reach.pose, number)
+    if is_ligand is not None:
+        if reach.gone is None:
+            return pool(ligand, reach.pose, number)
+        return pool(ligand[is_ligand], reach.pose[is_ligand], number)
     receptors = alone.repeat(number, 1)
     receptors = receptors.index_copy(
         0, reach.pairs, changed.to(receptors.dtype)
     )
     every = torch.arange(number, device=reach.pose.device)
+    every = every.repeat_interleave(size)
+    if reach.gone is not None:
+        there = torch.ones_like(every, dtype=torch.bool)
+        there[reach.gone] = False
+        receptors, every = receptors[there], every[there]
     return pool(
         torch.cat([ligand, receptors]),
-        torch.cat([reach.pose, every.repeat_interleave(size)]),
+        torch.cat([reach.pose, every]),
         number,
+    )
+
+
+def _differing(
+    reach: Reach, depth: int, change: Tensor, alone: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What sources send that differs, the edges along which, their numbers.
+
+    Atoms that have gone send the opposite of what they sent.
+    """
+    within, edge = reach.within_receptor(depth)
+    gone = reach.no_longer(depth)
+    if gone is None:
+        return change, within, edge
+    sender, receiver, number = gone
+    row = torch.arange(sender.numel(), device=sender.device)
+    return (
+        torch.cat([change, -alone.index_select(0, sender)]),
+        torch.cat(
+            [within, torch.stack([row + change.size(0), receiver])], dim=1
+        ),
+        torch.cat([edge, number]),
     )
 
 

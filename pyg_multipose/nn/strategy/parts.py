@@ -72,14 +72,14 @@ def ligands_of(poses: Data) -> Batch:
         poses: A pose set: the receptor, then the ligand of every pose.
     """
     size = poses.pose_size
-    keep = torch.arange(poses.num_nodes, device=size.device)
-    keep = keep >= poses.receptor_size
     graph = torch.arange(size.numel(), device=size.device)
+    graph = graph.repeat_interleave(size)
+    is_ligand = poses.is_ligand[poses.num_nodes - graph.numel() :]
     return _part(
         poses,
         _rows(Levels.of(poses)),
-        keep,
-        graph.repeat_interleave(size),
+        poses.is_ligand,
+        graph[is_ligand],
         size.numel(),
     )
 

@@ -20,6 +20,8 @@ class ReceptorOnce(Module):
 
     #: Poses take as much as whole complexes.
     composes_poses = True
+    #: The receptor alone has to be the same in all poses.
+    rigid_only = True
 
     def __init__(self, model: Module) -> None:
         super().__init__()

@@ -172,6 +172,11 @@ class Strategy(Module):
     # Receptors that are evaluated once #######################################
 
     @property
+    def rigid_only(self) -> bool:
+        r"""Whether a receptor is shared only if no pose moves its atoms."""
+        return self.splits
+
+    @property
     def cannot_share(self) -> str:
         r"""Why complexes do not share a receptor at all; empty if they do."""
         return obstacle(self._sharer(), input_names(self.inputs))

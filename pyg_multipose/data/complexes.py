@@ -1,0 +1,209 @@
+r"""Whole complexes as one receptor, and what each of them changes in it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from pyg_multipose.data.checks import check_part
+from pyg_multipose.data.levels import level_by_name
+from pyg_multipose.data.moved_atoms import MovedPart
+
+
+def taken_apart(
+    complexes: Sequence[Data],
+    name: str | None,
+    pose_attrs: Iterable[str],
+    snap: float | None,
+) -> tuple[Data, list[Data], list[MovedPart]]:
+    r"""Finds the receptor of complexes, and what has moved in each.
+
+    The receptor has each atom where most complexes have it, and is one of
+    theirs as far as there is a choice.
+
+    Args:
+        complexes: Graphs with :obj:`is_ligand`, the atoms of the receptor in
+            one order.
+        name: The name of the set, for messages.
+        pose_attrs: Keys with one value for each complex.
+        snap: As of :meth:`~pyg_multipose.data.PoseSet.from_complexes`.
+
+    Returns:
+        The receptor, the ligands, and what has moved, one for each complex.
+
+    Raises:
+        ValueError: If complexes do not have the same atoms.
+    """
+    called = f"set '{name}'" if name else 'the set'
+    if isinstance(complexes, Data) or not len(complexes):
+        got = 'one' if isinstance(complexes, Data) else 'none'
+        raise ValueError(
+            f'{called}: expected a list of complexes, one for each pose, got '
+            f'{got}'
+        )
+    if snap is not None and not 0 < float(snap) < float('inf'):
+        raise ValueError(
+            f"{called}: 'snap' is a positive distance in Angstrom, got {snap}"
+        )
+    attrs = {pose_attrs} if isinstance(pose_attrs, str) else set(pose_attrs)
+    parts = [
+        _split(data, attrs, f'{called}, complex {number}')
+        for number, data in enumerate(complexes)
+    ]
+    receptors = [part.receptor for part in parts]
+    for number, receptor in enumerate(receptors):
+        _check_same(receptor, receptors[0], f'{called}, complex {number}')
+    keys = [key for key in receptors[0].keys() if level_by_name(key) != 'bond']
+    tables = {k: torch.stack([one[k] for one in receptors]) for k in keys}
+    agreeing = torch.stack(
+        [
+            (
+                ~_differ(tables, {k: v[one] for k, v in tables.items()}, snap)[
+                    1
+                ]
+            ).sum(dim=0)
+            for one in range(len(parts))
+        ]
+    )
+    # Of an atom that is nowhere twice, all positions come from one complex.
+    chosen = agreeing.argmax(dim=0)
+    usual = int(agreeing.sum(dim=1).argmax())
+    chosen[agreeing[usual] == agreeing.amax(dim=0)] = usual
+    atom = torch.arange(chosen.numel(), device=chosen.device)
+    receptor = receptors[usual].clone()
+    for key, table in tables.items():
+        receptor[key] = table[chosen, atom]
+    far, differ = _differ(tables, {key: receptor[key] for key in keys}, snap)
+    moved = []
+    for part, which in zip(parts, differ, strict=True):
+        index = which.nonzero().squeeze(1)
+        values = {key: part.receptor[key][index] for key in keys}
+        moved.append(MovedPart(index, values, index[:0], part.bonds))
+    near = far[~differ & (far > 0)]
+    if near.numel():
+        warnings.warn(
+            f'{called}: {near.numel()} atoms in {len(parts)} receptors are '
+            f'at most {float(near.max()):.3f} Angstrom (RMSD '
+            f'{float(near.square().mean().sqrt()):.3f} Angstrom) from where '
+            f'most have them, and were put there: snap={snap}',
+            UserWarning,
+            stacklevel=3,
+        )
+    return receptor, [part.ligand for part in parts], moved
+
+
+def _differ(
+    tables: Mapping[str, Tensor],
+    reference: Mapping[str, Tensor],
+    snap: float | None,
+) -> tuple[Tensor, Tensor]:
+    """How far atoms are from those of a reference, and which differ."""
+    far = (tables['pos'].double() - reference['pos'].double()).norm(dim=2)
+    differ = far > (snap or 0.0)
+    for key, table in tables.items():
+        if key != 'pos':
+            unlike = table != reference[key]
+            differ |= unlike.reshape(*differ.shape, -1).any(dim=2)
+    return far, differ
+
+
+class _Complex(NamedTuple):
+    """The parts of a complex, and the bonds between them."""
+
+    receptor: Data
+    ligand: Data
+    bonds: dict[str, Tensor]
+
+
+def _split(data: Data, attrs: Set[str], where: str) -> _Complex:
+    check_part(data, where)
+    is_ligand = data.get('is_ligand')
+    if not isinstance(is_ligand, Tensor) or is_ligand.dtype != torch.bool:
+        raise ValueError(
+            f"{where} has no boolean 'is_ligand', which tells the atoms of "
+            f'its ligand from those of its receptor'
+        )
+    for key in ('pos', 'z'):
+        if not isinstance(data.get(key), Tensor):
+            raise ValueError(
+                f"{where} has no '{key}', by which receptors are compared"
+            )
+    edges = [key for key in data.keys() if level_by_name(key) == 'edge']
+    if edges:
+        raise ValueError(
+            f'{where} has {edges}, but which edges are those of the receptor '
+            f'is not known yet. Leave them out, and apply RadiusGraph to the '
+            f'set'
+        )
+    row = torch.where(
+        is_ligand, is_ligand.cumsum(0) - 1, (~is_ligand).cumsum(0) - 1
+    )
+    parts = Data(), Data()
+    bonds: dict[str, Tensor] = {}
+    ends = data.get('bond_index')
+    for key, value in data.stores[0].items():
+        if key in attrs or not isinstance(value, Tensor):
+            parts[1][key] = value
+        elif level_by_name(key) == 'bond':
+            if ends is None:
+                raise ValueError(f"{where} has '{key}', but no 'bond_index'")
+            of_ligand = is_ligand[ends]
+            across = of_ligand[0] != of_ligand[1]
+            within = (of_ligand.any(dim=0), of_ligand.all(dim=0))
+            is_index = key == 'bond_index'
+            new = row[value] if is_index else value
+            for part, kept in zip(parts, (~within[0], within[1]), strict=True):
+                part[key] = new[:, kept] if is_index else new[kept]
+            if across.any():
+                if is_index:
+                    new = torch.where(of_ligand, new, -1 - new)[:, across]
+                bonds[key] = new if is_index else new[across]
+        else:
+            parts[0][key], parts[1][key] = value[~is_ligand], value[is_ligand]
+    for part, what in zip(parts, ('receptor', 'ligand'), strict=True):
+        if not len(part['pos']):
+            raise ValueError(f"{where} has no {what} by its 'is_ligand'")
+    return _Complex(*parts, bonds)
+
+
+def _check_same(receptor: Data, first: Data, where: str) -> None:
+    """Refuses a receptor of other atoms than those of the first complex."""
+    keys, expected = set(receptor.keys()), set(first.keys())
+    if keys != expected:
+        raise ValueError(
+            f'{where} and complex 0 need the same keys, but only one of them '
+            f'has {sorted(keys ^ expected)}'
+        )
+    if len(receptor['z']) != len(first['z']):
+        raise ValueError(
+            f'{where}: its receptor has {len(receptor["z"])} atoms, that of '
+            f'complex 0 {len(first["z"])}; expected the same atoms in the '
+            f'same order. Is it another sequence, or are atoms missing?'
+        )
+    for key in sorted(keys):
+        value, other = receptor[key], first[key]
+        if value.shape != other.shape or value.dtype != other.dtype:
+            raise ValueError(
+                f"{where}: '{key}' of the receptor has shape "
+                f'{list(value.shape)} and {value.dtype}, in complex 0 '
+                f'{list(other.shape)} and {other.dtype}'
+            )
+        if level_by_name(key) == 'bond' and not value.equal(other):
+            raise ValueError(
+                f"{where}: '{key}' of the receptor is not that of complex 0; "
+                f'expected the same bonds in the same order'
+            )
+    unlike = (receptor['z'] != first['z']).nonzero()
+    if unlike.numel():
+        atom = int(unlike[0])
+        raise ValueError(
+            f'{where}: atom {atom} of its receptor has z = '
+            f'{receptor["z"][atom].tolist()}, in complex 0 '
+            f'{first["z"][atom].tolist()}; expected the same atoms in the '
+            f'same order. Is it another sequence?'
+        )
