@@ -152,6 +152,20 @@ def _bars(model: str, s: Settings) -> Iterator[Bar]:
     ):
         text = f'receptor shared, {text}: `auto` / plain'
         yield time(text, bound, case, 'auto, shared', [PLAIN])
+    for rigid, where, bounds in (
+        (nine_mean, 'pocket', (1.5, 0.40)),
+        (chain_mean, 'whole chain', (1.4, 0.20)),
+    ):
+        data = f'{rigid.data}-flexible'
+        moved = one_set(data, model, 'mean', s.nine)
+        text = (
+            f'4 side chains moved in every pose, Mean, N = {s.nine}, {where}: '
+            f'`auto`, receptor shared /'
+        )
+        cell, still = (Cell(one, 'auto, shared') for one in (moved, rigid))
+        what = f'{text} no side chain moved'
+        yield Bar(what, model, bounds[0], 'time', cell, (still,))
+        yield time(f'{text} plain', bounds[1], moved, cell.way, [PLAIN])
     bound = 0.09 if schnet else 0.08
     inference = 'auto, shared, inference'
     text = f'receptor shared, inference, {N}: `auto` / plain training'

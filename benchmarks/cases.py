@@ -17,7 +17,9 @@ class Case:
 
     Args:
         data: :obj:`"pocket"` or :obj:`"chain"` (docked poses in this
-            receptor), :obj:`"ligand"` (the same without any), or
+            receptor; with :obj:`"-flexible"` behind it, some side chains are
+            elsewhere in every pose), :obj:`"ligand"` (the same without any),
+            or
             :obj:`"generated-A"` (random atoms, A of them in a pose).
         model: One of :obj:`MODELS` or :obj:`PYG_MODELS`.
         loss: A key of :obj:`benchmarks.losses.LOSSES`.

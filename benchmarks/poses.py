@@ -11,10 +11,14 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from benchmarks.cases import Case
+from benchmarks.flexible import flexible
 from benchmarks.settings import Settings
 from pyg_multipose.data import PoseSet
 from pyg_multipose.datasets import MproMoonshot
 
+#: Docked poses: in the pocket or the chain, with side chains next to the
+#: ligand that are elsewhere in every pose, or the ligand alone.
+DOCKED = 'pocket', 'chain', 'pocket-flexible', 'chain-flexible', 'ligand'
 #: Heavy atoms per cubic Angstrom in the inside of a protein, about.
 DENSITY = 0.1
 #: How far an atom is from its place on the lattice at most, in Angstrom.
@@ -36,10 +40,10 @@ def pose_sets(case: Case, settings: Settings) -> list[PoseSet]:
     kind, _, size = case.data.partition('-')
     if kind == 'generated':
         return _generated(case, int(size), settings.seed)
-    if kind not in ('pocket', 'chain', 'ligand'):
+    if case.data not in DOCKED:
         raise ValueError(
-            f"Unknown data '{case.data}'; choose among 'pocket', 'chain', "
-            f"'ligand' and 'generated-A'"
+            f"Unknown data '{case.data}'; choose among {list(DOCKED)} and "
+            f"'generated-A'"
         )
     found = [*itertools.islice(_docked(case), case.sets)]
     if len(found) < case.sets:
@@ -52,7 +56,8 @@ def pose_sets(case: Case, settings: Settings) -> list[PoseSet]:
 
 def _docked(case: Case) -> Iterator[PoseSet]:
     dataset = MproMoonshot(
-        'train', receptor='chain' if case.data == 'chain' else 'pocket'
+        'train',
+        receptor='chain' if case.data.startswith('chain') else 'pocket',
     )
     if case.per_set > max(dataset.num_poses):
         # The poses of many compounds as if they were those of one.
@@ -67,7 +72,7 @@ def _docked(case: Case) -> Iterator[PoseSet]:
         if item.num_poses < case.per_set:
             continue
         chosen = item.select(range(case.per_set))
-        if case.data == 'ligand':
+        if case.data not in ('pocket', 'chain'):
             chosen = _joined(case, item, _ligands(chosen))
         yield chosen
 
@@ -77,6 +82,8 @@ def _joined(case: Case, item: PoseSet, ligands: list[Data]) -> PoseSet:
     receptor = item.receptor
     if case.data == 'ligand' or receptor is None:
         return PoseSet.from_poses(ligands, item.y, pose_attrs=attributes)
+    if case.data.endswith('flexible'):
+        return flexible(item, ligands)
     receptor = Data(z=receptor.z, pos=receptor.pos)
     return PoseSet.from_complex(
         receptor, ligands, item.y, pose_attrs=attributes

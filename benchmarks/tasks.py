@@ -37,7 +37,13 @@ COST = {
 #: matters, the receptor is shared, or nothing goes backward.
 OURS, SHARP, SHARING, FORWARD = 0.8, 0.45, 0.2, 0.35
 #: Atoms of a pose of the bundled dataset, about.
-ATOMS = {'pocket': 515, 'chain': 2360, 'ligand': 28}
+ATOMS = {
+    'pocket': 515,
+    'chain': 2360,
+    'pocket-flexible': 515,
+    'chain-flexible': 2360,
+    'ligand': 28,
+}
 SHARED_AUTO = 'auto, shared'
 #: The ways that pictures show: few enough to tell apart.
 SHOWN = (
@@ -75,8 +81,9 @@ class Task:
         Args:
             settings: The settings.
         """
-        kind, _, size = self.case.data.partition('-')
-        atoms = self.case.poses * int(size or ATOMS.get(kind, 0))
+        data = self.case.data
+        known = ATOMS.get(data)
+        atoms = self.case.poses * (known or int(data.partition('-')[2]))
         few = min(atoms, WARM_ATOMS)
         rounds: float = 1 if self.once else settings.repeats_of(atoms)
         if self.kind == 'memory':
@@ -86,7 +93,7 @@ class Task:
             * (atoms * rounds + few * warm_steps(way, settings))
             for way in self.ways
         )
-        if size:
+        if known is None:
             work *= GENERATED
         return 1 + work * SECONDS_PER_ATOM[self.case.model]
 

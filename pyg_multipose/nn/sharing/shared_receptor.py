@@ -56,7 +56,7 @@ class SharedReceptor(InteractionModel):
     edges may be taken in parts. With :math:`\mathbf{s}^{(l)}_j` for what atom
     :math:`j` sends in layer :math:`l`, and a superscript 0 for the receptor
     alone, the sum at receptor atom :math:`i` of a pose is
-    (:eq:`eq-shared-receptor`)
+    (:eq:`eq-shared-receptor`, and :eq:`eq-moved-atoms` if some have moved)
 
     .. math::
         \mathbf{A}^{(l)}_i = \mathbf{A}^{0 (l)}_i + \sum_{j \in
@@ -196,7 +196,7 @@ class SharedReceptor(InteractionModel):
                 _chosen(rows, kept),
             )
             if after.numel():
-                # Equation (eq-shared-receptor):
+                # Equations (eq-shared-receptor) and (eq-moved-atoms):
                 change = alone.aggregated.index_select(0, after)
                 change = change + aggregated[num_ligand:]
                 sent = alone.source.index_select(0, before)

@@ -159,7 +159,7 @@ def page():
     """What the examples of the page define."""
     scope = {}
     blocks = re.findall(r'```python\n(.*?)```', PAGE.read_text(), re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     torch.manual_seed(0)
     for block in blocks:
         exec(compile(block, str(PAGE), 'exec'), scope)
@@ -184,6 +184,17 @@ def test_adapter_of_the_page(kit, page, mode):
     assert [name for name, _ in model.named_parameters()] == [
         f'model.{name}' for name, _ in schnet.named_parameters()
     ]
+
+
+def test_moved_atoms_of_the_page(page):
+    """They are where the page says, in the first pose only."""
+    flexible, receptor = page['flexible'], page['receptor']
+    first, second = flexible.pose(0), flexible.pose(1)
+    assert len(first.pos) == len(second.pos) + len(page['ligands'][0].pos) - (
+        len(page['ligands'][1].pos) + 1
+    )
+    assert first.pos[[7, 8]].equal(receptor.pos[[7, 8]] + 0.5)
+    assert second.pos[: len(receptor.pos)].equal(receptor.pos)
 
 
 def test_layers_of_the_page(kit, page):
