@@ -37,9 +37,9 @@ def test_the_grid_covers_what_it_should():
     assert {case.poses for case in small} == {1, 8, 64, 512}
     assert {case.loss for case in small} == set(LOSSES)
     assert {t.case.data for t in todo} == {
-        'pocket', 'chain', 'ligand',
-        'generated-50', 'generated-300', 'generated-3000',
-    }  # fmt: skip
+            'pocket', 'chain', 'ligand', 'pocket-flexible', 'chain-flexible',
+            'generated-50', 'generated-300', 'generated-3000',
+        }  # fmt: skip
 
 
 def test_nothing_holds_more_than_a_small_machine_has():
