@@ -13,7 +13,7 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from pyg_multipose.data import files, receptors
-from pyg_multipose.data.checks import check_keys
+from pyg_multipose.data.checks import check_keys, check_no_batch
 from pyg_multipose.data.layout import Layout
 from pyg_multipose.data.levels import (
     Level,
@@ -400,6 +400,7 @@ class PoseSet(Data):
     # PyG #####################################################################
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        check_no_batch(self)
         if key in ('edge_index', 'bond_index'):
             return self.num_nodes
         return 0

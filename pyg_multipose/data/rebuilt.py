@@ -70,8 +70,10 @@ def rebuilt(
         # A set may be without what others are made with, such as a name.
         if key in levels or key in pose_set or key == 'num_nodes':
             out[key] = value
+    device = out['pose_size'].device
     for key in known.on('set'):
-        out[key] = pose_set[key]
+        value = pose_set[key]
+        out[key] = value.to(device) if isinstance(value, Tensor) else value
     declared = parse(pose_set['levels'])
     new = {key: level for key, level in levels.items() if key not in known}
     out['levels'] = str(

@@ -1,6 +1,6 @@
 r"""Transforms of graphs and pose sets."""
 
-from pyg_multipose.data.siblings.check import check_transform
+from pyg_multipose.transforms.check_transform import check_transform
 from pyg_multipose.transforms.coordinate_noise import CoordinateNoise
 from pyg_multipose.transforms.duplicate_log_weights import (
     duplicate_log_weights,

@@ -13,6 +13,7 @@ from torch_geometric.transforms import Compose
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.data.rebuilt import rebuilt
+from pyg_multipose.data.siblings.check import name_of
 from pyg_multipose.transforms.arguments import check_set, set_name
 from pyg_multipose.transforms.pose_set_transform import PoseSetTransform
 
@@ -92,15 +93,15 @@ class PerPose(PoseSetTransform):
             pose[_LABEL] = label
             pose = _applied(self.transform, pose, where)
             after = pose.get(_LABEL)
-            same_atoms &= after is not None and torch.equal(label, after)
+            same_atoms &= _equal(after, label)
             del pose[_LABEL]
             poses.append(pose)
         try:
             return rebuilt(pose_set, poses, same_atoms)
         except ValueError as error:
             raise ValueError(
-                f'{self!r}: what it makes of {set_name(pose_set)} are not '
-                f'the poses of a set. {error}'
+                f'{name_of(self)}: what it makes of {set_name(pose_set)} are '
+                f'not the poses of a set. {error}'
             ) from error
 
     def __repr__(self) -> str:
@@ -118,22 +119,35 @@ def _applied(step: Any, pose: Data, where: str) -> Data:
     if of_pyg:
         for key in bonds:
             del pose[key]
-    before = pose.get(_LABEL)
+    before, edges = pose.get(_LABEL), pose.get('edge_index')
     try:
         out = step(pose)
     except ImportError:
         raise
     except Exception as error:
         raise ValueError(
-            f'{step!r} fails for {where}, {type(error).__name__}: {error}'
+            f'{name_of(step)} fails for {where}, with '
+            f'{type(error).__name__}: {error}'
         ) from error
     if not isinstance(out, Data) or isinstance(out, Batch):
         raise ValueError(
-            f'{step!r} makes a {type(out).__name__} of {where}, expected a '
-            f'torch_geometric Data'
+            f'{name_of(step)} makes a {type(out).__name__} of {where}, '
+            f'expected a torch_geometric Data'
         )
-    if of_pyg or _is_unchanged(bonds, out):
-        _follow(bonds, before, out, f'{step!r}: {where}')
+    where = f'{name_of(step)}: {where}'
+    if of_pyg or all(_equal(out.get(key), bonds[key]) for key in bonds):
+        _follow(bonds, before, out, where)
+    if (
+        before is not None
+        and not _same_first(out.get(_LABEL), before)
+        and edges is not None
+        and edges.numel()
+        and _equal(out.get('edge_index'), edges)
+    ):
+        raise ValueError(
+            f"{where}: atoms changed places or went, but 'edge_index' did not "
+            f'follow. Put it before RadiusGraph'
+        )
     return out
 
 
@@ -143,11 +157,13 @@ def _labels(count: int, device: torch.device) -> Tensor:
     return torch.randint(1, 2**62, (count,), generator=draw).to(device)
 
 
-def _is_unchanged(bonds: dict[str, Tensor], out: Data) -> bool:
-    return all(
-        isinstance(out.get(key), Tensor) and torch.equal(out[key], value)
-        for key, value in bonds.items()
-    )
+def _equal(one: Any, two: Tensor) -> bool:
+    return isinstance(one, Tensor) and torch.equal(one.to(two.device), two)
+
+
+def _same_first(after: Any, before: Tensor) -> bool:
+    """Whether the atoms are as before, but for such as were added."""
+    return after is None or _equal(after[: len(before)], before)
 
 
 def _follow(
@@ -161,6 +177,8 @@ def _follow(
     if not bonds or before is None or after is None:
         out.update(bonds)
         return
+    bonds = {key: value.to(after.device) for key, value in bonds.items()}
+    before = before.to(after.device)
     found, order = after.sort()
     twice = found[1:][found[1:] == found[:-1]]
     if torch.isin(twice, before).any():

@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
-from torch_geometric.transforms import Compose
 
 from pyg_multipose.data.layout import Layout
 from pyg_multipose.data.pose_set import PoseSet
@@ -33,76 +32,29 @@ _calls: WeakKeyDictionary[Any, dict[Any, int]] = WeakKeyDictionary()
 _now = threading.local()
 
 
-def check_transform(transform: Callable[[Any], Any], pose_set: PoseSet) -> Any:
-    r"""Applies a transform to a set, if no pose gets to know the others.
-
-    To a transform of :pyg:`PyG` a pose set is one graph, in which all poses
-    touch one receptor: the degree of an atom or the longest edge are then
-    those of all poses together, and a prediction that uses them depends on
-    which poses a set has.
-    This function applies the transform to a set, to poses of it alone, and
-    to the set with some poses changed, with the same random numbers.
-    What becomes of a pose has to be the same each time, but for one rigid
-    motion of all its atoms.
-
-    All transforms that derive from
-    :class:`~torch_geometric.transforms.BaseTransform` are checked like this
-    when they are called with a pose set: thoroughly the first time (for
-    each kind of set), by two poses of each set later.
-    This function does the same, thoroughly, for any function.
-    :class:`~pyg_multipose.transforms.PoseSetTransform` and
-    :class:`~pyg_multipose.transforms.PerPose` are not checked.
-
-    Args:
-        transform: The transform, or a function of a pose set.
-        pose_set: The set, or a batch of sets, of two poses or more.
-
-    Returns:
-        What the transform makes of the set, a shallow copy; levels of new
-        keys are declared.
-
-    Raises:
-        ValueError: If a pose would be told from others, or if what the
-            transform returns is no pose set with the same poses and atoms.
-
-    Example:
-        >>> from torch_geometric.transforms import Distance
-        >>> from pyg_multipose.datasets import MproMoonshot
-        >>> from pyg_multipose.transforms import RadiusGraph, check_transform
-        >>> pose_set = MproMoonshot('test', transform=RadiusGraph(4.5))[0]
-        >>> check_transform(Distance(norm=False), pose_set).edge_attr.shape
-        torch.Size([12112, 1])
-        >>> try:
-        ...     check_transform(Distance(), pose_set)  # over the longest edge
-        ... except ValueError as error:
-        ...     print(str(error)[:60])
-        Distance(norm=True, max_value=None) lets a pose know the oth
-    """
-    if isinstance(transform, Compose):
-        for step in transform.transforms:
-            pose_set = check_transform(step, pose_set)
-        return pose_set
-    return applied(
-        transform, pose_set, lambda step, data: step(copy.copy(data)), True
-    )
-
-
 def applied(
     transform: Any, pose_set: PoseSet, call: Call, thorough: bool = False
 ) -> Any:
-    r"""What a transform makes of a set, see :func:`check_transform`.
+    r"""What a transform makes of a set, if no pose gets to know the others.
 
+    The transform is applied to the set, to poses of it alone, and to the set
+    with some poses changed, with the same random numbers.
+    What becomes of a pose has to be the same each time.
     What is called within a transform is checked with it.
 
     Args:
         transform: The transform.
         pose_set: The set or batch.
-        call: How it is called.
+        call: How it is called; with a shallow copy.
         thorough: Whether to check as if it were the first time.
             (default: :obj:`False`)
+
+    Raises:
+        ValueError: If a pose would know the others, or if what the transform
+            returns is no pose set of the same atoms and poses.
     """
     if getattr(_now, 'checking', False):
-        return call(transform, pose_set)
+        return _Trial(transform, pose_set, call).only_called()
     _now.checking = True
     try:
         return _Trial(transform, pose_set, call).run(thorough)
@@ -116,7 +68,12 @@ class _Trial:
     def __init__(self, transform: Any, pose_set: PoseSet, call: Call) -> None:
         self.transform, self.before = transform, _copied(transform)
         self.pose_set, self.layout = pose_set, Layout(pose_set)
-        self.call, self.numbers = call, RandomState()
+        self.numbers = RandomState()
+
+        def called(transform: Any, pose_set: PoseSet) -> Any:
+            return call(transform, copy.copy(pose_set))
+
+        self.call: Call = called
 
     def run(self, thorough: bool) -> PoseSet:
         """What the transform makes of the set, if that is allowed."""
@@ -142,6 +99,12 @@ class _Trial:
         calls[kind] = _RANDOM if draws else number + 1
         return result
 
+    def only_called(self) -> PoseSet:
+        """What it makes of the set, if that is a pose set."""
+        result = self.call(self.transform, self.pose_set)
+        self._checked(result)
+        return result
+
     # The ways to call it #####################################################
 
     def _first_call(
@@ -157,19 +120,18 @@ class _Trial:
             raise
         now = _versions(self.pose_set)
         written = [key for key in now if versions.get(key) != now[key]]
+        if written:
+            self._break(
+                f'it writes into {written} of the set that it is given, which '
+                f'may be the set of a dataset; let it make new tensors'
+            )
+        return result, self._checked(result)
+
+    def _checked(self, result: Any) -> Layout:
         try:
-            if written:
-                raise ValueError(
-                    f'it writes into {written} of the set that it is given, '
-                    f'which may be the set of a dataset; let it make new '
-                    f'tensors'
-                )
-            return result, check_written(self.pose_set, result)
+            return check_written(self.pose_set, result)
         except ValueError as error:
-            raise ValueError(
-                f'{self._name} makes no pose set of {self._where}: {error}. '
-                f'{self._advice}'
-            ) from error
+            self._break(str(error), error)
 
     def _again(self, pose_set: PoseSet, what: str) -> PoseSet:
         """With the same random numbers."""
@@ -209,13 +171,8 @@ class _Trial:
     def _others(self, result: PoseSet, made: Layout) -> None:
         """Refuses if a pose differs once the other poses do."""
         for first in (0, 1):
-            changed = range(1 - first, made.num_poses, 2)
+            other = self._with_others(range(1 - first, made.num_poses, 2))
             kept = range(first, made.num_poses, 2)[: _MANY // 2]
-            other = self._again(
-                disturbed(self.pose_set, self.layout, changed),
-                'the same set with other poses',
-            )
-            check_written(self.pose_set, other)
             for pose, one, two in zip(
                 kept,
                 alone(result, made, kept),
@@ -227,6 +184,20 @@ class _Trial:
                         f"'{key}' of {self.layout.pose_name(pose)} {how}, "
                         f'among these poses or among others'
                     )
+
+    def _with_others(self, changed: range) -> PoseSet:
+        """What it makes of the set with some poses changed."""
+        for folded in (True, False):
+            other = disturbed(self.pose_set, self.layout, changed, folded)
+            try:
+                out = self._again(other, 'the same set with other poses')
+                check_written(self.pose_set, out)
+                break
+            except ValueError:
+                # Such as of an atom with more neighbours than are allowed.
+                if not folded:
+                    raise
+        return out
 
     def _explain(
         self, error: Exception, looked: list[int], lone: list[PoseSet]
@@ -252,11 +223,7 @@ class _Trial:
 
     @property
     def _name(self) -> str:
-        text = repr(self.transform)
-        if '\n' in text or len(text) > 100 or text.startswith('<'):
-            kind = type(self.transform).__name__
-            text = getattr(self.transform, '__name__', f'{kind}(...)')
-        return text
+        return name_of(self.transform)
 
     @property
     def _where(self) -> str:
@@ -280,6 +247,24 @@ class _Trial:
 
     def _refuse(self, what: str) -> NoReturn:
         raise self._refusal(what)
+
+    def _break(self, what: str, error: Exception | None = None) -> NoReturn:
+        raise ValueError(
+            f'{self._name} makes no pose set of {self._where}: {what}. '
+            f'{self._advice}'
+        ) from error
+
+
+def name_of(transform: Any) -> str:
+    r"""How messages call a transform.
+
+    Args:
+        transform: The transform, or a function.
+    """
+    text = repr(transform)
+    if '\n' in text or len(text) > 100 or text.startswith('<'):
+        text = f'{type(transform).__name__}(...)'
+    return str(getattr(transform, '__name__', text))
 
 
 def _calls_of(transform: Any) -> dict[Any, int]:

@@ -13,7 +13,7 @@ from pyg_multipose.data.pose_set import PoseSet
 
 
 def disturbed(
-    pose_set: PoseSet, layout: Layout, poses: Iterable[int]
+    pose_set: PoseSet, layout: Layout, poses: Iterable[int], folded: bool
 ) -> PoseSet:
     r"""The same set, but some of its poses are different ones.
 
@@ -25,6 +25,9 @@ def disturbed(
         pose_set: A pose set or a batch of them.
         layout: Its layout.
         poses: Numbers of the poses that are to be different.
+        folded: Whether half of the atoms of such a pose have the edges of two
+            each, which makes it another graph, with more neighbours; else it
+            is the same graph with other numbers for its atoms.
     """
     out = copy.copy(pose_set)
     levels = {
@@ -44,29 +47,28 @@ def disturbed(
             + layout.pose_size[:pose].sum()
         )
         order = torch.randperm(size, generator=draw)
-        # Where every row of the set is then; those of others stay.
+        # Where the edges of every row lead then; those of others stay.
         place = torch.arange(layout.num_nodes)
-        place[first + order] = first + torch.arange(size)
-        place[receptor] = receptor.start + torch.randperm(
-            receptor.stop - receptor.start, generator=draw
-        )
+        for rows in (slice(first, first + size), receptor):
+            among = torch.randperm(rows.stop - rows.start, generator=draw)
+            number = torch.arange(len(among)) // (2 if folded else 1)
+            place[rows] = rows.start + among[number]
         for key, level in levels.items():
             table = out[key]
             if level == 'pose':
-                rows: Tensor | slice = slice(pose, pose + 1)
-                new = table[rows]
+                table[pose : pose + 1] = _other(table[pose : pose + 1], draw)
             elif level == 'node':
-                rows = slice(first, first + size)
-                new = table[rows][order.to(table.device)]
+                old = table[first : first + size]
+                new = _other(old[order.to(table.device)], draw)
+                table[first : first + size] = new
             else:
                 shared = layout.receptor_relation_rows(level, index)
-                rows = layout.rows(key, [pose], index)
-                rows = rows[shared.stop - shared.start :]
+                own = layout.rows(key, [pose], index)
+                own = own[shared.stop - shared.start :]
                 if key == f'{level}_index':
-                    table[:, rows] = place.to(table.device)[table[:, rows]]
-                    continue
-                new = table[rows]
-            table[rows] = _other(new, draw)
+                    table[:, own] = place.to(table.device)[table[:, own]]
+                else:
+                    table[own] = _other(table[own], draw)
     return out
 
 

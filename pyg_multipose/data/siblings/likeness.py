@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -63,7 +64,7 @@ def _difference(one: Any, two: Any) -> str:
     if one is None or two is None:
         return 'is there only once'
     if not isinstance(one, Tensor) or not isinstance(two, Tensor):
-        same = type(one) is type(two) and bool(one == two)
+        same = type(one) is type(two) and bool(np.all(one == two))
         return '' if same else f'is {one!r} or {two!r}'
     for what, a, b in (
         ('shape', list(one.shape), list(two.shape)),

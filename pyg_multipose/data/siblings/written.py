@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
@@ -42,11 +41,18 @@ def check_written(before: PoseSet, after: Any) -> Layout:
             f'{type(before).__name__}'
         )
     for key in COUNTS:
-        if key not in after or not torch.equal(before[key], after[key]):
+        if key not in after or before[key].tolist() != after[key].tolist():
             raise ValueError(
                 f"it changed '{key}', which counts atoms or poses"
             )
     known = set(before.keys())
+    if 'num_nodes' in after and 'num_nodes' not in known:
+        number, atoms = after['num_nodes'], before.num_nodes
+        if number != atoms:
+            raise ValueError(
+                f"it sets 'num_nodes' to {number}, but there are {atoms} atoms"
+            )
+        del after['num_nodes']
     new = [key for key in after.keys() if key not in known]
     check_keys(new, 'what it added')
     _declare(after, new)
