@@ -65,29 +65,35 @@ def rebuilt(
     )  # fmt: skip
     if halves is not None:
         _add_relations(tables, halves, levels, pose_set)
-    out = PoseSet()
-    for key, value in tables.items():
-        # A set may be without what others are made with, such as a name.
-        if key in levels or key in pose_set or key == 'num_nodes':
-            out[key] = value
-    device = out['pose_size'].device
+    device = tables['pose_size'].device
     for key in known.on('set'):
         value = pose_set[key]
-        out[key] = value.to(device) if isinstance(value, Tensor) else value
-    declared = parse(pose_set['levels'])
+        tables[key] = value.to(device) if isinstance(value, Tensor) else value
+    out = PoseSet()
+    # A set may be without what others are made with, such as a name.
+    for key in dict.fromkeys((*pose_set.stores[0].keys(), *levels)):
+        if key in tables:
+            out[key] = tables[key]
+    if 'num_nodes' in tables:
+        out.num_nodes = tables['num_nodes']
+    declared = {
+        key: level
+        for key, level in parse(pose_set['levels']).items()
+        if key in out or key not in known  # such as were excluded in a batch
+    }
     new = {key: level for key, level in levels.items() if key not in known}
-    out['levels'] = str(
-        Levels({k: v for k, v in {**declared, **new}.items() if k in out})
-    )
+    out['levels'] = str(Levels({**declared, **new}))
     Layout(out)  # checks that all fits together
     return out
 
 
 def _levels(known: Levels, poses: Sequence[Data]) -> dict[str, Level]:
     """The level of every key of the poses."""
-    keys = [key for key in poses[0].keys() if key != 'num_nodes']
-    for number, pose in enumerate(poses):
-        got = [key for key in pose.keys() if key != 'num_nodes']
+    keys, *others = (
+        [key for key in pose.stores[0].keys() if key != 'num_nodes']
+        for pose in poses
+    )
+    for number, got in enumerate(others, 1):
         check_same_keys(got, keys, f'pose {number}', 'pose 0')
     return {
         key: known.get(key)

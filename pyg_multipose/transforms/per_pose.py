@@ -2,7 +2,7 @@ r"""Transforms of single graphs, for pose sets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import Compose
 
 from pyg_multipose.data import PoseSet
+from pyg_multipose.data.levels import Levels
 from pyg_multipose.data.rebuilt import rebuilt
 from pyg_multipose.data.siblings.check import name_of
 from pyg_multipose.transforms.arguments import check_set, set_name
@@ -86,12 +87,13 @@ class PerPose(PoseSetTransform):
         if isinstance(data, Data) and not isinstance(data, Batch | PoseSet):
             return self.transform(data)
         pose_set = check_set(data, self.__class__.__name__)
+        bonds = Levels.of(pose_set).on('bond')
         poses, same_atoms = [], True
         for number, pose in enumerate(pose_set.to_poses()):
             where = f'{set_name(pose_set)}, pose {number}'
             label = _labels(pose.num_nodes, pose_set['pose_size'].device)
             pose[_LABEL] = label
-            pose = _applied(self.transform, pose, where)
+            pose = _applied(self.transform, pose, bonds, where)
             after = pose.get(_LABEL)
             same_atoms &= _equal(after, label)
             del pose[_LABEL]
@@ -105,16 +107,22 @@ class PerPose(PoseSetTransform):
             ) from error
 
     def __repr__(self) -> str:
-        return f'{self.__class__.__name__}({self.transform!r})'
+        return f'{self.__class__.__name__}({name_of(self.transform)})'
 
 
-def _applied(step: Any, pose: Data, where: str) -> Data:
+def _applied(
+    step: Any, pose: Data, bond_keys: Sequence[str], where: str
+) -> Data:
     """What a transform makes of a pose; bonds follow the atoms."""
     if isinstance(step, Compose):
         for part in step.transforms:
-            pose = _applied(part, pose, where)
+            pose = _applied(part, pose, bond_keys, where)
         return pose
-    bonds = {key: pose[key] for key in pose.keys() if key.startswith('bond_')}
+    bonds = {
+        key: pose[key]
+        for key in pose.keys()
+        if key in bond_keys or key.startswith('bond_')
+    }
     of_pyg = type(step).__module__.split('.')[0] == 'torch_geometric'
     if of_pyg:
         for key in bonds:
@@ -186,7 +194,10 @@ def _follow(
             f'{where}: some atoms are there more than once, so bonds cannot '
             f"follow them. Remove 'bond_index' and what describes its rows"
         )
-    near = torch.searchsorted(found, before).clamp(max=len(found) - 1)
+    # What is not found is before the end, which leads nowhere.
+    found = torch.cat([found, found.new_tensor([2**62])])
+    order = torch.cat([order, order.new_tensor([-1])])
+    near = torch.searchsorted(found, before)
     place = torch.where(found[near] == before, order[near], -1)
     ends = place[bonds['bond_index']]
     kept = (ends >= 0).all(dim=0)

@@ -78,7 +78,10 @@ class _Trial:
     def run(self, thorough: bool) -> PoseSet:
         """What the transform makes of the set, if that is allowed."""
         layout, calls = self.layout, _calls_of(self.transform)
-        kind = tuple(self.pose_set.keys()), bool(layout.receptor_size.any())
+        kind = (
+            frozenset(self.pose_set.keys()),
+            bool(layout.receptor_size.any()),
+        )
         number = 0 if thorough else calls.get(kind, 0)
         looked = _spread(layout.num_poses, number)
         # Before the call, which may write into the tensors of the set.
@@ -236,7 +239,8 @@ class _Trial:
             f'To a transform, a set is one graph with a receptor that all '
             f'poses touch. PerPose({self._name}), of '
             f'pyg_multipose.transforms, applies it to every pose as a '
-            f'complex of its own'
+            f'complex of its own. (One that is to choose or compare poses '
+            f'derives from PoseSetTransform.)'
         )
 
     def _refusal(self, what: str) -> ValueError:

@@ -53,7 +53,7 @@ def check_written(before: PoseSet, after: Any) -> Layout:
                 f"it sets 'num_nodes' to {number}, but there are {atoms} atoms"
             )
         del after['num_nodes']
-    new = [key for key in after.keys() if key not in known]
+    new = [key for key in after.stores[0].keys() if key not in known]
     check_keys(new, 'what it added')
     _declare(after, new)
     return Layout(after)  # checks that all fits together
