@@ -190,15 +190,15 @@ class _Trial:
 
     def _with_others(self, changed: range) -> PoseSet:
         """What it makes of the set with some poses changed."""
-        for folded in (True, False):
-            other = disturbed(self.pose_set, self.layout, changed, folded)
+        for rewired in (True, False):
+            other = disturbed(self.pose_set, self.layout, changed, rewired)
             try:
                 out = self._again(other, 'the same set with other poses')
                 check_written(self.pose_set, out)
                 break
             except ValueError:
                 # Such as of an atom with more neighbours than are allowed.
-                if not folded:
+                if not rewired:
                     raise
         return out
 

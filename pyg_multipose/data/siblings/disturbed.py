@@ -13,21 +13,22 @@ from pyg_multipose.data.pose_set import PoseSet
 
 
 def disturbed(
-    pose_set: PoseSet, layout: Layout, poses: Iterable[int], folded: bool
+    pose_set: PoseSet, layout: Layout, poses: Iterable[int], rewired: bool
 ) -> PoseSet:
     r"""The same set, but some of its poses are different ones.
 
     Their atoms are in another order and touch other atoms of the receptor,
     and their coordinates, features and scores are other numbers.
-    Sizes, receptors and the other poses are as before.
+    Sizes, receptors and the other poses are as before, and so is what is true
+    of edges: whether they go both ways, are there once, or are loops.
 
     Args:
         pose_set: A pose set or a batch of them.
         layout: Its layout.
         poses: Numbers of the poses that are to be different.
-        folded: Whether half of the atoms of such a pose have the edges of two
-            each, which makes it another graph, with more neighbours; else it
-            is the same graph with other numbers for its atoms.
+        rewired: Whether edges join other pairs of atoms, so that few atoms
+            have as many neighbours as can be; else such a pose is the same
+            graph with other numbers for its atoms.
     """
     out = copy.copy(pose_set)
     levels = {
@@ -40,19 +41,18 @@ def disturbed(
     draw = torch.Generator().manual_seed(0)
     for pose in poses:
         index = int(layout.set_of_pose[pose])
-        receptor = layout.receptor_rows(index)
         size = int(layout.pose_size[pose])
         first = int(
             layout.receptor_size[: index + 1].sum()
             + layout.pose_size[:pose].sum()
         )
         order = torch.randperm(size, generator=draw)
-        # Where the edges of every row lead then; those of others stay.
-        place = torch.arange(layout.num_nodes)
-        for rows in (slice(first, first + size), receptor):
-            among = torch.randperm(rows.stop - rows.start, generator=draw)
-            number = torch.arange(len(among)) // (2 if folded else 1)
-            place[rows] = rows.start + among[number]
+        rows = layout.receptor_rows(index)
+        atoms = (
+            first + order,
+            rows.start
+            + torch.randperm(rows.stop - rows.start, generator=draw),
+        )
         for key, level in levels.items():
             table = out[key]
             if level == 'pose':
@@ -66,7 +66,11 @@ def disturbed(
                 own = layout.rows(key, [pose], index)
                 own = own[shared.stop - shared.start :]
                 if key == f'{level}_index':
-                    table[:, own] = place.to(table.device)[table[:, own]]
+                    ends = table[:, own].cpu()
+                    moved = _moved(ends, atoms, layout.num_nodes)
+                    if rewired:
+                        moved = _rewired(moved, atoms, layout.num_nodes)
+                    table[:, own] = moved.to(table.device)
                 else:
                     table[own] = _other(table[own], draw)
     return out
@@ -79,3 +83,36 @@ def _other(value: Tensor, draw: torch.Generator) -> Tensor:
     noise = 2 * torch.rand(value.shape, generator=draw) - 1
     size = 1 + value.abs().nan_to_num(0.0, 1.0, 1.0).max()
     return value + size * noise.to(value)
+
+
+def _moved(ends: Tensor, atoms: tuple[Tensor, Tensor], count: int) -> Tensor:
+    """The same edges between other atoms of the ligand and the receptor."""
+    place = torch.arange(count)
+    for rows in atoms:
+        place[rows.sort()[0]] = rows
+    return place[ends]
+
+
+def _rewired(ends: Tensor, atoms: tuple[Tensor, Tensor], count: int) -> Tensor:
+    """Other pairs for those that have edges; each edge goes as it went.
+
+    The first atom of the ligand gets all neighbours that it can have, then
+    the second one, and so on.
+    """
+    low, high = ends.amin(dim=0), ends.amax(dim=0)
+    joins = (low != high).nonzero().view(-1)
+    pairs, pair_of = torch.unique(
+        (low * count + high)[joins], return_inverse=True
+    )
+    ligand, receptor = atoms
+    new, left = [ends.new_empty(2, 0)], len(pairs)
+    for number, atom in enumerate(ligand):
+        others = torch.cat([ligand[number + 1 :], receptor])[:left]
+        new.append(torch.stack([atom.expand(len(others)), others]))
+        left -= len(others)
+    chosen = torch.cat(new, dim=1)[:, pair_of]
+    falls = ends[0, joins] > ends[1, joins]
+    chosen = torch.stack([chosen.amin(dim=0), chosen.amax(dim=0)])
+    out = ends.clone()
+    out[:, joins] = torch.where(falls, chosen.flip(0), chosen)
+    return out

@@ -7,6 +7,8 @@ from torch_geometric.data import Batch
 from pyg_multipose.data import Layout
 from pyg_multipose.data.siblings.alone import alone
 from pyg_multipose.data.siblings.disturbed import disturbed
+from pyg_multipose.transforms import RadiusGraph
+from tests.transforms.pyg_cases import set_with_receptor
 
 FORMS = ('complex', 'poses')
 
@@ -27,13 +29,13 @@ def test_poses_of_a_batch_alone(make, form):
         make.same(one, sets[pose // 2].select([pose % 2]))
 
 
-@pytest.mark.parametrize('folded', [True, False])
+@pytest.mark.parametrize('rewired', [True, False])
 @pytest.mark.parametrize('form', FORMS)
-def test_only_the_poses_named_are_others(make, form, folded):
+def test_only_the_poses_named_are_others(make, form, rewired):
     pose_set = make.set(form, (4, 3, 5), name='A')
     before = pose_set.clone()
     layout = Layout(pose_set)
-    other = disturbed(pose_set, layout, [0, 2], folded)
+    other = disturbed(pose_set, layout, [0, 2], rewired)
     make.same(pose_set, before)
     make.same(other.pose(1), pose_set.pose(1))
     if form == 'complex':
@@ -50,14 +52,37 @@ def test_only_the_poses_named_are_others(make, form, folded):
 
 
 def degrees(pose):
-    return torch.bincount(pose.edge_index[0], minlength=pose.num_nodes)
+    """Of both ends of edges."""
+    return torch.bincount(pose.edge_index.view(-1), minlength=pose.num_nodes)
 
 
-def test_folding_makes_more_neighbours(make):
+def test_rewiring_makes_more_neighbours(make):
     pose_set = make.set('poses', (8, 8), seed=3)
     layout = Layout(pose_set)
-    same = disturbed(pose_set, layout, [1], folded=False).pose(1)
-    other = disturbed(pose_set, layout, [1], folded=True).pose(1)
+    same = disturbed(pose_set, layout, [1], rewired=False).pose(1)
+    other = disturbed(pose_set, layout, [1], rewired=True).pose(1)
     before = degrees(pose_set.pose(1))
     assert degrees(same).sort()[0].equal(before.sort()[0])
     assert degrees(other).max() > before.max()
+
+
+@pytest.mark.parametrize('rewired', [True, False])
+def test_what_is_true_of_edges_stays_true(rewired):
+    """Both ways, once, or with loops, also where all pairs have edges."""
+    for loop in (False, True):
+        for cutoff in (1.5, 2.5, 99.0):
+            pose_set = RadiusGraph(cutoff, loop)(set_with_receptor(1))
+            other = disturbed(pose_set, Layout(pose_set), [0, 2], rewired)
+            for pose in other.to_poses():
+                assert pose.is_undirected()
+                edges = pose.edge_index.unique(dim=1)
+                assert edges.shape == pose.edge_index.shape
+                loops = int((edges[0] == edges[1]).sum())
+                assert loops == (pose.num_nodes if loop else 0)
+    directed = pose_set.clone()
+    source, target = directed.edge_index
+    directed.edge_index = directed.edge_index[:, source < target]
+    other = disturbed(directed, Layout(directed), [0, 1, 2], rewired)
+    for pose in other.to_poses():
+        both = torch.cat([pose.edge_index, pose.edge_index.flip(0)], dim=1)
+        assert both.unique(dim=1).shape == both.shape
