@@ -13,6 +13,8 @@ from pyg_multipose.nn.models import SchNet
 from pyg_multipose.transforms import PerPose, RadiusGraph
 from tests.transforms.pyg_cases import set_of_graphs, set_with_receptor
 
+pytestmark = pytest.mark.filterwarnings('ignore:Sparse')
+
 
 def same(one, two):
     """Asserts that two sets are equal in every detail."""

@@ -17,6 +17,7 @@ from pyg_multipose.data.siblings.alone import alone
 from pyg_multipose.data.siblings.disturbed import disturbed
 from pyg_multipose.data.siblings.likeness import differences
 from pyg_multipose.data.siblings.random_state import RandomState
+from pyg_multipose.data.siblings.twin import twin
 from pyg_multipose.data.siblings.written import check_written
 
 #: Returns what a transform makes of a pose set.
@@ -66,7 +67,7 @@ class _Trial:
     """A transform as it was, and the set that it is called with."""
 
     def __init__(self, transform: Any, pose_set: PoseSet, call: Call) -> None:
-        self.transform, self.before = transform, _copied(transform)
+        self.transform, self.before = transform, twin(transform)
         self.pose_set, self.layout = pose_set, Layout(pose_set)
         self.numbers = RandomState()
 
@@ -141,7 +142,7 @@ class _Trial:
         self.numbers.restore()
         try:
             with torch.no_grad():
-                out = self.call(_copied(self.before), pose_set)
+                out = self.call(twin(self.before), pose_set)
         except Exception as error:
             raise self._refusal(
                 f'it works for {self._where}, but not for {what}, with '
@@ -155,7 +156,7 @@ class _Trial:
         """Whether it gives something else the next time."""
         after.restore()
         with torch.no_grad():
-            out = self.call(_copied(self.transform), self.pose_set)
+            out = self.call(twin(self.transform), self.pose_set)
         return bool(differences(result, out))
 
     # What is looked for ######################################################
@@ -211,7 +212,7 @@ class _Trial:
             for one in lone:
                 self.numbers.restore()
                 with torch.no_grad():
-                    self.call(_copied(self.before), one)
+                    self.call(twin(self.before), one)
         except Exception:
             return  # it is the transform that fails, or what it is given
         finally:
@@ -286,14 +287,6 @@ def _spread(count: int, number: int) -> list[int]:
         step = -(-count // _MANY)
         return list(range(0, count, step))
     return sorted({(number + count * k // _FEW) % count for k in range(_FEW)})
-
-
-def _copied(transform: Any) -> Any:
-    """With a random state of its own, if it has one."""
-    try:
-        return copy.deepcopy(transform)
-    except Exception:  # such as of a lock or an open file
-        return transform
 
 
 def _versions(pose_set: PoseSet) -> dict[str, int]:

@@ -16,6 +16,8 @@ from pyg_multipose.data import PoseSet
 from pyg_multipose.datasets import MproMoonshot
 from pyg_multipose.transforms import PerPose, RadiusGraph
 
+pytestmark = pytest.mark.filterwarnings('ignore:Sparse')
+
 FORMS = ('complex', 'poses')
 KNOWS = 'lets a pose know the other poses'
 
@@ -248,23 +250,96 @@ def test_nothing_is_changed_by_being_checked(make, form):
     make.same(pose_set, before)
 
 
-def test_random_numbers_of_its_own_are_not_used_up(make):
-    class Own(BaseTransform):
-        def __init__(self):
-            self.draw = np.random.default_rng(0)
-            self.calls = 0
+class Stream:
+    """Where a transform may have its random numbers from."""
+
+    def __init__(self):
+        self.rng = random.Random(0)
+
+
+class Scaled(BaseTransform):
+    """By random numbers of its own."""
+
+    def __init__(self, draw, number):
+        self.draw, self.number = draw, number
+        self.calls, self.seen = 0, []
+
+    def forward(self, data):
+        self.calls += 1
+        self.seen.append(data.num_poses)
+        data.x = data.x * self.number(self.draw)
+        return data
+
+
+DRAWS = {
+    'numpy': lambda: (np.random.default_rng(0), lambda d: d.random()),
+    'state': lambda: (np.random.RandomState(0), lambda d: d.rand()),
+    'python': lambda: (random.Random(0), lambda d: d.random()),
+    'stream': lambda: (Stream(), lambda d: d.rng.random()),
+    'torch': lambda: (
+        torch.Generator().manual_seed(0),
+        lambda d: torch.rand((), generator=d).double(),
+    ),
+}
+
+
+@pytest.mark.parametrize('kind', DRAWS)
+def test_a_state_of_its_own_is_not_used_up(make, kind):
+    class Inside(BaseTransform):
+        def __init__(self, steps):
+            self.steps = steps
 
         def forward(self, data):
-            self.calls += 1
-            data.x = data.x * self.draw.random()
+            for step in self.steps:
+                data = step(data)
             return data
 
     pose_set = docked(make)
-    transform, draw = Own(), np.random.default_rng(0)
-    for number in (1, 2, 3):
+    draw, number = DRAWS[kind]()
+    for transform in (
+        Scaled(*DRAWS[kind]()),
+        Inside([Scaled(*DRAWS[kind]())]),
+    ):
+        draw, number = DRAWS[kind]()
+        for calls in (1, 2, 3):
+            out = transform(pose_set)
+            assert torch.equal(out.x, pose_set.x * number(draw))
+            inner = getattr(transform, 'steps', [transform])[0]
+            assert inner.calls == calls and inner.seen == [3] * calls
+
+
+def test_what_is_large_is_not_copied(make):
+    class Weighted(BaseTransform):
+        def __init__(self):
+            self.weight = torch.nn.Linear(2, 2).double()
+            self.used = set()
+
+        def forward(self, data):
+            weights.add(id(self.weight))
+            data.x = data.x * 2
+            return data
+
+    weights = set()
+    Weighted()(docked(make))
+    assert len(weights) == 1
+
+
+def test_what_is_remembered_of_sets_does_not_get_about(make):
+    class Remembering(BaseTransform):
+        def __init__(self):
+            self.known = {}
+
+        def forward(self, data):
+            if data.name not in self.known:
+                self.known[data.name] = data.x * 2
+            data.x = self.known[data.name]
+            return data
+
+    pose_set, transform = docked(make), Remembering()
+    for _ in range(2):
         out = transform(pose_set)
-        assert torch.equal(out.x, pose_set.x * draw.random())
-        assert transform.calls == number
+        assert torch.equal(out.x, pose_set.x * 2)
+        transform.known.clear()
 
 
 def test_transforms_that_cannot_be_copied_or_hashed(make):
@@ -274,13 +349,15 @@ def test_transforms_that_cannot_be_copied_or_hashed(make):
         def __init__(self):
             self.lock = threading.Lock()
 
+        def __copy__(self):
+            raise TypeError('there is but one')
+
         def forward(self, data):
             data.x = 2 * data.x
             return data
 
     pose_set = docked(make)
-    for transform in (Odd(),):
-        assert torch.equal(transform(pose_set).x, 2 * pose_set.x)
+    assert torch.equal(Odd()(pose_set).x, 2 * pose_set.x)
 
 
 @pytest.mark.parametrize('form', FORMS)
