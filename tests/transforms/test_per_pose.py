@@ -104,6 +104,23 @@ def test_one_pose_of_many_that_differs():
             assert out.pose(pose).mark[0] == numbers[pose]
 
 
+def test_a_batch_may_hold_both_forms():
+    def sharply(pose):
+        pose.x = pose.x + float(pose.number)
+        return pose
+
+    sets = []
+    for seed, numbers in enumerate(([1.0, 1.0, 1.0], [1.0, 2.0, 3.0])):
+        pose_set = set_with_receptor(seed)
+        pose_set.put('number', torch.tensor(numbers), 'pose')
+        sets.append(PerPose(sharply)(pose_set))
+    assert [bool(one.receptor_size) for one in sets] == [True, False]
+    torch.manual_seed(0)
+    readout = MultiPoseReadout(SchNet(8, 8, 2, cutoff=2.5).double(), 'mean')
+    both = readout(Batch.from_data_list(sets))
+    torch.testing.assert_close(both, torch.cat([readout(s) for s in sets]))
+
+
 def test_missing_numbers_are_equal():
     def mark(pose):
         pose.mark = torch.full((pose.num_nodes,), float('nan'))

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Batch
 
 from pyg_multipose.data.layout import Layout
 from pyg_multipose.data.pose_set import PoseSet
@@ -55,7 +56,7 @@ def applied(
             returns is no pose set of the same atoms and poses.
     """
     if getattr(_now, 'checking', False):
-        return _Trial(transform, pose_set, call).only_called()
+        return _within(transform, pose_set, call)
     _now.checking = True
     try:
         return _Trial(transform, pose_set, call).run(thorough)
@@ -103,12 +104,6 @@ class _Trial:
         calls[kind] = _RANDOM if draws else number + 1
         return result
 
-    def only_called(self) -> PoseSet:
-        """What it makes of the set, if that is a pose set."""
-        result = self.call(self.transform, self.pose_set)
-        self._checked(result)
-        return result
-
     # The ways to call it #####################################################
 
     def _first_call(
@@ -125,17 +120,13 @@ class _Trial:
         now = _versions(self.pose_set)
         written = [key for key in now if versions.get(key) != now[key]]
         if written:
-            self._break(
+            raise _broken(
+                self.transform,
+                self.pose_set,
                 f'it writes into {written} of the set that it is given, which '
-                f'may be the set of a dataset; let it make new tensors'
+                f'may be the set of a dataset; let it make new tensors',
             )
-        return result, self._checked(result)
-
-    def _checked(self, result: Any) -> Layout:
-        try:
-            return check_written(self.pose_set, result)
-        except ValueError as error:
-            self._break(str(error), error)
+        return result, _checked(self.transform, self.pose_set, result)
 
     def _again(self, pose_set: PoseSet, what: str) -> PoseSet:
         """With the same random numbers."""
@@ -226,38 +217,56 @@ class _Trial:
     # Messages ################################################################
 
     @property
-    def _name(self) -> str:
-        return name_of(self.transform)
-
-    @property
     def _where(self) -> str:
-        one = self.layout.num_sets == 1
-        return self.layout.set_name(0) if one else 'the batch'
-
-    @property
-    def _advice(self) -> str:
-        return (
-            f'To a transform, a set is one graph with a receptor that all '
-            f'poses touch. PerPose({self._name}), of '
-            f'pyg_multipose.transforms, applies it to every pose as a '
-            f'complex of its own. (One that is to choose or compare poses '
-            f'derives from PoseSetTransform.)'
-        )
+        return _called(self.pose_set)
 
     def _refusal(self, what: str) -> ValueError:
+        name = name_of(self.transform)
         return ValueError(
-            f'{self._name} lets a pose know the other poses of its set: '
-            f'{what}. {self._advice}'
+            f'{name} lets a pose know the other poses of its set: {what}. '
+            f'{_advice(name)}'
         )
 
     def _refuse(self, what: str) -> NoReturn:
         raise self._refusal(what)
 
-    def _break(self, what: str, error: Exception | None = None) -> NoReturn:
-        raise ValueError(
-            f'{self._name} makes no pose set of {self._where}: {what}. '
-            f'{self._advice}'
-        ) from error
+
+def _within(transform: Any, pose_set: PoseSet, call: Call) -> Any:
+    """What a transform makes of a set, within another one."""
+    result = call(transform, copy.copy(pose_set))
+    _checked(transform, pose_set, result)
+    return result
+
+
+def _checked(transform: Any, pose_set: PoseSet, result: Any) -> Layout:
+    try:
+        return check_written(pose_set, result)
+    except ValueError as error:
+        raise _broken(transform, pose_set, str(error)) from error
+
+
+def _broken(transform: Any, pose_set: PoseSet, what: str) -> ValueError:
+    name = name_of(transform)
+    return ValueError(
+        f'{name} makes no pose set of {_called(pose_set)}: {what}. '
+        f'{_advice(name)}'
+    )
+
+
+def _advice(name: str) -> str:
+    return (
+        f'To a transform, a set is one graph with a receptor that all poses '
+        f'touch. PerPose({name}), of pyg_multipose.transforms, applies it to '
+        f'every pose as a complex of its own. (One that is to choose or '
+        f'compare poses derives from PoseSetTransform.)'
+    )
+
+
+def _called(pose_set: PoseSet) -> str:
+    if isinstance(pose_set, Batch):
+        return 'the batch'
+    name = pose_set.get('name')
+    return f"set '{name}'" if name else 'the set'
 
 
 def name_of(transform: Any) -> str:

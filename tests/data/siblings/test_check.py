@@ -126,12 +126,16 @@ def test_a_transform_that_changes_its_ways(make):
 
 def test_another_kind_of_set_is_looked_at_anew(make):
     """Degrees are those of whole graphs, but not of a receptor's atoms."""
+    receptor, *ligands = make.poses([5, 4, 3, 4, 3], edges=6)
+    apart = PoseSet.from_complex(receptor, ligands, pose_attrs=make.attrs)
+    graphs = PoseSet.from_poses(apart.to_poses(), pose_attrs=make.attrs)
+    assert set(apart.keys()) == set(graphs.keys())
     transform = T.OneHotDegree(60)
-    graphs = make.set('poses', (3, 2))
     for _ in range(3):
         transform(graphs)
-    with pytest.raises(ValueError, match=KNOWS):
-        transform(docked(make))
+    # No pose touches the receptor, but it could.
+    with pytest.raises(ValueError, match='among these poses or among others'):
+        transform(apart)
 
 
 def test_a_batch_of_sets(make):
@@ -226,6 +230,14 @@ def test_compositions_name_what_is_refused(make):
 # What is not #################################################################
 
 
+def test_as_many_neighbours_as_are_allowed(make):
+    """Other poses may have more, which tells nothing."""
+    pose_set = make.set('poses', (8, 8))
+    most = int(torch.bincount(pose_set.edge_index[0]).max())
+    out = T.OneHotDegree(most)(pose_set)
+    assert out.x.shape[1] == 2 + most + 1
+
+
 @pytest.mark.parametrize('form', FORMS)
 def test_nothing_is_changed_by_being_checked(make, form):
     pose_set = make.set(form, (3, 2, 4), name='A')
@@ -248,6 +260,27 @@ def test_nothing_is_changed_by_being_checked(make, form):
     assert torch.equal(states[0][0], states[1][0])
     assert states[0][1:] == states[1][1:]
     make.same(pose_set, before)
+
+
+def test_random_numbers_that_are_not_used_are_drawn_once(make):
+    class Drawing(BaseTransform):
+        def forward(self, data):
+            torch.rand(data.num_nodes)
+            np.random.random(data.num_nodes)
+            random.sample(range(1000), data.num_nodes)
+            return data
+
+    pose_set, transform = docked(make), Drawing()
+    after = []
+    for call in (transform, transform.forward):
+        random.seed(1)
+        np.random.seed(2)
+        torch.manual_seed(3)
+        for _ in range(3):
+            call(pose_set)
+            numbers = random.random(), np.random.random(), float(torch.rand(1))
+            after.append(numbers)
+    assert after[:3] == after[3:]
 
 
 class Stream:
