@@ -6,6 +6,7 @@ from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
 from pyg_multipose.data.layout import Layout
 from pyg_multipose.data.moved_atoms import MovedAtoms
 from pyg_multipose.data.pose_set import PoseSet
+from pyg_multipose.data.siblings.hook import watch_transforms
 from pyg_multipose.data.splits import (
     check_leaks,
     date_split,
@@ -29,3 +30,6 @@ __all__ = [
 torch.serialization.add_safe_globals(
     [PoseSet, PoseStorage, DataEdgeAttr, DataTensorAttr]
 )
+
+# What depends on the other poses of a set is refused where it is made.
+watch_transforms()

@@ -111,6 +111,20 @@ def check_part(part: Any, where: str) -> None:
             )
 
 
+def check_no_batch(part: Any) -> None:
+    r"""Refuses a batch as a part of a batch.
+
+    Args:
+        part: What is being batched.
+    """
+    if isinstance(part, Batch):
+        raise ValueError(
+            f'A batch of {part.num_graphs} sets cannot be a part of another '
+            f'batch. Batch the sets: Batch.from_data_list([pose_set for batch '
+            f'in batches for pose_set in batch.to_data_list()])'
+        )
+
+
 def check_is_ligand(part: dict[str, Any], expected: bool, where: str) -> None:
     r"""Refuses a whole complex where a receptor or a ligand is expected.
 

@@ -12,7 +12,11 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from pyg_multipose.data import files, receptors
-from pyg_multipose.data.checks import check_free, check_level
+from pyg_multipose.data.checks import (
+    check_free,
+    check_level,
+    check_no_batch,
+)
 from pyg_multipose.data.complexes import taken_apart
 from pyg_multipose.data.layout import Layout
 from pyg_multipose.data.levels import (
@@ -38,8 +42,10 @@ class PoseSet(Data):
     with one holds it once, together with the edges within it
     (:meth:`from_complex`); the complex of a pose is composed on demand.
     Both batch with :class:`torch_geometric.loader.DataLoader` (all sets of a
-    batch need the same keys), and every transform that works on :obj:`pos` or
-    :obj:`x` works on all poses at once.
+    batch need the same keys).
+    A transform of PyG works on all poses at once; one that would let a pose
+    know the others is refused, and goes into
+    :class:`~pyg_multipose.transforms.PerPose`.
 
     Besides the data, a set stores its counts: :obj:`receptor_size` (atoms of
     the receptor), :obj:`pose_size` (atoms of each pose: its ligand's and
@@ -460,6 +466,7 @@ class PoseSet(Data):
     # PyG #####################################################################
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        check_no_batch(self)
         if key in INDICES:
             return self.num_nodes
         return 0
@@ -481,14 +488,6 @@ class PoseSet(Data):
         shown = copy.copy(self)
         del shown['levels']
         return super(PoseSet, shown).__repr__()
-
-    def is_node_attr(self, key: str) -> bool:
-        r"""Whether a key belongs to atoms, by declaration."""
-        return key == 'batch' or Levels.of(self).get(key) == 'node'
-
-    def is_edge_attr(self, key: str) -> bool:
-        r"""Whether a key belongs to edges, by declaration."""
-        return Levels.of(self).get(key) == 'edge'
 
     # Inside ##################################################################
 

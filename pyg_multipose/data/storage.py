@@ -6,6 +6,8 @@ from typing import Any
 
 from torch_geometric.data.storage import GlobalStorage
 
+from pyg_multipose.data.levels import BOOKKEEPING, level_by_name, parse
+
 
 class MissingKeyError(KeyError):
     r"""A set does not have a key that was asked for."""
@@ -32,6 +34,8 @@ class PoseStorage(GlobalStorage):
 
     A key that is missing has an error that names the set: PyG's batching
     asks every set for the keys of the first one.
+    What describes atoms or edges is told by declared levels: where there are
+    as many bonds as edges, say, numbers of rows tell nothing.
     """
 
     @classmethod
@@ -51,3 +55,32 @@ class PoseStorage(GlobalStorage):
         except KeyError:
             name = self._mapping.get('name', '')
             raise MissingKeyError(key, name, sorted(self._mapping)) from None
+
+    def is_node_attr(self, key: str) -> bool:
+        r"""Whether a key belongs to atoms, by its level if it has one.
+
+        Args:
+            key: The key.
+        """
+        level = self._level(key)
+        return level == 'node' if level else bool(super().is_node_attr(key))
+
+    def is_edge_attr(self, key: str) -> bool:
+        r"""Whether a key belongs to edges, by its level if it has one.
+
+        Args:
+            key: The key.
+        """
+        level = self._level(key)
+        return level == 'edge' if level else bool(super().is_edge_attr(key))
+
+    def _level(self, key: str) -> str | None:
+        if key == 'batch':
+            return 'node'
+        text = self._mapping.get('levels')
+        if text is None:
+            return None
+        if key in BOOKKEEPING:
+            return 'set'
+        first = text if isinstance(text, str) else text[0]
+        return parse(first).get(key) or level_by_name(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -34,6 +34,9 @@ from pyg_multipose.data.moved_atoms import (
 )
 from pyg_multipose.data.part import Part
 
+#: Nothing is declared.
+_NONE: Mapping[str, Level] = {}
+
 
 def joined(
     receptor: Data | None,
@@ -43,6 +46,7 @@ def joined(
     pose_attrs: Iterable[str],
     receptor_name: str | None,
     moved: Sequence[MovedAtoms | MovedPart | None] | None = None,
+    declared: Mapping[str, Level] = _NONE,
 ) -> dict[str, Any]:
     r"""Checks the graphs of a set and joins them into its tables.
 
@@ -55,6 +59,8 @@ def joined(
         receptor_name: The name of the receptor.
         moved: Which atoms of the receptor are elsewhere, one for each pose.
             (default: :obj:`None`, all are where they are in all poses)
+        declared: The levels of keys whose names do not tell them.
+            (default: :obj:`{}`, their rows are atoms)
 
     Returns:
         All values of the set by key, counts and levels included.
@@ -72,7 +78,7 @@ def joined(
         )
     attrs = [pose_attrs] if isinstance(pose_attrs, str) else list(pose_attrs)
     ligands = [
-        _part(pose, attrs, f'{called}, pose {number}')
+        _part(pose, attrs, f'{called}, pose {number}', declared)
         for number, pose in enumerate(poses)
     ]
     if not ligands:
@@ -91,19 +97,20 @@ def joined(
             )
     fixed: list[Part] = []
     if receptor is not None:
-        fixed = [_part(receptor, attrs, f'{called}, receptor')]
+        fixed = [_part(receptor, attrs, f'{called}, receptor', declared)]
         for part in (*fixed, *ligands):
             of_ligand = part is not fixed[0]
             check_is_ligand(part.values, of_ligand, part.where)
             part.values['is_ligand'] = torch.full(
                 (part.size,), of_ligand, device=_device(part.values)
             )
+            part.level['is_ligand'] = 'node'
 
     pairs = None
     if moved is not None:
         alone = fixed[0] if fixed else None
         ligands, pairs = with_moved(alone, ligands, moved)
-    out: dict[str, Any] = _node_tables([*fixed, *ligands], attrs)
+    out: dict[str, Any] = _node_tables([*fixed, *ligands])
     levels: dict[str, Level] = dict.fromkeys(out, 'node')
     for relation in GRAPH_RELATIONS:
         tables = _relation_tables(fixed, ligands, relation)
@@ -129,13 +136,22 @@ def joined(
     return out
 
 
-def _part(data: Any, attrs: Sequence[str], where: str) -> Part:
+def _part(
+    data: Any,
+    attrs: Sequence[str],
+    where: str,
+    declared: Mapping[str, Level],
+) -> Part:
     check_part(data, where)
     values = {key: _plain(value) for key, value in data.stores[0].items()}
     size = values.pop('num_nodes', None)
+    level: dict[str, Level] = {}
+    for key in values:
+        of_key = level_by_name(key) or declared.get(key, 'node')
+        level[key] = 'pose' if key in attrs else of_key
     if size is None:
         known = (values.get(key) for key in (*SIZED, 'z'))
-        others = (values[key] for key in _node_keys(values, attrs))
+        others = (values[key] for key in values if level[key] == 'node')
         size = next(
             (
                 value.size(0)
@@ -149,25 +165,14 @@ def _part(data: Any, attrs: Sequence[str], where: str) -> Part:
             f'{where} does not tell how many atoms it has; it needs x, z, '
             f'pos or num_nodes, got {list(values)}'
         )
-    return Part(where, values, int(size))
+    return Part(where, values, int(size), level)
 
 
-def _node_keys(values: Iterable[str], attrs: Sequence[str]) -> list[str]:
-    return [
-        key
-        for key in values
-        if key not in attrs and level_by_name(key) in (None, 'node')
-    ]
-
-
-def _node_tables(
-    parts: Sequence[Part], attrs: Sequence[str]
-) -> dict[str, Tensor]:
+def _node_tables(parts: Sequence[Part]) -> dict[str, Tensor]:
     """The atoms of the receptor (if any) and of all poses."""
-    keys = _node_keys(parts[0].values, attrs)
+    keys = parts[0].on('node')
     for part in parts:
-        got = _node_keys(part.values, attrs)
-        check_same_keys(got, keys, part.where, parts[0].where)
+        check_same_keys(part.on('node'), keys, part.where, parts[0].where)
         for key in keys:
             check_rows(part.values[key], part.size, 'atom', key, part.where)
             check_like(part.values[key], parts[0].values[key], key, part.where)
@@ -189,20 +194,15 @@ def _relation_tables(
     first: Part | None = None
     shift = 0
     for part in (*fixed, *ligands):
-        keys = [key for key in part.values if level_by_name(key) == relation]
+        keys = part.on(relation)
         if keys and index not in keys:
             raise ValueError(
                 f"{part.where}: {keys} describe the rows of '{index}', which "
                 f'it does not have'
             )
         if part not in fixed:
-            like = ligands[0].values
-            check_same_keys(
-                keys,
-                [key for key in like if level_by_name(key) == relation],
-                part.where,
-                ligands[0].where,
-            )
+            like = ligands[0]
+            check_same_keys(keys, like.on(relation), part.where, like.where)
         if keys and first is None:
             first, tables = part, {key: [] for key in keys}
         if keys and first is not None:

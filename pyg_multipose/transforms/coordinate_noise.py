@@ -6,18 +6,18 @@ from typing import Any
 
 import torch
 from torch_geometric.data.datapipes import functional_transform
-from torch_geometric.transforms import BaseTransform
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.data.rows import ligand_rows
 from pyg_multipose.transforms.arguments import check_length, check_set
+from pyg_multipose.transforms.pose_set_transform import PoseSetTransform
 from pyg_multipose.transforms.random_stream import RandomStream
 from pyg_multipose.transforms.receptor_names import name_by_content
 from pyg_multipose.transforms.search import check_shape
 
 
 @functional_transform('coordinate_noise')
-class CoordinateNoise(BaseTransform):
+class CoordinateNoise(PoseSetTransform):
     r"""Moves every atom of the ligand by random numbers, as augmentation.
 
     (functional name: :obj:`coordinate_noise`).

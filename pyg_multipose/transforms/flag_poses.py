@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 from torch_geometric.data.datapipes import functional_transform
-from torch_geometric.transforms import BaseTransform
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.transforms.arguments import check_set, set_name
 from pyg_multipose.transforms.pose_flags import FLAGS, pose_flags
+from pyg_multipose.transforms.pose_set_transform import PoseSetTransform
 
 
 @functional_transform('flag_poses')
-class FlagPoses(BaseTransform):
+class FlagPoses(PoseSetTransform):
     r"""Checks poses for clashes, impossible bonds and the like.
 
     (functional name: :obj:`flag_poses`).

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data.datapipes import functional_transform
-from torch_geometric.transforms import BaseTransform
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.data.rows import ligand_rows
@@ -20,6 +19,7 @@ from pyg_multipose.transforms.arguments import (
     check_set,
     set_name,
 )
+from pyg_multipose.transforms.pose_set_transform import PoseSetTransform
 from pyg_multipose.transforms.search import exact
 
 #: Elements that have an energy with each other.
@@ -27,7 +27,7 @@ _ELEMENTS = 120
 
 
 @functional_transform('planted_energy')
-class PlantedEnergy(BaseTransform):
+class PlantedEnergy(PoseSetTransform):
     r"""Gives every pose an energy that is known, and the set its free energy.
 
     (functional name: :obj:`planted_energy`).

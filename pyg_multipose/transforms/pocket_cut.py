@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data.datapipes import functional_transform
-from torch_geometric.transforms import BaseTransform
 
 from pyg_multipose.data import Layout, PoseSet
 from pyg_multipose.data.levels import Levels
@@ -19,12 +18,13 @@ from pyg_multipose.transforms.arguments import (
     set_name,
 )
 from pyg_multipose.transforms.neighbors import radius
+from pyg_multipose.transforms.pose_set_transform import PoseSetTransform
 from pyg_multipose.transforms.receptor_names import name_by_content
 from pyg_multipose.transforms.search import check_shape
 
 
 @functional_transform('pocket_cut')
-class PocketCut(BaseTransform):
+class PocketCut(PoseSetTransform):
     r"""Cuts the receptor down to what is near the ligand.
 
     (functional name: :obj:`pocket_cut`).

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from pyg_multipose.data import PoseSet
-from pyg_multipose.data.levels import Levels
+from pyg_multipose.data.rebuilt import rebuilt
 from pyg_multipose.transforms.neighbors import nearest, warn_cut
 from pyg_multipose.transforms.pose_edges import Segments, set_pose_edges
 
@@ -123,22 +123,7 @@ def _pose_by_pose(pose_set: PoseSet, cap: int) -> tuple[PoseSet, list[int]]:
         keep, many = nearest(edge_index, pose.pos, cap)
         pose.edge_index = edge_index[:, keep]
         cut.append(int(many.sum()))
-    levels = Levels.of(pose_set)
-    out = PoseSet.from_poses(
-        poses,
-        y=pose_set.get('y'),
-        name=pose_set.get('name'),
-        pose_attrs=levels.on('pose'),
-    )
-    for key in levels.on('set'):
-        out[key] = pose_set[key]
-    # Of a batch made with ``exclude_keys``.
-    for key in set(out.keys()) - set(pose_set.keys()):
-        del out[key]
-    if 'moved_index' in pose_set:  # all sets of a batch have the same keys
-        out['moved_index'] = pose_set['moved_index'][:, :0]
-    out['levels'] = pose_set['levels']
-    return out, cut
+    return rebuilt(pose_set, poses, same_atoms=False), cut
 
 
 def _taken_apart(

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch_geometric.data import Data
 from torch_geometric.data.datapipes import functional_transform
-from torch_geometric.transforms import BaseTransform
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.data.layout import Layout
@@ -26,6 +25,7 @@ from pyg_multipose.transforms.pose_edges import (
     set_pose_edges,
     set_slices,
 )
+from pyg_multipose.transforms.pose_set_transform import PoseSetTransform
 from pyg_multipose.transforms.search import (
     check_finite,
     check_radius,
@@ -37,7 +37,7 @@ _FOLLOWED = ('_batch', '_ptr')
 
 
 @functional_transform('pose_radius_graph')
-class RadiusGraph(BaseTransform):
+class RadiusGraph(PoseSetTransform):
     r"""Connects all atoms of a pose within a distance.
 
     (functional name: :obj:`pose_radius_graph`).

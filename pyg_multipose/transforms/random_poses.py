@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 from torch_geometric.data.datapipes import functional_transform
-from torch_geometric.transforms import BaseTransform
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.transforms.arguments import check_count, check_set
+from pyg_multipose.transforms.pose_set_transform import PoseSetTransform
 from pyg_multipose.transforms.random_stream import RandomStream
 
 
 @functional_transform('random_poses')
-class RandomPoses(BaseTransform):
+class RandomPoses(PoseSetTransform):
     r"""Keeps some poses, drawn anew at every access, as augmentation.
 
     (functional name: :obj:`random_poses`).

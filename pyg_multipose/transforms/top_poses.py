@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch_geometric.data.datapipes import functional_transform
-from torch_geometric.transforms import BaseTransform
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.data.levels import Levels
@@ -16,10 +15,11 @@ from pyg_multipose.transforms.arguments import (
     check_set,
     set_name,
 )
+from pyg_multipose.transforms.pose_set_transform import PoseSetTransform
 
 
 @functional_transform('top_poses')
-class TopPoses(BaseTransform):
+class TopPoses(PoseSetTransform):
     r"""Keeps the best poses by a score, best first.
 
     (functional name: :obj:`top_poses`).

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.data.datapipes import functional_transform
-from torch_geometric.transforms import BaseTransform
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.transforms.arguments import (
@@ -16,12 +15,13 @@ from pyg_multipose.transforms.arguments import (
     check_set,
     set_name,
 )
+from pyg_multipose.transforms.pose_set_transform import PoseSetTransform
 from pyg_multipose.transforms.search import check_shape, exact
 from pyg_multipose.transforms.symmetry import symmetric_rmsd, symmetries
 
 
 @functional_transform('unique_poses')
-class UniquePoses(BaseTransform):
+class UniquePoses(PoseSetTransform):
     r"""Drops poses that are nearly the same as one before.
 
     (functional name: :obj:`unique_poses`).

@@ -181,6 +181,17 @@ def test_a_batch_of_a_batch_is_taken_apart_first(sets):
     assert again.num_graphs == 10 and again.num_poses == 16
 
 
+@pytest.mark.parametrize('order', ['bb', 'sb', 'bs', 'b'])
+def test_a_batch_of_batches_is_refused(sets, order):
+    parts = {'b': Batch.from_data_list(sets[:2]), 's': sets[2]}
+    text = 'A batch of 2 sets cannot be a part of another batch.*to_data_list'
+    with pytest.raises(ValueError, match=text):
+        Batch.from_data_list([parts[part] for part in order])
+    if order == 'bb':
+        with pytest.raises(ValueError, match=text):
+            next(iter(DataLoader([parts['b'], parts['b']], batch_size=2)))
+
+
 def test_sets_are_not_split_by_torch_datasets(sets):
     """A list of sets is a dataset; PyG's loader collates it by itself."""
     data = TensorDataset(torch.arange(5))

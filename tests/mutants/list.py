@@ -14,6 +14,7 @@ from tests.mutants import (
     replay,
     results,
     shared_models,
+    siblings,
     streaming,
 )
 
@@ -32,4 +33,5 @@ MUTANTS = [
     *followed_models.MUTANTS,
     *results.MUTANTS,
     *data.MUTANTS,
+    *siblings.MUTANTS,
 ]
