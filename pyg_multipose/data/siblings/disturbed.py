@@ -34,7 +34,7 @@ def disturbed(
     levels = {
         key: level
         for key, level in layout.levels.items()
-        if level != 'set' and isinstance(out[key], Tensor)
+        if level not in ('set', 'moved') and isinstance(out[key], Tensor)
     }
     for key in levels:
         out[key] = out[key].detach().clone()
@@ -46,20 +46,28 @@ def disturbed(
             layout.receptor_size[: index + 1].sum()
             + layout.pose_size[:pose].sum()
         )
-        order = torch.randperm(size, generator=draw)
+        own = torch.arange(first, first + size)
         rows = layout.receptor_rows(index)
-        atoms = (
-            first + order,
-            rows.start
-            + torch.randperm(rows.stop - rows.start, generator=draw),
+        free: tuple[Tensor, ...]
+        free = own, torch.arange(rows.start, rows.stop)
+        if layout.moved is not None:  # what is elsewhere stays what it is
+            gone, stands = map(torch.tensor, layout.moved.pairs(pose))
+            elsewhere = stands[stands != first], gone
+            free = tuple(
+                part[~torch.isin(part, those)]
+                for part, those in zip(free, elsewhere, strict=True)
+            )
+        atoms = tuple(
+            part[torch.randperm(len(part), generator=draw)] for part in free
         )
+        order = own.clone()
+        order[free[0] - first] = atoms[0]
         for key, level in levels.items():
             table = out[key]
             if level == 'pose':
                 table[pose : pose + 1] = _other(table[pose : pose + 1], draw)
             elif level == 'node':
-                old = table[first : first + size]
-                new = _other(old[order.to(table.device)], draw)
+                new = _other(table[order.to(table.device)], draw)
                 table[first : first + size] = new
             else:
                 shared = layout.receptor_relation_rows(level, index)
@@ -85,7 +93,7 @@ def _other(value: Tensor, draw: torch.Generator) -> Tensor:
     return value + size * noise.to(value)
 
 
-def _moved(ends: Tensor, atoms: tuple[Tensor, Tensor], count: int) -> Tensor:
+def _moved(ends: Tensor, atoms: tuple[Tensor, ...], count: int) -> Tensor:
     """The same edges between other atoms of the ligand and the receptor."""
     place = torch.arange(count)
     for rows in atoms:
@@ -93,7 +101,7 @@ def _moved(ends: Tensor, atoms: tuple[Tensor, Tensor], count: int) -> Tensor:
     return place[ends]
 
 
-def _rewired(ends: Tensor, atoms: tuple[Tensor, Tensor], count: int) -> Tensor:
+def _rewired(ends: Tensor, atoms: tuple[Tensor, ...], count: int) -> Tensor:
     """Other pairs for those that have edges; each edge goes as it went.
 
     The first atom of the ligand gets all neighbours that it can have, then
