@@ -47,34 +47,35 @@ def choose(residues: Sequence[Residue]) -> list[Chosen]:
     Args:
         residues: The residues of a model, in order.
     """
-    places: dict[tuple, list[Residue]] = defaultdict(list)
+    groups: list[list[Residue]] = []
+    at: dict[tuple[str, int, str], list[list[Residue]]] = defaultdict(list)
     for residue in residues:
         for part in _parts(residue):
-            places[_place(part, places)].append(part)
+            of_place = at[part.id[:3]]
+            fits = (
+                group
+                for group in of_place
+                if all(_are_alternatives(part, other) for other in group)
+            )
+            group = next(fits, None)
+            if group is None:
+                group = []
+                groups.append(group)
+                of_place.append(group)
+            group.append(part)
     return [
-        _best_residue([_best_atoms(residue) for residue in of_place])
-        for of_place in places.values()
+        _best_residue([_best_atoms(residue) for residue in group])
+        for group in groups
     ]
 
 
-def _place(residue: Residue, places: dict[tuple, list[Residue]]) -> tuple:
-    """Residues of two names in one place are alternatives if they say so."""
-    chain, number, code, name = residue.id
-    place = (chain, number, code)
-    others = places.get(place, [])
-    if not others or all(
-        other.id.name != name and _are_alternatives(residue, other)
-        for other in others
-    ):
-        return place
-    return (*place, name, len(places))
-
-
 def _are_alternatives(one: Residue, other: Residue) -> bool:
-    """By their letters, and by their places if those do not tell.
+    """Residues of two names in one place, by letters or by their atoms.
 
     A cap or an ion often has the number of the residue beside it.
     """
+    if one.id.name == other.id.name:
+        return False
     letters, others = ({a.altloc for a in r.atoms} for r in (one, other))
     if letters & others:  # none, as a rule
         return (
