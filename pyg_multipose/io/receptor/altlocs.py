@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from pyg_multipose.io.receptor.bonds import distance
 from pyg_multipose.io.receptor.names import is_known_in_chains, is_standard
-from pyg_multipose.io.receptor.structure import Atom, Residue
+from pyg_multipose.io.receptor.structure import Atom, Residue, ResidueId
 
 #: Angstrom; atoms of one name that are further apart belong to two residues.
 APART = 4.0
@@ -49,7 +49,7 @@ def choose(residues: Sequence[Residue]) -> list[Chosen]:
     """
     groups: list[list[Residue]] = []
     at: dict[tuple[str, int, str], list[list[Residue]]] = defaultdict(list)
-    for residue in residues:
+    for residue in _joined(residues):
         for part in _parts(residue):
             of_place = at[part.id[:3]]
             fits = (
@@ -67,6 +67,30 @@ def choose(residues: Sequence[Residue]) -> list[Chosen]:
         _best_residue([_best_atoms(residue) for residue in group])
         for group in groups
     ]
+
+
+def _joined(residues: Sequence[Residue]) -> list[Residue]:
+    """Puts together residues that stand in several blocks of a file.
+
+    What has the same id is the same residue if it has other atoms nearby.
+    """
+    out: list[Residue] = []
+    at: dict[ResidueId, list[int]] = defaultdict(list)
+    for residue in residues:
+        names = {atom.name for atom in residue.atoms if atom.z != 1}
+        for number in at[residue.id]:
+            other = out[number]
+            if not any(a.name in names and a.z != 1 for a in other.atoms):
+                tree = cKDTree([atom.pos for atom in other.atoms])
+                far, _ = tree.query([atom.pos for atom in residue.atoms])
+                if min(far) <= APART:
+                    atoms = [*other.atoms, *residue.atoms]
+                    out[number] = replace(other, atoms=atoms)
+                    break
+        else:
+            at[residue.id].append(len(out))
+            out.append(residue)
+    return out
 
 
 def _are_alternatives(one: Residue, other: Residue) -> bool:

@@ -50,7 +50,7 @@ def symbol(column: str, name: str, residue: str, is_alone: bool) -> str:
     """
     told, residue = _element(column.strip()), residue.upper()
     letters = name.strip().upper().lstrip('0123456789\'"*')
-    if _is_unknown(told.upper(), letters.rstrip('0123456789'), residue):
+    if is_unknown(told, letters, residue):
         return ''
     if is_standard(residue) and residue != 'UNK':
         return _of_standard(told, letters, residue)
@@ -91,12 +91,18 @@ def ion(name: str, residue: str) -> str:
     return of_atom if len(of_atom) == 2 or not of_residue else of_residue
 
 
-def _is_unknown(told: str, letters: str, residue: str) -> bool:
-    """Whether an atom stands for something that nobody knows."""
-    if residue in _UNKNOWN or letters in _UNKNOWN_ATOMS:
-        # Uranium and deuterium are what the names begin with.
-        return told in ('', 'U', 'D')
-    return False
+def is_unknown(told: str, name: str, residue: str) -> bool:
+    r"""Whether an atom stands for something that nobody knows.
+
+    Args:
+        told: The element that the file tells, or an empty text. Uranium and
+            deuterium are believed to be what the name begins with.
+        name: The name of the atom.
+        residue: The name of the residue.
+    """
+    atom = name.strip().upper().rstrip('0123456789')
+    is_nothing = residue.upper() in _UNKNOWN or atom in _UNKNOWN_ATOMS
+    return is_nothing and told.upper() in ('', 'U', 'D')
 
 
 def _is_renamed(letters: str, residue: str) -> bool:

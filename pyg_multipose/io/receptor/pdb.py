@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from pyg_multipose.io.molecule.autodock_types import atomic_number, is_pseudo
-from pyg_multipose.io.receptor.elements import ion, symbol
+from pyg_multipose.io.receptor.elements import ion, is_unknown, symbol
 from pyg_multipose.io.receptor.gemmi import gemmi, structure_of
 from pyg_multipose.io.receptor.names import (
     is_known_in_chains,
@@ -108,13 +108,15 @@ def parse_pdbqt(lines: list[str], file: str) -> Structure:
     def of_type(line: str, number: int, is_alone: bool) -> str:
         kind = _autodock_type(line)
         z = atomic_number(kind)
-        residue, _ = _names(line)
+        told = gemmi.Element(z).name if z else ''
+        name, (residue, _) = line[12:16], _names(line)
+        if is_unknown(told, name, residue):
+            return ''
         if is_alone and not is_known_in_chains(residue):
             # Sodium is often NA, which is a nitrogen.
-            name = line[12:16]
             alone = ion(name, residue)
             if alone and alone == ion(name, name):
-                if z is None or gemmi.Element(z).name != alone:
+                if told != alone:
                     mended[f'{kind} of {residue}: {alone}'] += 1
                 return alone
         if z is None:
@@ -123,7 +125,7 @@ def parse_pdbqt(lines: list[str], file: str) -> Structure:
                 f'no AutoDock type of an atom, expected e.g. C, A, OA, HD or '
                 f'Zn: {line.strip()!r}'
             )
-        return gemmi.Element(z).name
+        return told
 
     out = _parse(kept, file, of_type)
     if mended:
