@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pyg_multipose.io.receptor.bonds import distance
-from pyg_multipose.io.receptor.names import is_known_in_chains, is_standard
+from pyg_multipose.io.receptor.names import is_known_in_chains
 from pyg_multipose.io.receptor.structure import Atom, Residue, ResidueId
 
 #: Angstrom; atoms of one name that are further apart belong to two residues.
@@ -72,15 +72,20 @@ def choose(residues: Sequence[Residue]) -> list[Chosen]:
 def _joined(residues: Sequence[Residue]) -> list[Residue]:
     """Puts together residues that stand in several blocks of a file.
 
-    What has the same id is the same residue if it has other atoms nearby.
+    What has the same id is the same residue if it has other atoms nearby, or
+    the same ones in the same places.
     """
     out: list[Residue] = []
     at: dict[ResidueId, list[int]] = defaultdict(list)
     for residue in residues:
-        names = {atom.name for atom in residue.atoms if atom.z != 1}
+        places = {atom.name: atom.pos for atom in residue.atoms if atom.z != 1}
         for number in at[residue.id]:
             other = out[number]
-            if not any(a.name in names and a.z != 1 for a in other.atoms):
+            if all(
+                places.get(atom.name, atom.pos) == atom.pos
+                for atom in other.atoms
+                if atom.z != 1
+            ):
                 tree = cKDTree([atom.pos for atom in other.atoms])
                 far, _ = tree.query([atom.pos for atom in residue.atoms])
                 if min(far) <= APART:
@@ -208,7 +213,8 @@ def _is_one(residue: Residue, atoms: Sequence[Atom]) -> bool:
     """
     if len(atoms) < 2 or atoms[0].z == 1:
         return False
-    if is_standard(residue.id.name):
+    name = residue.id.name
+    if is_known_in_chains(name) and name.upper() != 'UNK':
         return True
     shares = [atom.occupancy for atom in atoms]
     return max(shares) < 1 and sum(shares) <= 1.01

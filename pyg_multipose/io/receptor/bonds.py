@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from pyg_multipose.io.receptor.names import is_standard, is_water
-from pyg_multipose.io.receptor.structure import Atom, AtomId, Residue
+from pyg_multipose.io.receptor.structure import (
+    Atom,
+    AtomId,
+    Residue,
+    ResidueId,
+)
 
 #: Angstrom; a peptide bond or that to a phosphate, with some tolerance.
 BOND = 1.75
@@ -55,15 +60,18 @@ def bound_to_backbone(
         for atom in residue.atoms
         if atom.name.upper() in _PARTNERS and atom.z > 1
     ]
-    out = [''] * len(residues)
     if not ends:
-        return out
-    _mark_recorded(residues, ends, bonds, out)
+        return [''] * len(residues)
+    recorded = _recorded(residues, ends, bonds)
+    out = [recorded.get(residue.id, '') for residue in residues]
+    # What has the id of another one is in no place that tells.
+    count = Counter(residue.id for residue in residues)
     near = _Neighborhood(residues)
     by_place: dict[int, list[tuple[_Owned, Atom]]] = defaultdict(list)
     for end, owned in zip(ends, near.of_all(ends), strict=True):
         for owner, atom in owned:
-            if owner != end[0] and candidates[owner] and not out[owner]:
+            is_one = count[residues[owner].id] == 1 and not out[owner]
+            if owner != end[0] and candidates[owner] and is_one:
                 by_place[owner].append((end, atom))
     for owner, pairs in by_place.items():
         found = {
@@ -91,14 +99,15 @@ def _is_bond(
     )
 
 
-def _mark_recorded(
+def _recorded(
     residues: Sequence[Residue],
     ends: Sequence[_Owned],
     bonds: Sequence[tuple[AtomId, AtomId]],
-    out: list[str],
-) -> None:
+) -> dict[ResidueId, str]:
+    """What is bound by a record of the file, and to what."""
+    out: dict[ResidueId, str] = {}
     if not bonds:
-        return
+        return out
     atoms: dict[AtomId, list[_Owned]] = defaultdict(list)
     for number, residue in enumerate(residues):
         for atom in residue.atoms:
@@ -113,7 +122,8 @@ def _mark_recorded(
                     and distance(atom, end) <= RECORDED
                 ):
                     shown = residues[number].id
-                    out[owner] = f'bound to {shown} by a record of the file'
+                    out[one[0]] = f'bound to {shown} by a record of the file'
+    return out
 
 
 class _Neighborhood:

@@ -106,6 +106,7 @@ def read_with(path, hydrogens):
 def places(lines):
     out = set()
     for line in lines:
+        line = line.strip('\0')  # padding
         if line[:4].upper() == 'ATOM' or line[:6].upper() == 'HETATM':
             fields = (line[30:38], line[38:46], line[46:54])
             if all(re.fullmatch(r' *[-+]?\d*\.\d* *', f) for f in fields):
