@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,10 +19,13 @@ from pyg_multipose.io.labels.units import (
 from pyg_multipose.io.report import Rejected
 
 _P = re.compile(
-    rf'(?<![A-Za-z0-9])p[_-]?{CONSTANT}(?![A-Za-z0-9])', re.IGNORECASE
+    rf'(?<![A-Za-z0-9])p[_(-]?{CONSTANT}(?![A-Za-z0-9])', re.IGNORECASE
 )
-#: With something before it, as in 'meanpIC50'.
-_P_INSIDE = re.compile(r'(?<=[a-z])[pP](?:[IEAX]C50|CHEMBL|ChEMBL)')
+#: With something before or behind it, as in 'meanpIC50' and 'pKiMean'.
+_P_INSIDE = re.compile(
+    r'(?<=[a-z])[pP](?:[IEAX]C50|CHEMBL|ChEMBL)'
+    r'|(?<![A-Za-z])p(?:[IEAX]C50|K[id])(?=[A-Z])'
+)
 _LOG = re.compile(
     r'(?P<minus>neg(?:ative)?[\s_-]*|minus[\s_]*|(?:(?<=[^\w)\]])|^|(?<=_))'
     r'[-\u2212\u2013][\s_(]*)?'
@@ -30,6 +34,8 @@ _LOG = re.compile(
     rf'(?=[^a-z]|$|{CONSTANT}|[munpfµ]?M(?![a-z]))',
     re.IGNORECASE,
 )
+#: The logarithm of a reciprocal is a negative one.
+_RECIPROCAL = re.compile(r'[\s(\[]*1\s*/')
 #: Letters and numbers, then what could be a minus or only a hyphen.
 _HYPHEN = re.compile(r'[\w)\]]-$')
 _ENERGY = re.compile(
@@ -69,16 +75,18 @@ def read_name(name: str) -> ColumnName:
         name: E.g., :obj:`"IC50 (nM)"`, :obj:`"ki_uM"`, :obj:`"pIC50"`,
             :obj:`"log10(IC50 / uM)"` or :obj:`"-logKd"`.
     """
-    name = name.translate(MICRO)
+    name = unicodedata.normalize('NFKC', name).translate(MICRO)
     has_p = bool(_P.search(name) or _P_INSIDE.search(name))
-    logs = list(_LOG.finditer(name))
-    is_odd = any(
-        re.fullmatch('ln|log_?[2e]', log['base'], re.IGNORECASE)
-        or (not log['minus'] and _HYPHEN.search(name[: log.start()]))
-        for log in logs
-    )
-    has_log = any(not log['minus'] for log in logs)
-    has_minus = any(log['minus'] for log in logs)
+    is_odd = has_log = has_minus = False
+    for log in _LOG.finditer(name):
+        is_reciprocal = bool(_RECIPROCAL.match(name, log.end()))
+        is_odd |= bool(
+            re.fullmatch('ln|log_?[2e]', log['base'], re.IGNORECASE)
+            or (not log['minus'] and _HYPHEN.search(name[: log.start()]))
+            or (log['minus'] and is_reciprocal)
+        )
+        has_minus |= bool(log['minus']) or is_reciprocal
+        has_log |= not log['minus'] and not is_reciprocal
     amounts, energies = _units(_LOG.sub(' ', name))
     if is_odd or (has_log and (has_p or has_minus or energies)):
         return ColumnName(frozenset())

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 
 #: What a free energy in kcal/mol or kJ/mol is converted at, in Kelvin.
 TEMPERATURE = 298.15
@@ -69,7 +70,7 @@ def parse_unit(text: str) -> str | None:
         text: E.g., :obj:`"nM"`, :obj:`"µmol/L"`, :obj:`"pIC50"`,
             :obj:`"log10(IC50/uM)"` or :obj:`"kcal/mol"`.
     """
-    text = text.strip().translate(MICRO)
+    text = unicodedata.normalize('NFKC', text).strip().translate(MICRO)
     if text in UNITS:
         return text
     if _P_SCALE.fullmatch(text):

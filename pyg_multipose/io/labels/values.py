@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -153,7 +154,8 @@ def parse_kind(text: str) -> tuple[str, str]:
         The kind, and :obj:`"pK"`, :obj:`"log10"` or an empty text.
     """
     text = stripped(text)
-    plain = re.sub(r'[\s_()\[\]]', '', text).lower()
+    plain = unicodedata.normalize('NFKC', text)
+    plain = re.sub(r'[\s_()\[\]]', '', plain).lower()
     if plain in _KINDS:
         return _KINDS[plain], ''
     for scale, pattern in (('pK', _NEGATIVE_LOG), ('log10', _LOG)):

@@ -22,9 +22,11 @@ BOND = 1.75
 RECORDED = 2.2
 #: Numbers that a residue may be away from the one that it is bound to.
 NEIGHBORS = 3
-#: Backbone atoms that the next residue of a chain is bound to, by the element
-#: of the atom that is.
-_PARTNERS = {'N': 6, 'C': 7, 'P': 8, "O3'": 15, 'O3*': 15}
+#: Backbone atoms that a neighbor in the chain is bound to: the element of its
+#: atom, and whether it comes before or after.
+_PARTNERS = {
+    'N': (6, -1), 'C': (7, 1), 'P': (8, -1), "O3'": (15, 1), 'O3*': (15, 1)
+}  # fmt: skip
 #: Oxygens that an end of a chain has more than other residues.
 _OXYGENS = {'C': 2, 'P': 4}
 
@@ -91,11 +93,12 @@ def _is_bond(
     residues: Sequence[Residue], owner: int, end: _Owned, atom: Atom
 ) -> bool:
     mine, other = residues[owner], residues[end[0]]
+    element, side = _PARTNERS[end[1].name.upper()]
     return (
-        atom.z == _PARTNERS[end[1].name.upper()]
+        atom.z == element
         and mine.id.chain == other.id.chain
         and mine.label_chain == other.label_chain
-        and abs(mine.id.number - other.id.number) <= NEIGHBORS
+        and 0 <= side * (mine.id.number - other.id.number) <= NEIGHBORS
     )
 
 

@@ -12,7 +12,9 @@ P = [
     'meanpIC50', 'mean_pIC50', 'pEC50 (mean)', 'pIC50 (-log10 M)',
     '-log10(IC50)', '-log10 IC50 (M)', '-log10(Kd / M)', '\u2212log Ki',
     '-logKd/Ki', '- log Ki', '(-log10 M)', 'negLogKi', 'neg_log_IC50',
-    'Negative Log Ki', 'minus log Ki', 'IC50 -log10 M', '-lg Ki', 'pKB',
+    'log(1/Ki)', 'log10 1/IC50 (M)', 'pKiMean', 'p(Ki)',
+    '-log\u2081\u2080(IC\u2085\u2080)', 'Negative Log Ki', 'minus log Ki',
+    'IC50 -log10 M', '-lg Ki', 'pKB',
 ]  # fmt: skip
 ANY_LOG = [
     'logIC50', 'log IC50', 'log(Ki)', 'lg Kd', 'lgKi', 'LOG10(KD)',
@@ -24,7 +26,7 @@ NONE = [
     # It contradicts itself, or is of a scale that there is not.
     'pIC50 (kcal/mol)', 'pred-log10(IC50)', 'ln Kd', 'lnKd', 'log2(IC50)',
     '-log10(IC50/uM)', '-log10(Kd, nM)', 'log IC50 (kcal/mol)',
-    'pIC50 log10 uM', 'loge(Kd)',
+    'pIC50 log10 uM', 'loge(Kd)', '-log(1/Ki)', 'log10(1 / uM)',
 ]  # fmt: skip
 
 
@@ -39,6 +41,9 @@ NONE = [
         ('Log Ki (nM)', {'log10(nM)'}), ('loguM', {'log10(uM)'}),
         ('log10(IC50) [\u00b5M]', {'log10(uM)'}),
         ('log10(Kd) [nmol/L]', {'log10(nM)'}),
+        ('log\u2081\u2080(IC\u2085\u2080, \u00b5M)', {'log10(uM)'}),
+        ('IC50 (log10 uM)', {'log10(uM)'}), ('logKd_nM', {'log10(nM)'}),
+        ('log10[IC50(uM)]', {'log10(uM)'}),
         ('IC50 (nM)', {'nM'}), ('Ki [\u00b5M]', {'uM'}), ('ki_uM', {'uM'}),
         ('IC50 in nM', {'nM'}), ('IC50nM', {'nM'}), ('IC50 nmol/L', {'nM'}),
         ('IC50 (pM)', {'pM'}), ('pM', {'pM'}), ('Ki (M)', {'M'}),
@@ -99,6 +104,7 @@ def test_units_besides():
         ('-logKd/Ki', 'pK'), ('-log10(uM)', None), ('log10(IC50)', None),
         ('logIC50', None), ('ln(M)', None), ('log2(uM)', None),
         ('log10(pK)', None), ('-log10(pK)', None), ('log10(log10(M))', None),
+        ('log\u2081\u2080(\u00b5M)', 'log10(uM)'), ('log(1/M)', None),
         ('log', None), ('pKa', None), ('logistic', None), ('pM', 'pM'),
     ],
 )  # fmt: skip

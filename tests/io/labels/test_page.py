@@ -83,7 +83,7 @@ def test_names_of_columns():
             else:
                 continue
             seen += 1
-    assert seen == 17
+    assert seen == 18
 
 
 def test_kinds_in_values():

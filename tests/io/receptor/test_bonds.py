@@ -48,7 +48,7 @@ PROTEIN = chain('ALA', 'GLY', 'SER')
     'where, number, name',
     [
         (ENDS, 4, 'B'), (ENDS, 301, 'A'), (INSIDE, 4, 'A'), (INSIDE, 4, 'B'),
-        (INSIDE, 301, 'A'),
+        (INSIDE, 301, 'A'), (INSIDE, 0, 'A'),
     ],
 )  # fmt: skip
 def test_clash(read, where, number, name, end, gap, ter, het):
@@ -70,6 +70,15 @@ def test_elements_that_are_not_bound(read, end, first):
     number = {'N': 0, 'C': 4}[end]
     text = PROTEIN + ligand(x, y + 1.4, first, number=number)
     assert len(read(text).residues) == 3
+
+
+@pytest.mark.parametrize('end, number', [('N', 2), ('C', 2)])
+def test_on_the_wrong_side(read, end, number):
+    """Before an N, and after a C."""
+    x, y = ENDS[end]
+    first = {'N': 'C1', 'C': 'N1'}[end]
+    text = PROTEIN + ligand(x, y + 1.4, first, number=number, name='LG2')
+    assert left_out(read(text))[0][0] == 'LG2 A/2'
 
 
 def test_end_that_is_closed(read):
