@@ -80,36 +80,51 @@ class PoseSetDatabase(Database):
             connection = sqlite3.connect(
                 self.path, timeout=_TIMEOUT, isolation_level=None
             )
-            read = connection.execute
-            (kind,) = read('PRAGMA application_id').fetchone()
-            (version,) = read('PRAGMA user_version').fetchone()
-            (tables,) = read('SELECT COUNT(*) FROM sqlite_master').fetchone()
-            if not tables:
+            # All at once: another process may be about to begin the file.
+            connection.execute('BEGIN')
+            found = self._identified(connection)
+            connection.execute('COMMIT')
+            if found is None:
                 connection.execute(f'PRAGMA page_size = {PAGE_SIZE}')
-            if tables and kind != APPLICATION_ID:
-                raise ValueError(
-                    f"'{self.path}' is not a file of pose sets, but another "
-                    f'one of SQLite'
-                )
-            if tables and version != VERSION:
-                raise ValueError(
-                    f"'{self.path}' has version {version}, but this release "
-                    f'reads {VERSION}; '
-                    + (
-                        'upgrade pyg_multipose'
-                        if version > VERSION
-                        else 'build the dataset anew'
-                    )
-                )
-            if tables:
-                (text,) = read('SELECT schema FROM meta').fetchone()
-                self._sets = Schema.from_json(text)
+            self._sets = found
         except (sqlite3.Error, KeyError, TypeError) as error:
+            if _is_locked(error):
+                raise self._busy('open', error) from error
             raise ValueError(
                 f"'{self.path}' is not a file of pose sets, or is damaged: "
                 f'{error}'
             ) from error
         self._connection = connection
+
+    def _identified(self, connection: sqlite3.Connection) -> Schema | None:
+        """The schema of the file, or None if it is empty."""
+        read = connection.execute
+        (tables,) = read('SELECT COUNT(*) FROM sqlite_master').fetchone()
+        (kind,) = read('PRAGMA application_id').fetchone()
+        (version,) = read('PRAGMA user_version').fetchone()
+        if tables and kind != APPLICATION_ID:
+            raise ValueError(
+                f"'{self.path}' is not a file of pose sets, but another one "
+                f'of SQLite'
+            )
+        if not tables:
+            return None
+        if version != VERSION:
+            newer = version > VERSION
+            raise ValueError(
+                f"'{self.path}' has version {version}, but this release "
+                f'reads {VERSION}; '
+                f'{"upgrade pyg_multipose" if newer else "build it anew"}'
+            )
+        (text,) = read('SELECT schema FROM meta').fetchone()
+        return Schema.from_json(text)
+
+    def _busy(self, what: str, error: object) -> ValueError:
+        return ValueError(
+            f"Cannot {what} '{self.path}': {error}. Another process has been "
+            f'writing to it for {_TIMEOUT:.0f} seconds; wait until it is done '
+            f'and try again, what is there already is left out'
+        )
 
     def close(self) -> None:
         r"""Closes the connection of this process."""
@@ -192,6 +207,8 @@ class PoseSetDatabase(Database):
         try:
             return self.connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
+            if _is_locked(error):
+                raise self._busy('read', error) from error
             raise _damaged(f"'{self.path}'", error) from error
 
     def _receptor(self, number: int) -> Any:
@@ -244,12 +261,14 @@ class PoseSetDatabase(Database):
             How many were added.
 
         Raises:
-            ValueError: If a set has the name of another one.
+            ValueError: If a set has the name of another one, if another
+                process has begun the file with other keys, or if it goes on
+                writing.
         """
         os.makedirs(os.path.dirname(self.path) or '.', exist_ok=True)
         with self._transaction() as connection:
             if self._sets is None:
-                self._create(connection, schema)
+                self._begin(connection, schema, rows)
             (last,) = connection.execute('SELECT MAX(id) FROM sets').fetchone()
             start = index = 0 if last is None else last + 1
             for row in rows:
@@ -263,9 +282,10 @@ class PoseSetDatabase(Database):
         try:
             connection.execute('BEGIN IMMEDIATE')
         except sqlite3.OperationalError as error:
+            if _is_locked(error):
+                raise self._busy('write to', error) from error
             raise ValueError(
-                f"Cannot write to '{self.path}': {error}. Does another "
-                f'process write to it?'
+                f"Cannot write to '{self.path}': {error}"
             ) from error
         try:
             yield connection
@@ -275,13 +295,17 @@ class PoseSetDatabase(Database):
                 connection.execute('ROLLBACK')
             raise
 
-    def _create(self, connection: sqlite3.Connection, schema: Schema) -> None:
-        query = 'SELECT COUNT(*) FROM sqlite_master'
-        if connection.execute(query).fetchone() != (0,):
-            raise ValueError(
-                f"Another process has begun '{self.path}' at the same time; "
-                f'open the dataset again'
-            )
+    def _begin(
+        self,
+        connection: sqlite3.Connection,
+        schema: Schema,
+        rows: Sequence[Row],
+    ) -> None:
+        """Makes the tables, unless another process just did."""
+        found = self._identified(connection)
+        if found is not None:
+            found.check(schema, rows[0].name)
+            return
         for table in _TABLES:
             connection.execute(table)
         connection.execute('INSERT INTO meta VALUES (?)', (schema.to_json(),))
@@ -350,6 +374,11 @@ def _hash(*parts: bytes | bytearray) -> bytes:
 def _digest(row: Row, receptor: bytes) -> bytes:
     sizes = repr((row.poses, row.sizes, row.receptor_sizes)).encode()
     return _hash(receptor, sizes, row.tables, row.text.encode())
+
+
+def _is_locked(error: Exception) -> bool:
+    is_operational = isinstance(error, sqlite3.OperationalError)
+    return is_operational and 'locked' in str(error)
 
 
 def _damaged(what: str, error: object = '') -> ValueError:

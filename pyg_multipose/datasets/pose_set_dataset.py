@@ -32,6 +32,7 @@ class PoseSetDataset(OnDiskDataset):
     Sets are told apart by :obj:`name` and :obj:`receptor_name`.
     One that is there already is left out, so the same call again goes on
     where the last one ended; another set of the same name is an error.
+    Several processes may add sets to one file; they wait for each other.
 
     **Reading.**
     Every process opens a connection of its own, so a loader may have workers.

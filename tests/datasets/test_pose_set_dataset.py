@@ -331,6 +331,90 @@ def test_two_at_the_same_time(make, dataset):
     assert dataset[2].y == 3
 
 
+# Two writers #################################################################
+
+
+def written_by_two(make, root, how):
+    """Two processes that begin at once; what each of them ends with."""
+    begin, go = os.pipe()
+    builds = []
+    for who in (0, 1):
+        build = os.fork()
+        if not build:
+            code = 1
+            try:
+                dataset = PoseSetDataset(root)
+                os.read(begin, 1)
+                sets = [make.complexes(f'P{who}-{n}', n) for n in range(20)]
+                how(dataset, sets)
+                code = 0
+            finally:
+                os._exit(code)
+        builds.append(build)
+    os.write(go, b'go')
+    return [
+        os.waitstatus_to_exitcode(os.waitpid(build, 0)[1]) for build in builds
+    ]
+
+
+@pytest.mark.parametrize('has_begun', [False, True])
+@pytest.mark.parametrize('batch_size', [None, 1, 7])
+def test_two_writers(make, tmp_path, batch_size, has_begun):
+    """All 40 sets, every name once, contents intact; then two readers."""
+    root = tmp_path / 'sets'
+    if has_begun:
+        PoseSetDataset(root).append(make.complexes('P0-0', 0))
+    codes = written_by_two(
+        make, root, lambda dataset, sets: dataset.extend(sets, batch_size)
+    )
+    assert codes == [0, 0]
+    dataset = PoseSetDataset(root)
+    expected = {f'P{who}-{n}': n for who in (0, 1) for n in range(20)}
+    assert sorted(dataset.names) == sorted(expected)
+    for pose_set in dataset:
+        make.same(
+            pose_set, make.complexes(pose_set.name, expected[pose_set.name])
+        )
+    loader = DataLoader(dataset, batch_size=8, num_workers=2)
+    assert sorted(numbers(loader)) == sorted(expected.values())
+
+
+def test_two_that_begin_a_file(make, tmp_path):
+    """The second one finds tables where it saw none."""
+    one, two, three = (PoseSetDataset(tmp_path / 'sets') for _ in range(3))
+    os.makedirs(os.path.dirname(file_of(one)))
+    for dataset in (one, two, three):
+        assert dataset.db.connection is not None
+    assert one.extend([make.small('A', 1)]) == 1
+    assert two.extend([make.small('A', 1), make.small('B', 2)]) == 1
+    with pytest.raises(ValueError, match="Set 'C' differs"):
+        three.extend([make.complexes('C')])
+    assert three.extend([make.small('C', 3)]) == 1
+    assert three.names == ['A', 'B', 'C']
+
+
+def test_a_writer_that_goes_on(make, dataset, monkeypatch):
+    """What reads or writes says that it waited, and what to do."""
+    monkeypatch.setattr(pose_set_database, '_TIMEOUT', 0.01)
+    dataset.append(make.small('A', 1))
+    dataset.close()
+    other = PoseSetDataset(dataset.root)
+    writer = sqlite3.connect(file_of(dataset), isolation_level=None)
+    writer.execute('BEGIN EXCLUSIVE')
+    for what, call in (
+        ('read', lambda: other[0]),
+        ('write to', lambda: other.append(make.small('B'))),
+        ('open', lambda: dataset[0]),
+    ):
+        with pytest.raises(ValueError, match=f'Cannot {what} .*locked.*again'):
+            call()
+    writer.execute('COMMIT')
+    writer.close()
+    assert other[0].y == dataset[0].y == 1
+    other.append(make.small('B', 2))
+    assert PoseSetDataset(dataset.root).names == ['A', 'B']
+
+
 # Damage ######################################################################
 
 
@@ -364,7 +448,7 @@ def test_another_database(make, dataset):
 
 
 @pytest.mark.parametrize(
-    'version, advice', [(3, 'upgrade pyg_multipose'), (1, 'build the dataset')]
+    'version, advice', [(3, 'upgrade pyg_multipose'), (1, 'build it anew')]
 )
 def test_another_version(make, dataset, version, advice):
     path = build(make, dataset)

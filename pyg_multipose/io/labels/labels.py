@@ -87,6 +87,7 @@ def read_labels(
     thousands: str | None = None,
     encoding: str = 'utf-8',
     temperature: float = TEMPERATURE,
+    quotechar: str | None = '"',
 ) -> Labels:
     r"""Reads measured affinities from CSV files.
 
@@ -102,7 +103,8 @@ def read_labels(
         columns: The name of the column for each of :obj:`"ligand_id"`,
             :obj:`"value"`, :obj:`"target_id"`, :obj:`"unit"`,
             :obj:`"relation"` and :obj:`"kind"`; those that are not given are
-            called so. A relation may also stand before the value.
+            called so. A relation may also stand before the value, and a kind
+            and a unit around it: :obj:`"Ki=3.2nM"`.
         unit: The unit of all values, if there is no column of it: one of
             :data:`pyg_multipose.io.labels.units.UNITS`, or what means one
             of them.
@@ -121,13 +123,16 @@ def read_labels(
         encoding: The encoding. (default: :obj:`"utf-8"`)
         temperature: What free energies in kcal/mol and kJ/mol are converted
             at, in Kelvin. (default: :obj:`298.15`)
+        quotechar: What quotes cells. If :obj:`None`, nothing does, as in most
+            TSV: quotation marks are a part of the text.
+            (default: a quotation mark)
 
     Raises:
         FileNotFoundError: If a file does not exist.
         ValueError: If a file cannot be decoded or is empty, if a column is
-            absent, if unit or target are not told, or if the unit contradicts
-            the name of the column. A bad row is no error but a row of the
-            report.
+            absent, if unit or target are not told, if the unit contradicts
+            the name of the column, or if two quotation marks have whole rows
+            between them. A bad row is no error but a row of the report.
 
     Example:
         >>> import tempfile
@@ -152,7 +157,7 @@ def read_labels(
     groups: dict[tuple[str, str, str], list[Measurement]] = defaultdict(list)
     kinds: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
     for path in _distinct(paths):
-        table = read_table(path, delimiter, encoding)
+        table = read_table(path, delimiter, encoding, quotechar)
         reader = LabelReader(table, columns or {}, constants, report)
         for ids, one in reader.read(number_format, temperature):
             key = (*ids[:2], '') if pool_kinds else ids

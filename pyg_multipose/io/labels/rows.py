@@ -6,20 +6,23 @@ import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
-from pyg_multipose.io.labels.table import Table, stripped
+from pyg_multipose.io.labels.column_name import check_name, read_name
+from pyg_multipose.io.labels.table import BREAK, UNQUOTED, Table, stripped
+from pyg_multipose.io.labels.units import parse_unit
+from pyg_multipose.io.labels.value_text import ValueText
 from pyg_multipose.io.labels.values import (
     Format,
     Measurement,
-    check_name,
     measured,
     parse_kind,
     unit_and_kind,
-    units_of_name,
 )
 from pyg_multipose.io.report import Rejected, Report
 
 #: What a column can hold; the first two have to be there.
 ROLES = ('ligand_id', 'value', 'target_id', 'unit', 'relation', 'kind')
+#: Units of pK that few constants are below.
+LOW = 3.0
 #: Separators that a file with one column may mean.
 _DELIMITERS = {';': 'a semicolon', '\t': 'a tabulator', '|': 'a bar'}
 # How spreadsheets write long numbers that were ids.
@@ -87,6 +90,7 @@ class LabelReader:
             The ids and the measurement of each row that can be read.
         """
         file = self._table.file
+        low = read = 0
         for number, cells in self._table.rows:
             self._report.seen[file] += 1
             texts = {
@@ -95,24 +99,34 @@ class LabelReader:
             }
             ligand = texts['ligand_id']
             texts.update(self._constants)
+            unit = ''
             try:
-                self._check_cells(cells, texts)
-                unit, kind = unit_and_kind(
-                    texts.get('unit', ''), texts.get('kind', '')
-                )
+                self._check_cells(number, cells, texts)
+                value = ValueText.parse(texts['value'])
+                unit, kind = self._unit_and_kind(value, texts)
                 check_name(unit, self._name)
                 pvalue, relation = measured(
-                    texts['value'],
+                    value.sign + value.number,
                     texts.get('relation', ''),
                     unit,
                     number_format,
                     temperature,
                 )
             except Rejected as rejected:
+                detail = rejected.detail
+                if rejected.reason == 'not a number':
+                    detail += (
+                        f' in column {self._name!r}; expected a number, or '
+                        f"with kind and unit, as in 'Ki=3.2nM'"
+                    )
                 self._report.drop(
-                    file, number, ligand, rejected.reason, rejected.detail
+                    file, number, ligand, rejected.reason, detail
                 )
+                is_negative = texts['value'].startswith(('-', '\u2212'))
+                low += unit == 'pK' and is_negative
                 continue
+            low += unit == 'pK' and pvalue < LOW
+            read += unit == 'pK' and pvalue >= LOW
             if _REWRITTEN.fullmatch(ligand):
                 self._report.flag(
                     file,
@@ -123,21 +137,63 @@ class LabelReader:
                 )
             ids = (ligand, stripped(texts['target_id']), kind)
             yield ids, Measurement(file, number, pvalue, relation)
+        if low > read:
+            self._report.flag(
+                file,
+                None,
+                '',
+                'values are unlike pK',
+                f'{low} of {low + read} in column {self._name!r} are below '
+                f'{LOW:g}. Logarithms of a constant have another sign and '
+                f"another zero: unit='log10(uM)' or so",
+            )
 
-    def _check_cells(self, cells: list[str], texts: Mapping[str, str]) -> None:
-        width = len(self._table.header)
+    def _unit_and_kind(
+        self, value: ValueText, texts: Mapping[str, str]
+    ) -> tuple[str, str]:
+        """Those of the cell of the value, of columns and of constants."""
+        unit, kind = texts.get('unit', ''), texts.get('kind', '')
+        if value.unit and stripped(unit):
+            if parse_unit(unit) != parse_unit(value.unit):
+                raise Rejected(
+                    'two units', f'{unit!r}, and {value.unit!r} in the value'
+                )
+        if value.kind and stripped(kind):
+            if parse_kind(kind) != parse_kind(value.kind):
+                raise Rejected(
+                    'two kinds', f'{kind!r}, and {value.kind!r} in the value'
+                )
+        return unit_and_kind(unit or value.unit, kind or value.kind)
+
+    def _check_cells(
+        self, number: int, cells: list[str], texts: Mapping[str, str]
+    ) -> None:
+        table = self._table
+        width = len(table.header)
         if any(stripped(cell) for cell in cells[width:]):
             raise Rejected(
                 'more cells than columns',
                 f'{len(cells)} instead of {width}: a comma in a number, or a '
                 f'name that is not quoted? {cells[:10]}',
             )
+        split = [cell for cell in cells if table.delimiter in cell]
+        if split and len(cells) < width:
+            raise Rejected(
+                'fewer cells than columns',
+                f'{len(cells)} instead of {width}: do quotation marks hold '
+                f'{split[0][:60]!r} together? {UNQUOTED}',
+            )
         for role in ('ligand_id', 'target_id'):
             if not texts[role]:
                 raise Rejected(f'empty {role}', 'it belongs to nothing')
-        if any('\n' in text or '\r' in text for text in texts.values()):
+        broken = [text for text in texts.values() if BREAK.search(text)]
+        broken += [cell for cell in split if BREAK.search(cell)]
+        if broken:
+            first, last = table.lines[number]
             raise Rejected(
-                'a line break in a cell', 'a quotation mark too many?'
+                'a line break in a cell',
+                f'lines {first} to {last} are one row: a quotation mark too '
+                f'many? {UNQUOTED} {broken[0][:60]!r}',
             )
 
     def _place(self, role: str, columns: Mapping[str, str]) -> int | None:
@@ -178,17 +234,30 @@ class LabelReader:
                 f"'{file}' has no column 'target_id'; pass its name in "
                 f"columns, or target_id='...' if all values are of one target"
             )
-        if 'kind' in self._places or parse_kind(constants.get('kind', ''))[1]:
-            return  # 'pIC50' tells the scale
-        told = sorted(units_of_name(self._name))
+        scale = parse_kind(constants.get('kind', ''))[1]
+        if 'kind' in self._places or scale == 'pK' or self._has_units():
+            return  # 'pIC50' tells the scale, 'Ki=3.2nM' the unit
+        told = read_name(self._name)
         hint = (
             f" The name of the column '{self._name}' tells {told}"
-            if told
+            if told.accepted is not None
             else ''
         )
         raise ValueError(
             f"'{file}': the unit of the values is not told; pass the name of "
             f"its column in columns, or unit='nM' or what it is.{hint}"
+        )
+
+    def _has_units(self) -> bool:
+        """Whether units stand behind values."""
+        place = self._places['value']
+        values = [
+            ValueText.parse(cells[place])
+            for _, cells in self._table.rows
+            if place < len(cells)
+        ]
+        return any(
+            value.unit or parse_kind(value.kind)[1] == 'pK' for value in values
         )
 
     def _check_constant(self) -> None:
@@ -203,7 +272,7 @@ class LabelReader:
                 f"'{self._table.file}', unit={self._constants['unit']!r}: "
                 f'{rejected}'
             ) from rejected
-        others = units_of_name(self._name) - {unit}
+        others = read_name(self._name).others
         if others:
             self._report.flag(
                 self._table.file,

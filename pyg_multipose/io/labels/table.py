@@ -5,13 +5,21 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyg_multipose.io.labels.units import MICRO
 
+#: What to do about marks that quote nothing.
+UNQUOTED = (
+    'Pass quotechar=None if quotation marks are a part of the text (inches), '
+    'as in most TSV.'
+)
+#: Where a line ends.
+BREAK = re.compile('\r\n|\r|\n')
 #: Blanks around a cell that str.strip does not remove.
 _ZERO_WIDTH = '\u200b\u200c\u200d\u2060\ufeff'
 _NO_TEXT = {
@@ -32,11 +40,16 @@ class Table:
         rows: Pairs of the number of a row (the header's is 1, as in a
             spreadsheet) and its cells as they are. Rows without any text are
             left out.
+        delimiter: What separated the cells. (default: :obj:`","`)
+        lines: The first and the last line of rows that have several.
+            (default: none)
     """
 
     file: str
     header: list[str]
     rows: list[tuple[int, list[str]]]
+    delimiter: str = ','
+    lines: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def column(self, name: str) -> int | None:
         r"""The place of a column, or :obj:`None` if there is none.
@@ -73,7 +86,12 @@ def stripped(text: str) -> str:
     return text
 
 
-def read_table(path: Path, delimiter: str | None, encoding: str) -> Table:
+def read_table(
+    path: Path,
+    delimiter: str | None,
+    encoding: str,
+    quotechar: str | None = '"',
+) -> Table:
     r"""Reads a CSV file, plain or gzip.
 
     Args:
@@ -81,11 +99,13 @@ def read_table(path: Path, delimiter: str | None, encoding: str) -> Table:
         delimiter: What separates cells; if :obj:`None`, a tabulator in files
             whose name ends in .tsv or .tab, and else a comma.
         encoding: The encoding; a byte order mark may be there.
+        quotechar: What quotes cells; if :obj:`None`, nothing does.
+            (default: a quotation mark)
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If it cannot be decoded, is empty, or a quotation mark is
-            missing.
+        ValueError: If it cannot be decoded, is empty, if a quotation mark is
+            missing, or if two of them have whole rows between them.
     """
     file = path.as_posix()
     if not path.exists():
@@ -102,12 +122,25 @@ def read_table(path: Path, delimiter: str | None, encoding: str) -> Table:
             f'The delimiter is one character, e.g. a semicolon, got '
             f'{delimiter!r}'
         )
+    if quotechar is not None and (
+        len(quotechar) != 1 or quotechar in f'{delimiter}\r\n'
+    ):
+        raise ValueError(
+            f'quotechar is one character that is not the delimiter, or None, '
+            f'got {quotechar!r}'
+        )
     text = _decoded(_content(path, file), file, encoding)
     header: list[str] | None = None
     rows = []
-    for number, cells in _records(text, delimiter, file):
+    lines = {}
+    for number, first, last, cells in _records(
+        text, delimiter, quotechar, file
+    ):
         if not any(stripped(cell) for cell in cells):
             continue
+        if first < last:
+            lines[number] = first, last
+            _check_breaks(cells, header, delimiter, file, first, last)
         if header is None:
             header = [stripped(cell) for cell in cells]
         else:
@@ -116,7 +149,7 @@ def read_table(path: Path, delimiter: str | None, encoding: str) -> Table:
         raise ValueError(
             f"'{file}' is empty; expected a header and rows of labels"
         )
-    return Table(file, header, rows)
+    return Table(file, header, rows, delimiter, lines)
 
 
 def _content(path: Path, file: str) -> bytes:
@@ -159,18 +192,51 @@ def _decoded(content: bytes, file: str, encoding: str) -> str:
 
 
 def _records(
-    text: str, delimiter: str, file: str
-) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(
-        io.StringIO(text, newline=''), delimiter=delimiter, strict=True
+    text: str, delimiter: str, quotechar: str | None, file: str
+) -> Iterator[tuple[int, int, int, list[str]]]:
+    """The number of each row, its first and its last line, and its cells."""
+    source = io.StringIO(text, newline='')
+    reader = (
+        csv.reader(source, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+        if quotechar is None
+        else csv.reader(
+            source, delimiter=delimiter, quotechar=quotechar, strict=True
+        )
     )
-    number = 0
+    number = line = 0
     try:
         for cells in reader:
             number += 1
-            yield number, cells
+            yield number, line + 1, reader.line_num, cells
+            line = reader.line_num
     except csv.Error as error:
         raise ValueError(
-            f"'{file}', row {number + 1} (line {reader.line_num}): {error}. "
-            f'Is a quotation mark missing?'
+            f"'{file}', row {number + 1} (line {line + 1}): {error}. Is a "
+            f'quotation mark missing? {UNQUOTED}'
         ) from error
+
+
+def _check_breaks(
+    cells: list[str],
+    header: list[str] | None,
+    delimiter: str,
+    file: str,
+    first: int,
+    last: int,
+) -> None:
+    """Refuses a cell that has whole rows in it.
+
+    The lines between two marks that quote nothing have all delimiters of a
+    row, and so have what is left of the first and of the last together.
+    """
+    for cell in cells:
+        counts = [part.count(delimiter) for part in BREAK.split(cell)]
+        if len(counts) == 1 or not any(counts):
+            continue
+        each = {counts[0] + counts[-1], *counts[1:-1]}
+        if header is None or each == {len(header) - 1}:
+            raise ValueError(
+                f"'{file}', lines {first} to {last}: a quotation mark opens a "
+                f'cell that has whole rows in it: {cell[:80]!r}. {UNQUOTED} '
+                f'If it is one cell, take its line breaks out'
+            )

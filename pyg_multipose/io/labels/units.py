@@ -1,9 +1,10 @@
 r"""Units of affinities, and what they mean on one scale.
 
 That scale is :math:`\mathrm{p}K = -\log_{10}(K / \mathrm{M})`: high is
-strong. A constant :math:`K` is one of dissociation or inhibition; an IC50 or
-EC50 is read as one, its kind is kept apart. Free energies of binding follow
-from
+strong. Some programs write :math:`\log_{10}(K / \mathrm{\mu M})` instead, or
+with another unit: low is strong, and 0 is that unit. A constant :math:`K` is
+one of dissociation or inhibition; an IC50 or EC50 is read as one, its kind is
+kept apart. Free energies of binding follow from
 
 .. math::
     \Delta G = RT \ln K = -RT \ln(10)\, \mathrm{p}K
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 
 #: What a free energy in kcal/mol or kJ/mol is converted at, in Kelvin.
 TEMPERATURE = 298.15
@@ -27,8 +29,10 @@ _PER_KELVIN = {
 _LN_10 = math.log(10)
 #: log10 of how many of a unit are one mol/L.
 _EXPONENTS = {'M': 0, 'mM': 3, 'uM': 6, 'nM': 9, 'pM': 12, 'fM': 15}
+#: Decimal logarithms of constants: low is strong, unlike pK.
+LOGARITHMS = {f'log10({unit})': unit for unit in _EXPONENTS}
 #: All units, in the way this package writes them.
-UNITS = (*_EXPONENTS, 'pK', 'kT', *_PER_KELVIN)
+UNITS = (*_EXPONENTS, 'pK', *LOGARITHMS, 'kT', *_PER_KELVIN)
 
 _WORDS = {
     'molar': 'M', 'millimolar': 'mM', 'micromolar': 'uM', 'nanomolar': 'nM',
@@ -38,7 +42,20 @@ _WORDS = {
     'kt': 'kT', 'kbt': 'kT', 'k_bt': 'kT',
 }  # fmt: skip
 _PER_LITRE = re.compile(r'([munpfµ]?)mol(?:/|·)?[lL](?:\^?-1)?')
-_P_SCALE = re.compile(r'p(?:IC50|EC50|AC50|XC50|Ki|Kd|K)', re.IGNORECASE)
+#: What may be measured, as names of columns and units write it.
+CONSTANT = (
+    r'(?:[IEAXCGLD][CID][\s_]?50|MIC|K[\s_]?[id]|Kb|K|A2|chembl|affinity|'
+    r'activity|potency|aff|act|pot)'
+)
+_P_SCALE = re.compile(
+    rf'p[_-]?{CONSTANT}(?:/p?{CONSTANT})*(?:[\s_]value)?', re.IGNORECASE
+)
+_LOG_SCALE = re.compile(
+    r'(?P<minus>[-\u2212]?)\s*(?:log_?10|log|lg)'
+    rf'(?:[\s_(\[]*{CONSTANT}(?:/{CONSTANT})*(?![a-z]))?[\s_/()\[\]]*'
+    r'(?P<unit>.*?)[\s)\]]*',
+    re.IGNORECASE,
+)
 #: The micro sign, and the Greek letter that looks like it.
 MICRO = str.maketrans({'\u00b5': 'u', '\u03bc': 'u'})
 
@@ -50,10 +67,10 @@ def parse_unit(text: str) -> str | None:
     not :obj:`"MM"`. Both micro signs are :obj:`u`.
 
     Args:
-        text: E.g., :obj:`"nM"`, :obj:`"µmol/L"`, :obj:`"pIC50"` or
-            :obj:`"kcal/mol"`.
+        text: E.g., :obj:`"nM"`, :obj:`"µmol/L"`, :obj:`"pIC50"`,
+            :obj:`"log10(IC50/uM)"` or :obj:`"kcal/mol"`.
     """
-    text = text.strip().translate(MICRO)
+    text = unicodedata.normalize('NFKC', text).strip().translate(MICRO)
     if text in UNITS:
         return text
     if _P_SCALE.fullmatch(text):
@@ -62,7 +79,18 @@ def parse_unit(text: str) -> str | None:
     match = _PER_LITRE.fullmatch(packed)
     if match is not None:
         return f'{match[1]}M'
+    match = _LOG_SCALE.fullmatch(text)
+    if match is not None:
+        return _of_logarithm(match['unit'], bool(match['minus']))
     return _WORDS.get(packed.lower())
+
+
+def _of_logarithm(text: str, is_negative: bool) -> str | None:
+    """The negative logarithm is a pK, unless it is that of another unit."""
+    unit = parse_unit(text) if text else None
+    if is_negative:
+        return 'pK' if unit == 'M' or not text else None
+    return f'log10({unit})' if unit in _EXPONENTS else None
 
 
 def is_concentration(unit: str) -> bool:
@@ -72,6 +100,15 @@ def is_concentration(unit: str) -> bool:
         unit: One of :data:`UNITS`.
     """
     return unit in _EXPONENTS
+
+
+def is_logarithm(unit: str) -> bool:
+    r"""Whether a unit is a decimal logarithm of a constant: low is strong.
+
+    Args:
+        unit: One of :data:`UNITS`.
+    """
+    return unit in LOGARITHMS
 
 
 def is_energy(unit: str) -> bool:
@@ -109,6 +146,8 @@ def to_pk(value: float, unit: str, temperature: float = TEMPERATURE) -> float:
         return value
     if is_energy(unit):
         return -value / (_LN_10 * _size(unit, temperature))
+    if is_logarithm(unit):
+        return _EXPONENTS[LOGARITHMS[unit]] - value
     if not value > 0:
         raise ValueError(
             f'A constant of {value} {unit} has no logarithm, expected a '
@@ -133,6 +172,8 @@ def from_pk(pk: float, unit: str, temperature: float = TEMPERATURE) -> float:
         return pk
     if is_energy(unit):
         return -pk * _LN_10 * _size(unit, temperature)
+    if is_logarithm(unit):
+        return _EXPONENTS[LOGARITHMS[unit]] - pk
     return 10.0 ** (_EXPONENTS[unit] - pk)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, get_args
 
 from pyg_multipose.io.labels.table import stripped
@@ -15,6 +15,7 @@ from pyg_multipose.io.labels.units import (
     falls,
     is_concentration,
     is_energy,
+    is_logarithm,
     parse_unit,
     to_pk,
 )
@@ -34,7 +35,9 @@ _SIGNS: dict[str, Relation] = {
     '\u2264': '<=', '\u2265': '>=', '\u2a7d': '<=', '\u2a7e': '>=',
     '~~': '~', '\u2248': '~', '\u223c': '~',
 }  # fmt: skip
-_PREFIX = re.compile('([<>=~\u2264\u2265\u2a7d\u2a7e\u2248\u223c]*)(.*)', re.S)
+#: Signs of a relation.
+SIGNS = '<>=~\u2264\u2265\u2a7d\u2a7e\u2248\u223c'
+_PREFIX = re.compile(f'([{SIGNS}]*)(.*)', re.S)
 _MISSING = frozenset(
     ('', 'nan', 'na', 'n/a', 'n.a.', 'nd', 'n.d.', 'none', 'null', '-', '?')
 )
@@ -45,7 +48,10 @@ _NUMBER = re.compile(
     re.ASCII,
 )
 _SEPARATED = re.compile(r'[+-]?[\d.,]+(?:[eE][+-]?\d+)?', re.ASCII)
-_LOG = re.compile(r'(?<![a-z])log', re.IGNORECASE)
+_NEGATIVE_LOG = re.compile(
+    r'(?:[-\u2212\u2013]|neg(?:ative)?|minus)(?:log10|log|lg)(.*)'
+)
+_LOG = re.compile('(?:log10|log|lg)(.*)')
 _KINDS = {
     'ki': 'Ki', 'kd': 'Kd', 'ic50': 'IC50', 'ec50': 'EC50', 'ac50': 'AC50',
     'xc50': 'XC50', 'k': '', 'dg': 'dG', 'deltag': 'dG', '\u03b4g': 'dG',
@@ -137,20 +143,40 @@ class Format:
         return match[1] + re.sub(sep, '', match[2]) + text[match.end() :]
 
 
-def parse_kind(text: str) -> tuple[str, bool]:
-    r"""The kind of a constant, and whether the text names its logarithm.
+def parse_kind(text: str) -> tuple[str, str]:
+    r"""The kind of a constant, and the scale that the text names.
 
     Args:
-        text: E.g., :obj:`"IC50"`, :obj:`"pKi"` or :obj:`"dG"`; a kind that is
-            not known is kept as it is.
+        text: E.g., :obj:`"IC50"`, :obj:`"pKi"`, :obj:`"log Kd"` or
+            :obj:`"dG"`; a kind that is not known is kept as it is.
+
+    Returns:
+        The kind, and :obj:`"pK"`, :obj:`"log10"` or an empty text.
     """
     text = stripped(text)
-    plain = text.replace('_', '').replace(' ', '').lower()
+    plain = unicodedata.normalize('NFKC', text)
+    plain = re.sub(r'[\s_()\[\]]', '', plain).lower()
     if plain in _KINDS:
-        return _KINDS[plain], False
+        return _KINDS[plain], ''
+    for scale, pattern in (('pK', _NEGATIVE_LOG), ('log10', _LOG)):
+        match = pattern.fullmatch(plain)
+        if match is not None and match[1] in _KINDS:
+            return _KINDS[match[1]], scale
     if plain[:1] == 'p' and plain[1:] in _KINDS:
-        return _KINDS[plain[1:]], True
-    return text, False
+        return _KINDS[plain[1:]], 'pK'
+    if parse_unit(text) == 'pK':
+        return '', 'pK'
+    return text, ''
+
+
+def is_known_kind(text: str) -> bool:
+    r"""Whether a text is a kind that is known.
+
+    Args:
+        text: E.g., :obj:`"IC50"` or :obj:`"pKi"`.
+    """
+    kind, scale = parse_kind(text)
+    return bool(scale) or kind in _KINDS.values()
 
 
 def unit_and_kind(unit_text: str, kind_text: str) -> tuple[str, str]:
@@ -163,10 +189,10 @@ def unit_and_kind(unit_text: str, kind_text: str) -> tuple[str, str]:
     Raises:
         Rejected: If the unit is missing or unknown, or contradicts the kind.
     """
-    kind, is_p = parse_kind(kind_text)
+    kind, scale = parse_kind(kind_text)
     unit_text = stripped(unit_text)
     if not unit_text:
-        if is_p:
+        if scale == 'pK':
             return 'pK', kind
         raise Rejected('missing unit', 'and it is never guessed')
     unit = parse_unit(unit_text)
@@ -180,7 +206,8 @@ def unit_and_kind(unit_text: str, kind_text: str) -> tuple[str, str]:
         )
     told = parse_kind(unit_text)[0] if unit == 'pK' else ''
     wrong = (
-        (is_p and unit != 'pK')
+        (scale == 'pK' and unit != 'pK')
+        or (scale == 'log10' and not is_logarithm(unit))
         or (kind == 'dG' and not is_energy(unit))
         or (kind.endswith('C50') and is_energy(unit))
         or (told and kind and told != kind)
@@ -191,41 +218,6 @@ def unit_and_kind(unit_text: str, kind_text: str) -> tuple[str, str]:
             f'{unit_text!r} and {stripped(kind_text)!r}',
         )
     return unit, kind or told or ('dG' if is_energy(unit) else '')
-
-
-@lru_cache(maxsize=64)
-def units_of_name(name: str) -> frozenset[str]:
-    r"""The units that the name of a column tells.
-
-    Args:
-        name: E.g., :obj:`"IC50 (nM)"`, :obj:`"ki_uM"` or :obj:`"pIC50"`.
-    """
-    out = {'pK'} if _LOG.search(name) else set()
-    for text in re.findall(r'[(\[]([^()\[\]]*)[)\]]', name):
-        out.add(parse_unit(text) or '')
-    for word in re.split(r'[^A-Za-z0-9\u00b5\u03bc]+', name):
-        unit = parse_unit(word)
-        if unit == 'pK' or (unit and is_concentration(unit) and len(word) > 1):
-            out.add(unit)
-    return frozenset(out - {''})
-
-
-def check_name(unit: str, name: str) -> None:
-    r"""Refuses a unit that contradicts the name of the column of values.
-
-    Args:
-        unit: The unit.
-        name: The name of the column.
-
-    Raises:
-        Rejected: If it does.
-    """
-    told = units_of_name(name)
-    if told and (unit not in told or ('pK' in told and unit != 'pK')):
-        raise Rejected(
-            'unit contradicts the name of the column',
-            f'{unit}, but {name!r} tells {sorted(told)}',
-        )
 
 
 def parse_relation(text: str) -> Relation:
@@ -278,8 +270,10 @@ def measured(
     value = number_format.number(stripped(match[2]))
     if is_concentration(unit) and value <= 0:
         what = 'zero' if value == 0 else 'a negative number'
+        hint = f". Is it one? unit='log10({unit})'" if value < 0 else ''
         raise Rejected(
-            'not positive', f'{what} has no logarithm: {value_text.strip()!r}'
+            'not positive',
+            f'{what} has no logarithm: {value_text.strip()!r}{hint}',
         )
     pvalue = to_pk(value, unit, temperature)
     if not LOWEST <= pvalue <= HIGHEST:

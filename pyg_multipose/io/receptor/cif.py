@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from pyg_multipose.io.receptor.elements import symbol
 from pyg_multipose.io.receptor.gemmi import gemmi, structure_of
-from pyg_multipose.io.receptor.names import symbol
 from pyg_multipose.io.receptor.pdb import MAX_COORDINATE
 from pyg_multipose.io.receptor.structure import Structure
 
@@ -59,7 +59,7 @@ def parse_cif(lines: list[str], file: str) -> Structure:
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"'{file}' cannot be read: {error}") from error
     mended = _mend_elements(found)
-    out = structure_of(found, file, count)
+    out = structure_of(found, file, count, 'label_asym_id' in has)
     if mended:
         out.notes.append(
             (
@@ -114,10 +114,11 @@ def _mend_elements(found: gemmi.Structure) -> int:
                 is_alone = len({atom.name for atom in residue}) == 1
                 for atom in residue:
                     before = atom.element
+                    column = before.name if before.atomic_number else ''
                     told = symbol(
-                        before.name, f' {atom.name}', residue.name, is_alone
+                        column, f' {atom.name}', residue.name, is_alone
                     )
-                    if told and told != before.name:
-                        atom.element = gemmi.Element(told)
+                    if told != column:
+                        atom.element = gemmi.Element(told or 'X')
                         count += 1
     return count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyg_multipose.io.receptor.structure import (
     Atom,
+    AtomId,
     Residue,
     ResidueId,
     Structure,
@@ -22,7 +23,7 @@ _HET = {'A': False, 'H': True}
 
 
 def structure_of(
-    found: gemmi.Structure, file: str, expected: int
+    found: gemmi.Structure, file: str, expected: int, has_labels: bool = False
 ) -> Structure:
     r"""Copies what gemmi has read.
 
@@ -30,6 +31,8 @@ def structure_of(
         found: The structure.
         file: The name of the file, for messages.
         expected: The number of atoms that the file has.
+        has_labels: Whether chains have label ids; gemmi makes up those that
+            are not there. (default: :obj:`False`)
 
     Raises:
         ValueError: If gemmi has read another number of atoms.
@@ -52,8 +55,14 @@ def structure_of(
         residues = out.models[model.num] = []
         for chain in model:
             for residue in chain:
-                residues.append(_residue(residue, chain.name))
+                label = residue.subchain.strip('?.') if has_labels else ''
+                residues.append(_residue(residue, chain.name, label))
                 count += len(residue)
+    for bond in found.connections:
+        if bond.type == gemmi.ConnectionType.Covale:
+            out.bonds.append(
+                (_atom_id(bond.partner1), _atom_id(bond.partner2))
+            )
     if count != expected:
         raise ValueError(
             f"'{file}' has {expected} atom records, of which {count} can be "
@@ -62,11 +71,20 @@ def structure_of(
     return out
 
 
-def _residue(residue: gemmi.Residue, chain: str) -> Residue:
+def _atom_id(address: gemmi.AtomAddress) -> AtomId:
+    residue = address.res_id
+    return _residue_id(residue, address.chain_name), address.atom_name
+
+
+def _residue_id(residue: gemmi.ResidueId, chain: str) -> ResidueId:
     seqid = residue.seqid
     number = 0 if seqid.num is None else int(seqid.num)
+    return ResidueId(chain, number, seqid.icode.strip(), residue.name)
+
+
+def _residue(residue: gemmi.Residue, chain: str, label: str) -> Residue:
     return Residue(
-        ResidueId(chain, number, seqid.icode.strip(), residue.name),
+        _residue_id(residue, chain),
         [
             Atom(
                 atom.name,
@@ -79,4 +97,5 @@ def _residue(residue: gemmi.Residue, chain: str) -> Residue:
         ],
         _HET.get(residue.het_flag),
         residue.entity_type == gemmi.EntityType.Polymer,
+        label,
     )

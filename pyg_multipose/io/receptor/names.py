@@ -1,12 +1,10 @@
-"""What names of residues and atoms in structure files mean.
+"""What names of residues in structure files mean.
 
 gemmi's table of residues is extended by the names of programs that prepare
 receptors, and of the cryoprotectants that it does not count as buffers.
 """
 
 from __future__ import annotations
-
-import re
 
 from pyg_multipose.io.receptor.gemmi import gemmi
 
@@ -17,9 +15,11 @@ _POLYMER = {
 #: Protonation states and caps in the names of AMBER, CHARMM and GROMACS.
 _VARIANTS = frozenset(
     'HID HIE HIP HSD HSE HSP HISA HISB HISD HISE HISH CYX CYM CYS2 CYSH ASH '
-    'ASPP GLH GLUP LYN LSN ARN TYM ACE NME NMA NH2 FOR ADE CYT GUA THY URA '
+    'ASPP GLH GLUP LYN LSN ARN TYM ADE CYT GUA THY URA '
     'DA3 DA5 DC3 DC5 DG3 DG5 DT3 DT5 RA3 RA5 RC3 RC5 RG3 RG5 RU3 RU5'.split()
 )
+#: What an end of a chain is closed with.
+_CAPS = frozenset('ACE NME NMA NH2 FOR'.split())
 _WATERS = frozenset(
     'HOH WAT DOD D2O H2O OH2 TIP TP3 TP4 TP5 TIP2 TIP3 TIP4 TIP5 SOL SPC '
     'T3P T4P'.split()
@@ -30,12 +30,6 @@ _BUFFERS = frozenset(
     'DTT DTV IMD MLI MLA FLC PO4 PI 2HP H2P CO3 BCT NO2 TAM MRD SIN TEA CCN '
     'DIO PDO HEZ BU1 BU3 1BO XYL SOR GBL NHE MOPS PIN BCN'.split()
 )
-#: Elements of standard residues; a column that tells another is wrong.
-_EXPECTED = frozenset('H D C N O S P SE'.split())
-#: Elements that two letters of an atom's name mean, wherever they begin.
-_TWO = ('CL', 'BR', 'SE', 'FE', 'ZN', 'MG', 'MN')
-#: Those that they mean only in the columns of a PDB file for two letters.
-_TWO_ALIGNED = ('CU', 'CO', 'NI', 'MO', 'SI', 'AS', 'PT', 'AU', 'RU', 'LI')
 
 
 def is_water(name: str) -> bool:
@@ -64,8 +58,19 @@ def is_standard(name: str) -> bool:
     """
     name = name.upper()
     return (
-        gemmi.find_tabulated_residue(name).is_standard() or name in _VARIANTS
+        gemmi.find_tabulated_residue(name).is_standard()
+        or name in _VARIANTS
+        or name in _CAPS
     )
+
+
+def is_cap(name: str) -> bool:
+    r"""Whether a residue closes an end of a chain.
+
+    Args:
+        name: The name of the residue.
+    """
+    return name.upper() in _CAPS
 
 
 def is_known_in_chains(name: str) -> bool:
@@ -86,49 +91,5 @@ def is_metal(z: int) -> bool:
     return gemmi.Element(z).is_metal
 
 
-def symbol(column: str, name: str, residue: str, is_alone: bool) -> str:
-    r"""The element of an atom, or an empty text if nothing tells it.
-
-    A column that tells an element is believed, unless a standard residue
-    cannot have it (some programs write the C-alpha as calcium). Without one,
-    the residue decides: :obj:`CA` is calcium in a residue :obj:`CA` of one
-    atom, carbon in all others.
-
-    Args:
-        column: The element in the file, or anything else.
-        name: The name of the atom, in a PDB file all four columns of it.
-        residue: The name of the residue.
-        is_alone: Whether the residue has no other atom.
-    """
-    told, residue = _element(column.strip()), residue.upper()
-    standard = is_standard(residue)
-    if told and (told.upper() in _EXPECTED or not standard):
-        return told
-    letters = name.strip().upper().lstrip('0123456789\'"*')
-    if standard:
-        if letters.startswith('SE') and residue in ('SEC', 'CSE'):
-            return 'Se'
-        return _element(letters[:1])
-    if is_alone:
-        # 'FE2', 'CU1', and 'IOD' in the name of the residue, not the atom.
-        alone = _element(re.sub(r'[\d+-]+$', '', residue))
-        alone = alone or _element(re.sub(r'[\d+-]+$', '', letters))
-        if alone:
-            return alone
-    rest = letters[2:].strip('0123456789')
-    if letters.startswith(_TWO) and not rest:
-        return _element(letters[:2])
-    if letters.startswith(_TWO_ALIGNED) and name[:1].strip() and not rest:
-        return _element(letters[:2])
-    return _element(letters[:1])
-
-
 def _kind(name: str) -> gemmi.ResidueKind:
     return gemmi.find_tabulated_residue(name.upper()).kind
-
-
-def _element(text: str) -> str:
-    """The symbol as gemmi writes it, or an empty text if it is none."""
-    found = gemmi.Element(text)
-    is_one = found.atomic_number and found.name.upper() == text.upper()
-    return found.name if is_one else ''

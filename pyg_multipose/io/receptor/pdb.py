@@ -13,8 +13,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from pyg_multipose.io.molecule.autodock_types import atomic_number, is_pseudo
+from pyg_multipose.io.receptor.elements import ion, is_unknown, symbol
 from pyg_multipose.io.receptor.gemmi import gemmi, structure_of
-from pyg_multipose.io.receptor.names import is_standard, is_water, symbol
+from pyg_multipose.io.receptor.names import (
+    is_known_in_chains,
+    is_standard,
+    is_water,
+)
 from pyg_multipose.io.receptor.structure import Structure
 
 #: Angstrom; what single precision keeps to a thousandth.
@@ -25,6 +30,11 @@ _COORDINATE = re.compile(r'[+-]?\d*\.\d*', re.ASCII)
 _OCCUPANCY = re.compile(r'[+-]?(\d+\.?\d*|\.\d+)', re.ASCII)
 # Decimal, or hybrid-36 beyond 9999.
 _NUMBER = re.compile(r'[+-]?\d+|[A-Za-z][0-9A-Za-z]{3}', re.ASCII)
+# A bond between two residues, by the columns of their names; what of these
+# lines is damaged tells nothing.
+_ADDRESS = r'[ -~]{5}[ \w]{3} [ -~][ \w-]{3}\w[ A-Za-z]'
+_LINK = re.compile(rf'LINK[ R] {{7}}{_ADDRESS}[ -~]{{15}}{_ADDRESS}', re.ASCII)
+_LINK_LENGTH = 57
 # Columns up to the last coordinate.
 _LENGTH = 54
 
@@ -47,7 +57,9 @@ def parse_pdb(lines: list[str], file: str) -> Structure:
     def of_columns(line: str, number: int, is_alone: bool) -> str:
         column, (residue, _) = line[76:78], _names(line)
         found = symbol(column, line[12:16], residue, is_alone)
-        if found.upper() != column.strip().upper():
+        told = column.strip().upper()
+        # A column that tells X tells as much as we do.
+        if found.upper() != told and (found or told not in ('', 'X')):
             mended[f'{line[12:16].strip()} of {residue}: {found or "?"}'] += 1
         return found
 
@@ -91,18 +103,40 @@ def parse_pdbqt(lines: list[str], file: str) -> Structure:
             line = ''  # lines keep their numbers
         kept.append(line)
 
+    mended: Counter[str] = Counter()
+
     def of_type(line: str, number: int, is_alone: bool) -> str:
         kind = _autodock_type(line)
         z = atomic_number(kind)
+        told = gemmi.Element(z).name if z else ''
+        name, (residue, _) = line[12:16], _names(line)
+        if is_unknown(told, name, residue):
+            return ''
+        if is_alone and not is_known_in_chains(residue):
+            # Sodium is often NA, which is a nitrogen.
+            alone = ion(name, residue)
+            if alone and alone == ion(name, name):
+                if told != alone:
+                    mended[f'{kind} of {residue}: {alone}'] += 1
+                return alone
         if z is None:
             raise ValueError(
                 f"'{file}', line {number}: '{kind}' in columns 78 and 79 is "
                 f'no AutoDock type of an atom, expected e.g. C, A, OA, HD or '
                 f'Zn: {line.strip()!r}'
             )
-        return gemmi.Element(z).name
+        return told
 
     out = _parse(kept, file, of_type)
+    if mended:
+        shown = ', '.join(what for what, _ in mended.most_common(5))
+        out.notes.append(
+            (
+                'elements from names',
+                f'{mended.total()} ions have another one, or none, as '
+                f'AutoDock type: {shown}',
+            )
+        )
     out.dummies = dict(dummies)
     out.num_atoms += dummies.total()
     return out
@@ -117,7 +151,7 @@ def _parse(lines: list[str], file: str, symbol_of: _Symbol) -> Structure:
         raise ValueError(f"'{file}' has no atoms, no line is ATOM{kind}")
     sizes = _sizes(lines)
     has_chains = any(lines[number][21:22].strip() for number in atoms)
-    made, notes = [], []
+    made, links, notes = [], [], []
     after_end = ended = False
     for number, line in enumerate(lines, start=1):
         if _is_atom(line):
@@ -131,12 +165,15 @@ def _parse(lines: list[str], file: str, symbol_of: _Symbol) -> Structure:
             ended = True
         elif line[:6].strip() in ('MODEL', 'ENDMDL', 'TER'):
             made.append(line)
+        elif _LINK.match(line.ljust(_LINK_LENGTH)):
+            links.append(line)
     if after_end:
         notes.append(('atoms after END', 'are read as well'))
     try:
         # Chains without a name are told apart by TER alone.
         found = gemmi.read_pdb_string(
-            '\n'.join(made) + '\n', split_chain_on_ter=not has_chains
+            '\n'.join([*links, *made]) + '\n',
+            split_chain_on_ter=not has_chains,
         )
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"'{file}' cannot be read: {error}") from error
@@ -215,6 +252,8 @@ def _names(line: str) -> tuple[str, str]:
             return four[1:], chain  # AMBER's ends of a chain
         if is_standard(four):
             return four[:3], chain
+        if four.endswith(('+', '-')) and ion(four, four):
+            return four.strip('0123456789+-'), chain  # 'MG2+'
     return line[17:20].strip(), line[20:22]
 
 

@@ -22,6 +22,7 @@ SHORT = 30
 _REASONS: dict[Kind, tuple[str, bool]] = {
     'water': ('water', False),
     'buffer': ('buffer or cryoprotectant', False),
+    'unknown': ('no element', True),
     'other': ('ligand or cofactor', True),
 }
 
@@ -222,7 +223,8 @@ def _wanted(
     kept, left_out = [], []
     rest: dict[tuple[str, str], list[Residue]] = defaultdict(list)
     sizes: Counter[str] = Counter()
-    for residue, kind in zip(residues, kinds(residues), strict=True):
+    found = kinds(residues, structure.bonds)
+    for residue, (kind, why) in zip(residues, found, strict=True):
         names = {residue.id.name, str(residue.id)}
         reason, has_row = _REASONS.get(kind, ('', False))
         # What is more precise wins: 'HOH A/401' over 'HOH'.
@@ -235,6 +237,14 @@ def _wanted(
         if not reason:
             kept.append(residue)
             sizes[residue.id.chain] += kind == 'chain'
+            if why and not names & keep:
+                report.flag(
+                    structure.file,
+                    None,
+                    str(residue.id),
+                    'an unknown residue is kept',
+                    f'{why}; drop=[{str(residue.id)!r}] leaves it out',
+                )
             continue
         if kind != 'water':
             left_out.append(residue)
@@ -245,6 +255,8 @@ def _wanted(
         detail = f'{len(alike)} residues' if len(alike) > 1 else ''
         if reason == _REASONS['other'][0]:
             detail = f'keep=[{alike[0].id.name!r}] keeps it'
+        elif reason == _REASONS['unknown'][0]:
+            detail = _unknown(alike[0])
         report.leave_out(structure.file, title, reason, count, detail)
     for chain, size in sizes.items():
         if 0 < size <= SHORT < max(sizes.values()):
@@ -274,7 +286,7 @@ def _of_elements(
                 str(residue.id),
                 'no element',
                 len(unknown),
-                f'{unknown[:5]} are no atoms, or of no known element',
+                _unknown(residue),
             )
         atoms = [
             atom
@@ -289,6 +301,11 @@ def _of_elements(
             structure.file, '', 'hydrogen', lost, 'hydrogens=True keeps them'
         )
     return out
+
+
+def _unknown(residue: Residue) -> str:
+    names = [atom.name for atom in residue.atoms if atom.z == 0]
+    return f'{names[:5]} are no atoms, or of no known element'
 
 
 def _texts(names: str | Iterable[str]) -> set[str]:

@@ -58,12 +58,19 @@ class Residue:
             tell.
         in_polymer: Whether it is part of a chain, as far as order, TER and
             entities of the file tell.
+        label_chain: Its chain by its label id in mmCIF, where every molecule
+            has its own; else an empty text. (default: :obj:`""`)
     """
 
     id: ResidueId
     atoms: list[Atom]
     is_het: bool | None
     in_polymer: bool
+    label_chain: str = ''
+
+
+#: An atom by its residue and its name.
+AtomId = tuple[ResidueId, str]
 
 
 @dataclass
@@ -75,6 +82,8 @@ class Structure:
         models: The residues of each model by its number, in order.
         num_atoms: The number of atom records in the file.
         dummies: How many of them are places without an atom, by their type.
+        bonds: Bonds between residues that the file has a record of (LINK,
+            struct_conn), whether or not both atoms are there.
         label_chains: The chains by their label ids in mmCIF, which are not
             used: the author's chain of each.
         notes: What was mended while reading, and how often.
@@ -84,5 +93,6 @@ class Structure:
     models: dict[int, list[Residue]] = field(default_factory=dict)
     num_atoms: int = 0
     dummies: dict[str, int] = field(default_factory=dict)
+    bonds: list[tuple[AtomId, AtomId]] = field(default_factory=list)
     label_chains: dict[str, str] = field(default_factory=dict)
     notes: list[tuple[str, str]] = field(default_factory=list)

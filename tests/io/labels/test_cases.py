@@ -166,3 +166,29 @@ def test_bom_micro_signs_and_blanks(load):
         'labels_cp1252.csv', columns=columns, kind='IC50', encoding='cp1252'
     )
     check(expect['any_of_2'][0], labels)
+
+
+def test_predicted_log_ic50(load):
+    """Low is strong, and 0 is 1 uM: no pIC50."""
+    case = load(56)
+    expect = case['expect']
+    read = {'columns': case['read']['columns'], 'target_id': 'T1'}
+    labels = read_labels('affinity.csv', unit='log10(uM)', **read)
+    got = {label.ligand_id: round(label.pvalue, 6) for label in labels}
+    assert got == expect['right'] and not labels.report.rows
+    told = read_labels('affinity.csv', unit='pIC50', **read)
+    assert 'values are unlike pK' in str(told.report)
+    for file, value, units in (
+        ('named.csv', 'log10(IC50 / uM)', ('pIC50', 'uM', 'nM', 'kcal/mol')),
+        ('kcal.csv', 'pIC50 (kcal/mol)', ('pIC50', 'kcal/mol', 'nM')),
+    ):
+        read['columns'] = {'ligand_id': 'compound', 'value': value}
+        for unit in units:
+            with pytest.raises(ValueError, match=r'log10\(uM\)'):
+                read_labels(file, unit=unit, **read)
+        with pytest.raises(ValueError, match='the unit of the values'):
+            read_labels(file, **read)
+    read['columns'] = {'ligand_id': 'compound', 'value': 'log10(IC50 / uM)'}
+    labels = read_labels('named.csv', unit='log10(uM)', **read)
+    got = {label.ligand_id: round(label.pvalue, 6) for label in labels}
+    assert got == expect['right']

@@ -10,18 +10,17 @@ from pyg_multipose.io.labels.units import (
     from_pk,
     is_concentration,
     is_energy,
+    is_logarithm,
     parse_unit,
     to_pk,
 )
 from pyg_multipose.io.labels.values import (
     Format,
-    check_name,
     measured,
     parse_kind,
     parse_relation,
     turned,
     unit_and_kind,
-    units_of_name,
 )
 from pyg_multipose.io.report import Rejected
 
@@ -61,7 +60,8 @@ def test_known_values():
     for unit, value in (
         ('nM', 500), ('uM', 0.5), ('mM', 5e-4), ('M', 5e-7), ('pM', 5e5),
         ('fM', 5e8), ('pK', 6.30103), ('kT', -14.5087), ('kcal/mol', -8.5962),
-        ('kJ/mol', -35.966),
+        ('kJ/mol', -35.966), ('log10(uM)', -0.30103), ('log10(M)', -6.30103),
+        ('log10(nM)', 2.69897),
     ):  # fmt: skip
         assert to_pk(value, unit) == pytest.approx(6.30103, abs=1e-4), unit
     assert from_pk(1, 'kcal/mol', 300) == pytest.approx(-1.3727, abs=1e-4)
@@ -107,7 +107,8 @@ def test_parse_unit(text, unit):
 def test_kinds_of_units():
     for unit in UNITS:
         assert parse_unit(unit) == unit
-        assert is_concentration(unit) + is_energy(unit) + (unit == 'pK') == 1
+        scales = (is_concentration, is_energy, is_logarithm)
+        assert sum(is_one(unit) for is_one in scales) == (unit != 'pK')
 
 
 # Numbers #####################################################################
@@ -277,6 +278,10 @@ def test_no_pk(text, unit, word):
         ('kcal/mol', '\u0394G', ('kcal/mol', 'dG')), ('nM', '', ('nM', '')),
         ('kcal/mol', 'Kd', ('kcal/mol', 'Kd')), ('nM', 'K_D', ('nM', 'Kd')),
         ('nM', 'potency', ('nM', 'potency')),
+        ('log10(uM)', 'IC50', ('log10(uM)', 'IC50')),
+        ('log10(uM)', 'Log IC50', ('log10(uM)', 'IC50')),
+        ('', '-log Ki', ('pK', 'Ki')), ('-log10(M)', 'Ki', ('pK', 'Ki')),
+        ('pChEMBL', 'Ki', ('pK', 'Ki')),
     ],
 )  # fmt: skip
 def test_unit_and_kind(unit, kind, expected):
@@ -291,7 +296,10 @@ def test_unit_and_kind(unit, kind, expected):
         ('nm', 'IC50', "mean 'nM'"), ('\u00b5m', 'Ki', "mean 'uM'"),
         ('nM', 'pIC50', 'contradicts'), ('nM', 'dG', 'contradicts'),
         ('kT', 'IC50', 'contradicts'), ('pKi', 'IC50', 'contradicts'),
-        ('kcal/mol', 'pKi', 'contradicts'),
+        ('kcal/mol', 'pKi', 'contradicts'), ('nM', 'Log Ki', 'contradicts'),
+        ('pIC50', 'log IC50', 'contradicts'), ('', 'Log Ki', 'missing unit'),
+        ('log10(nM)', 'pKi', 'contradicts'), ('log10', 'Ki', 'log10\\(uM\\)'),
+        ('log10(nM)', 'dG', 'contradicts'), ('-log10(nM)', 'Ki', 'unknown'),
     ],
 )  # fmt: skip
 def test_contradictions(unit, kind, word):
@@ -300,29 +308,9 @@ def test_contradictions(unit, kind, word):
 
 
 def test_kinds():
-    assert parse_kind(' pEC50 ') == ('EC50', True)
-    assert parse_kind('potency') == ('potency', False)
-    assert parse_kind('Ki') == parse_kind('KI') == ('Ki', False)
-
-
-@pytest.mark.parametrize(
-    'name, told',
-    [
-        ('IC50 (nM)', {'nM'}), ('Ki [\u00b5M]', {'uM'}), ('ki_uM', {'uM'}),
-        ('pIC50', {'pK'}), ('Assay pIC50 (calc) (uM)', {'pK', 'uM'}),
-        ('-log10 IC50 (M)', {'pK', 'M'}), ('value', set()),
-        ('dG (kcal/mol)', {'kcal/mol'}), ('standard_value', set()),
-        ('Catalog number', set()), ('M', set()), ('IC50 in nM', {'nM'}),
-        ('pKa', set()), ('logIC50', {'pK'}),
-    ],
-)  # fmt: skip
-def test_units_of_name(name, told):
-    assert units_of_name(name) == told
-
-
-def test_check_name():
-    for unit, name in (('nM', 'x (nM)'), ('nM', 'x'), ('pK', 'pKi (uM)')):
-        check_name(unit, name)
-    for unit, name in (('nM', 'x (uM)'), ('uM', 'pKi (uM)'), ('nM', 'pKi')):
-        with pytest.raises(Rejected, match='name of the column'):
-            check_name(unit, name)
+    assert parse_kind(' pEC50 ') == ('EC50', 'pK')
+    assert parse_kind('potency') == ('potency', '')
+    assert parse_kind('Ki') == parse_kind('KI') == ('Ki', '')
+    assert parse_kind('Log Ki') == parse_kind('lgKi') == ('Ki', 'log10')
+    assert parse_kind('-Log KD') == parse_kind('negLogKd') == ('Kd', 'pK')
+    assert parse_kind('pChEMBL') == parse_kind('-logKd/Ki') == ('', 'pK')

@@ -128,3 +128,63 @@ def check(expect, receptor):
         assert got == chosen['residue_ids']
         assert again.num_nodes == chosen['n_atoms']
     assert set(expect) <= KEYS  # nothing that is expected goes unread
+
+
+# Further cases ###############################################################
+
+
+def reading(number):
+    (folder,) = CASES.glob(f'{number}-*')
+    expect = json.loads((folder / 'expected.json').read_text())['expect']
+    return folder, expect['receptor'], expect
+
+
+@pytest.mark.parametrize('name', ['one_ligand', 'two_ligands_one_name'])
+def test_ligand_in_atom_records(name):
+    folder, want, expect = reading(48)
+    file = f'{name}.cif'
+    receptor = read_receptor(folder / file)
+    check(want[file], receptor)
+    titles = [row.title for row in receptor.report.dropped]
+    for row in expect['left_out']:
+        if row['file'] == file:
+            assert set(row['any']) & set(titles)
+    assert len(titles) == {'one_ligand': 1}.get(name, 2)
+    assert 15 in receptor.z.tolist() or name == 'one_ligand'  # SEP
+    pytest.importorskip('rdkit')
+    from pyg_multipose.io import read_poses
+
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        poses = read_poses(folder / 'pose.sdf', receptor=receptor)
+    assert int(poses[0].receptor_size) == want[file]['n_atoms']
+
+
+@pytest.mark.parametrize('name', ['receptor.pdb', 'receptor.cif'])
+def test_residue_in_two_blocks(name):
+    folder, want, _ = reading(62)
+    receptor = read_receptor(folder / name)
+    check({k: want[k] for k in ('n_atoms', 'n_residues')}, receptor)
+    assert not receptor.report.rows
+    sizes = receptor.residue.bincount().tolist()[1:]
+    for residue, size in zip(receptor.residues, sizes, strict=True):
+        assert size == want['atoms_of'].get(residue.label, size)
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'near_backbone_n',
+        'near_backbone_c',
+        'trimmed_pocket',
+        'near_side_chain',
+    ],
+)
+def test_cofolded_ligand_that_clashes(name):
+    folder, want, _ = reading(66)
+    file = f'{name}.cif'
+    receptor = read_receptor(folder / file)
+    expect = {'n_atoms': want['n_atoms'][file], 'chains': want['chains']}
+    check(expect, receptor)
+    (row,) = receptor.report.rows
+    assert row.title == 'LIG1 B/1' and row.kind == 'dropped'

@@ -14,21 +14,52 @@ from hypothesis import strategies as st
 pytest.importorskip('gemmi')
 
 from pyg_multipose.io.receptor.read_receptor import read_receptor  # noqa: E402
+from tests.io.receptor.records import atom, backbone, chain  # noqa: E402
+from tests.io.receptor.test_altlocs import as_pdbqt, cap  # noqa: E402
+from tests.io.receptor.test_bonds import cif, ligand, link  # noqa: E402
 
 CASES = Path(__file__).parents[1] / 'cases'
-PDB = sorted(CASES.glob('3*/receptor.pdb'))
-CIF = sorted(CASES.glob('3*/receptor.cif'))
+#: Ions, unknown atoms, caps, hydrogens of one name, ligands that touch.
+MADE = (
+    chain('ALA', 'GLY')
+    + cap('NMA', 2, hydrogens=['H', 'H'])
+    + backbone('LYS', 9, 40)
+    + ''.join(atom('HZ', 'LYS', 9, 40, 3 + n) for n in range(3))
+    + ''.join(
+        atom(name, name, 20 + n, 60 + 3 * n, element='', het=True)
+        for n, name in enumerate(('POT', 'CLA', 'Na+', 'UNX', 'UNK', 'CIO'))
+    )
+    + ligand(3.8, 1.4, 'C1', number=0)
+    + ligand(40, 1.4, 'C1', 'B', 1, 'LG2')
+    + atom('CB', 'ALA', 1, 5, 2)
+)
+MADE_PDB = (link(('N', 'LYS', 'A', 9), ('C1', 'LG2', 'B', 1)) + MADE).encode()
+MADE_CIF = cif(
+    MADE, {'LG2': 'C'}, [(('N', 'LYS', 'A', 9), ('C1', 'LG2', 'B', 1))]
+).encode()
+PDB = [
+    *(path.read_bytes() for path in sorted(CASES.glob('3*/receptor.pdb'))),
+    *(path.read_bytes() for path in sorted(CASES.glob('62*/*.pdb'))),
+    *2 * [MADE_PDB],
+]
+CIF = [
+    *(path.read_bytes() for path in sorted(CASES.glob('3*/receptor.cif'))),
+    *(path.read_bytes() for path in sorted(CASES.glob('[46][0-9]-*/*.cif'))),
+    *2 * [MADE_CIF],
+]
+PDBQT = [as_pdbqt(MADE).encode()]
 PIECES = [
     b'\n', b'\r', b'\r\n', b'\0', b'nan', b'-', b' ', b'*', b'999', b'TER\n',
     b'END\n', b'MODEL        2\n', b'ENDMDL\n', b'ATOM  ', b'HETATM', b'?',
     b"'", b'"', b';', b'#', b'loop_\n', b'data_y\n', b'B', b'A000', b'\xff',
-    b'\xff\xfe', '\u2212'.encode(),
+    b'\xff\xfe', '\u2212'.encode(), b'UNX', b'UNK', b'POT', b'CLA', b'NMA',
+    b'ACE', b'LIG', b'LINK  ', b' HZ ', b' U', b'covale', b'TIP3', b'MG2+',
 ]  # fmt: skip
 
 
 @st.composite
 def spoiled(draw, files):
-    content = draw(st.sampled_from(files)).read_bytes()
+    content = draw(st.sampled_from(files))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(content)))
         length = draw(st.sampled_from([0, 1, 2, 10, 80, 400]))
@@ -47,8 +78,17 @@ def folder(tmp_path_factory):
 def read(folder, name, content):
     path = folder / name
     path.write_bytes(content)
+    for hydrogens in (True, False):
+        out = read_with(path, hydrogens)
+    return out
+
+
+def read_with(path, hydrogens):
+    name = path.name
     try:
-        receptor = read_receptor(path, waters=True, buffers=True)
+        receptor = read_receptor(
+            path, waters=True, buffers=True, hydrogens=hydrogens
+        )
     except ValueError as error:
         assert name in str(error)
         return None
@@ -66,6 +106,7 @@ def read(folder, name, content):
 def places(lines):
     out = set()
     for line in lines:
+        line = line.strip('\0')  # padding
         if line[:4].upper() == 'ATOM' or line[:6].upper() == 'HETATM':
             fields = (line[30:38], line[38:46], line[46:54])
             if all(re.fullmatch(r' *[-+]?\d*\.\d* *', f) for f in fields):
@@ -97,6 +138,25 @@ def test_pdb(folder, content):
 @settings(deadline=None, max_examples=150)
 def test_cif(folder, content):
     read(folder, 'a.cif', content)
+
+
+@given(spoiled(PDBQT))
+@settings(deadline=None, max_examples=100)
+def test_pdbqt(folder, content):
+    read(folder, 'a.pdbqt', content)
+
+
+def test_as_they_are(folder):
+    """What is spoiled above can be read as it is."""
+    for name, files in (('a.pdb', PDB), ('a.cif', CIF), ('a.pdbqt', PDBQT)):
+        for content in files:
+            assert read(folder, name, content) is not None
+    receptor, _ = read(folder, 'a.pdb', MADE_PDB)
+    found = [str(residue) for residue in receptor.residues]
+    assert found == [
+        'ALA A/1', 'GLY A/2', 'NMA A/2', 'LYS A/9', 'POT A/20', 'CLA A/21',
+        'Na+ A/22', 'CIO A/25', 'LIG A/0', 'LG2 B/1',
+    ]  # fmt: skip
 
 
 @given(spoiled(PDB), st.data())
