@@ -22,6 +22,9 @@ from pyg_multipose.io.report import Rejected
 _HEADER = '\n  pyg_multi         3D\n\n'
 _BOND = re.compile(r'[ \d]{8}\d')
 _V30 = re.compile(r'M\s+V30 ')
+_CHARGES = re.compile(r'M  (CHG|RAD)')
+#: In the field of charges, a radical.
+_DOUBLET = '4'
 
 
 def parse_mol_block(lines: Sequence[str]) -> Chem.Mol:
@@ -57,6 +60,8 @@ def parse_mol_block(lines: Sequence[str]) -> Chem.Mol:
             'mol block cannot be parsed',
             'its atoms or coordinates are not in their columns',
         )
+    for index in [] if is_v3000 else _radicals(lines):
+        mol.GetAtomWithIdx(index).SetNumRadicalElectrons(1)
     return mol
 
 
@@ -112,10 +117,40 @@ def _check_v2000(lines: Sequence[str]) -> list[list[float]]:
         )
     pos = []
     for number, line in enumerate(lines[1 : num_atoms + 1], start=1):
+        if len(line.rstrip()) < 32:
+            raise Rejected(
+                'incomplete mol block',
+                f'the line of atom {number} ends early: {line.rstrip()!r}',
+            )
         check_symbol(line[31:34].strip(), number)
         fields = (line[:10], line[10:20], line[20:30])
         pos.append([coordinate(field, number) for field in fields])
+        for called, field, largest in (
+            ('charge', line[36:39], 7),
+            ('valence', line[48:51], 15),
+        ):
+            if not field.strip('0 '):
+                continue
+            value = whole_number(field)
+            if value is None or value > largest:
+                raise Rejected(
+                    'mol block cannot be parsed',
+                    f'atom {number} has {field.strip()!r} as its {called}, '
+                    f'expected 0 to {largest}',
+                )
     return pos
+
+
+def _radicals(lines: Sequence[str]) -> list[int]:
+    """The atoms that are radicals by a field of their line.
+
+    RDKit does not read it. Lines of charges or radicals overrule it.
+    """
+    num_atoms = whole_number(lines[0][:3]) or 0
+    if any(_CHARGES.match(line) for line in lines[num_atoms + 1 :]):
+        return []
+    fields = [line[36:39].strip() for line in lines[1 : num_atoms + 1]]
+    return [row for row, field in enumerate(fields) if field == _DOUBLET]
 
 
 def _check_v3000(lines: Sequence[str]) -> list[list[float]]:
@@ -134,9 +169,13 @@ def _check_v3000(lines: Sequence[str]) -> list[list[float]]:
             in_atoms = words[0] == 'BEGIN'
         elif in_atoms:
             number = len(pos) + 1
-            check_symbol(words[1] if len(words) > 1 else '', number)
-            fields = (*words[2:5], '', '', '')[:3]
-            pos.append([coordinate(field, number) for field in fields])
+            if len(words) < 5:
+                raise Rejected(
+                    'incomplete mol block',
+                    f'the line of atom {number} ends early: {row!r}',
+                )
+            check_symbol(words[1], number)
+            pos.append([coordinate(field, number) for field in words[2:5]])
             check_count(len(pos))
     check_count(len(pos))
     if len(pos) != num_atoms:
