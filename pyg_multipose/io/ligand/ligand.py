@@ -65,7 +65,6 @@ def ligand_of(mol: Chem.Mol, template: Molecule | None) -> Ligand:
     Raises:
         Rejected: If the record is not sound, or is not its template.
     """
-    notes: tuple[tuple[str, str], ...] = ()
     try:
         sound = sanitized(Chem.Mol(mol))
     except Rejected as error:
@@ -85,9 +84,12 @@ def ligand_of(mol: Chem.Mol, template: Molecule | None) -> Ligand:
                 f'{where}: a radical, or hydrogens or charges were lost in a '
                 f'conversion; a template repairs it, or states the radical',
             )
-        notes = ((OPEN_VALENCES, f'{where}, repaired by the template'),)
-    ligand = repaired(mol, template, _with_aromatic_system(mol, problems))
-    return replace(ligand, notes=notes)
+        # Hydrogens or charges are missing; bonds are as they are written.
+        note = OPEN_VALENCES, f'{where}, repaired by the template'
+        ligand = repaired(mol, template, set(), problems)
+        return replace(ligand, notes=(note,))
+    problems = _with_aromatic_system(mol, problems)
+    return repaired(mol, template, problems, problems)
 
 
 def check_radicals(
@@ -154,13 +156,19 @@ def check_template(molecule: Molecule, template: Molecule) -> None:
     )
 
 
-def repaired(mol: Chem.Mol, template: Molecule, problems: set[int]) -> Ligand:
+def repaired(
+    mol: Chem.Mol,
+    template: Molecule,
+    bonds_of: set[int],
+    charges_of: set[int],
+) -> Ligand:
     r"""The ligand of a record whose bonds or charges come from a template.
 
     Args:
         mol: As it was read, not sanitized, with a conformer.
         template: The molecule that it is said to be.
-        problems: The atoms that the record is not trusted in.
+        bonds_of: The atoms whose bonds the record is not trusted in.
+        charges_of: The same for charges.
     """
     pos = positions(mol)
     atoms = list(mol.GetAtoms())
@@ -175,7 +183,7 @@ def repaired(mol: Chem.Mol, template: Molecule, problems: set[int]) -> Ligand:
             i, j = sorted(row[end] for end in ends)
             bonds.append((i, j))
             kind = BOND_TYPES.get(bond.GetBondType())
-            if kind is not None and not problems.intersection(ends):
+            if kind is not None and not bonds_of.intersection(ends):
                 orders[i, j] = kind
         elif any(end in row for end in ends):
             hydrogen, other = ends if ends[1] in row else ends[::-1]
@@ -194,7 +202,7 @@ def repaired(mol: Chem.Mol, template: Molecule, problems: set[int]) -> Ligand:
             {
                 row[index]: atoms[index].GetFormalCharge()
                 for index in heavy
-                if index not in problems
+                if index not in charges_of
             },
         ),
         template,

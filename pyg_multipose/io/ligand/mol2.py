@@ -211,7 +211,7 @@ def _ligand_of(
         for end in (bond.GetBeginAtom(), bond.GetEndAtom())
         if end.GetAtomicNum() != 6
     }
-    return repaired(mol, template, unsure | charged)
+    return repaired(mol, template, unsure | charged, unsure | charged)
 
 
 def _lacks_hydrogens(mol: Chem.Mol) -> bool:

@@ -68,6 +68,11 @@ def stated_charges(
             )
         for text in rest[:count]:
             name, _, value = text.strip().partition(' ')
+            if not value:
+                raise Rejected(
+                    'unreadable charges',
+                    f'{text!r} of atom {atom}, expected a name and a value',
+                )
             if name.lower() != 'charge':
                 others.append(f'{name} of atom {atom}')
                 continue
