@@ -39,6 +39,9 @@ from pyg_multipose.io.source.text_file import MAX_LINE, TextFile
 
 _MOLECULE = b'@<TRIPOS>MOLECULE'
 _SECTION = re.compile(r'@<TRIPOS>(\w+)\s*')
+#: Types of bonds; of any other, RDKit would leave the bond out. So it does
+#: with nc, not connected.
+_BONDS = ('1', '2', '3', 'am', 'ar', 'nc')
 #: What programs write where there is no title.
 NO_TITLE = ('', '*****', '****')
 
@@ -320,7 +323,13 @@ def _check(lines: Sequence[str]) -> _Table:
         ends = [n for text in fields[1:3] if (n := whole_number(text))]
         if len(fields) < 4 or len(ends) < 2:
             raise Rejected('incomplete MOL2', f'bond {number}: {line!r}')
-        table.bonds.append((ends[0], ends[1], fields[3]))
+        if fields[3].lower() not in _BONDS:
+            raise Rejected(
+                'bond type',
+                f'bond {number} has type {fields[3]!r}, expected one of '
+                f'{_BONDS}',
+            )
+        table.bonds.append((ends[0], ends[1], fields[3].lower()))
     if (len(table.pos), len(table.bonds)) != (num_atoms, num_bonds):
         raise Rejected(
             'incomplete MOL2',

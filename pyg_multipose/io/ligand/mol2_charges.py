@@ -49,7 +49,9 @@ def stated_charges(
     while rest:
         line = rest.pop(0)
         words = line.split()
-        numbers = [n for word in words if (n := whole_number(word)) is not None]
+        numbers = [
+            n for word in words if (n := whole_number(word)) is not None
+        ]
         if len(words) != 2 or len(numbers) != 2:
             raise Rejected(
                 'unreadable charges',

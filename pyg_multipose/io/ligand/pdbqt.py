@@ -52,7 +52,7 @@ class PDBQT(Format):
             return ligand
         note = (
             'flexible residues not read',
-            f"{', '.join(model.residues)}: where they moved is not known to "
+            f'{", ".join(model.residues)}: where they moved is not known to '
             f'the receptor',
         )
         return replace(ligand, notes=(*ligand.notes, note))

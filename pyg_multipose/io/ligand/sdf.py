@@ -166,9 +166,7 @@ def _read_items(record: Record, lines: list[str]) -> str | None:
     return name
 
 
-def _last(
-    file: str, number: int, raw: list[bytes], lines: TextFile
-) -> Record:
+def _last(file: str, number: int, raw: list[bytes], lines: TextFile) -> Record:
     """The last record, if no ``$$$$`` ends it.
 
     It is whole if its mol block is; a value whose line has no end may have

@@ -7,6 +7,7 @@ from pyg_multipose.io.molecule.graph_match import from_smiles  # noqa: E402
 from pyg_multipose.io.report import Rejected  # noqa: E402
 from pyg_multipose.io.source.text_file import TextFile  # noqa: E402
 
+
 def split(tmp_path, text):
     path = tmp_path / 'a.mol2'
     path.write_text(text)
@@ -101,6 +102,12 @@ def test_template_has_to_be_the_molecule(make, tmp_path):
         (' 9 8 1', ' 9999 9 1', 'too many atoms'),
         ('@<TRIPOS>BOND', '@<TRIPOS>OTHER', 'incomplete MOL2'),
         ('@<TRIPOS>ATOM', '', 'incomplete MOL2'),
+        # RDKit would leave the bond out.
+        ('\n1 1 2 1\n', '\n1 1 2 x\n', 'bond 1 has type .x., expected one of'),
+        ('\n1 1 2 1\n', '\n1 1 2 4\n', 'bond 1 has type .4.'),
+        ('\n1 1 2 1\n', '\n1 1 2 un\n', 'bond type: bond 1 has type .un.'),
+        ('\n1 1 2 1\n', '\n1 1 2\n', 'incomplete MOL2: bond 1'),
+        ('\n1 1 2 1\n', '\n1 1 x 1\n', 'incomplete MOL2: bond 1'),
     ],
 )
 def test_what_is_no_record(make, tmp_path, old, new, match):
@@ -113,7 +120,9 @@ def test_what_is_no_record(make, tmp_path, old, new, match):
 def test_comments_belong_to_the_molecule_that_follows(make, tmp_path):
     mol = make.embedded('CCO', hydrogens=True)
     texts = [
-        make.mol2(mol, name, comments=(f'# Name: {name}', f'# Grid_Score: {score}'))
+        make.mol2(
+            mol, name, comments=(f'# Name: {name}', f'# Grid_Score: {score}')
+        )
         for name, score in (('A', -1), ('B', -2))
     ]
     inside = make.mol2(mol, 'C').replace('SMALL', '# Grid_Score: -3\nSMALL')
@@ -158,3 +167,9 @@ def test_no_molecule(tmp_path):
     (record,) = split(tmp_path, 'nothing of this')
     assert record.problem[0] == 'no molecule'
     assert split(tmp_path, '# a comment\n\n') == []
+
+
+def test_types_of_bonds_in_capitals(make, tmp_path):
+    text = make.mol2(make.embedded('Cc1ccccc1C(=O)N', hydrogens=True))
+    text = text.replace(' ar', ' AR')
+    assert ligand(tmp_path, text).molecule.smiles == 'Cc1ccccc1C(N)=O'

@@ -92,9 +92,7 @@ def test_records_of_sdf(make, read, why, kind):
 
 def test_a_radical_that_has_all_its_hydrogens(make, read, why):
     mol = make.embedded('CCO', hydrogens=True)
-    text = changed(
-        make.sdf(mol, 'A'), 'M  END', 'M  RAD  1   2   2\nM  END'
-    )
+    text = changed(make.sdf(mol, 'A'), 'M  END', 'M  RAD  1   2   2\nM  END')
     with pytest.warns(UserWarning, match='No poses'):
         assert why(read(text)) == [(1, 'valence')]
     assert read(text, template='CCO').smiles == ['CCO']
