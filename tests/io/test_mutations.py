@@ -29,7 +29,8 @@ PIECES = [
     b'M  SAL   1  1   1\n', b'M  RAD  1   1   2\n', b'  4', b' 15', b' -1',
     b'@<TRIPOS>UNITY_ATOM_ATTR\n', b'1 1\ncharge 1\n', b'charge 9\n',
     b'BEGIN_RES LYS A 1\n', b'END_RES LYS A 1\n', b'TORSDOF 0\n', b'$$$',
-    b'REMARK SMILES [CH2]C\n', b'REMARK  SMILES = CC\n', b'\xff\xfe', b'\xc3\x28', '\u2212'.encode(),
+    b'REMARK SMILES [CH2]C\n', b'REMARK  SMILES = CC\n', b'\xff\xfe',
+    b'\xc3\x28', '\u2212'.encode(),
 ]  # fmt: skip
 
 

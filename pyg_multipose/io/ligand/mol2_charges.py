@@ -49,16 +49,13 @@ def stated_charges(
     while rest:
         line = rest.pop(0)
         words = line.split()
-        numbers = [
-            n for word in words if (n := whole_number(word)) is not None
-        ]
-        if len(words) != 2 or len(numbers) != 2:
+        atom, count = (*map(whole_number, words), None, None)[:2]
+        if len(words) != 2 or atom is None or count is None:
             raise Rejected(
                 'unreadable charges',
                 f'{line!r} in {SECTION}, expected the number of an atom and '
                 f'that of its attributes',
             )
-        atom, count = numbers
         if atom not in row:
             raise Rejected(
                 'unreadable charges', f'{SECTION} has an atom {atom}: no such'

@@ -136,7 +136,6 @@ def _lost(report: Report) -> list[str]:
         if len(of_file) > FEW * report.seen[file]:
             reasons = Counter(row.reason for row in of_file).most_common(2)
             why = ', '.join(f'{reason} ({n})' for reason, n in reasons)
-            out.append(
-                f'{len(of_file)} of {report.seen[file]} of {file}, {why}'
-            )
+            seen = report.seen[file]
+            out.append(f'{len(of_file)} of {seen} of {file}, {why}')
     return out

@@ -103,7 +103,7 @@ def test_key(name, key):
         (['mine'], r"'mine' is not known.*Score\('mine'"),
         (
             [Score('my index', '', True)],
-            r"my_index.*Score\('my index', .*key=",
+            r"my_index.*Score\('my ind.*key=",
         ),
         ([Score('adj', '', True)], 'adj.*Score'),
         ([Score('pos', '', True)], "'pos' is taken.*key="),
