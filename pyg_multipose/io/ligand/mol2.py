@@ -188,7 +188,7 @@ def _ligand_of(
         sound = sanitized(Chem.Mol(mol))
     except Rejected:
         if num_hydrogens:
-            return ligand_of(mol, template)
+            return ligand_of(mol if has_charges else _neutral(mol), template)
         sound = None
     # Those of RDKit make up for hydrogens.
     charged = set() if has_charges else {
@@ -215,6 +215,21 @@ def _ligand_of(
         if end.GetAtomicNum() != 6
     }
     return repaired(mol, template, unsure | charged, unsure | charged)
+
+
+def _neutral(mol: Chem.Mol) -> Chem.Mol:
+    """Without charges, if it is sound then; they were RDKit's own.
+
+    It gives one to the nitrogen of a pyrrole, if its type is N.ar.
+    """
+    neutral = Chem.Mol(mol)
+    for atom in neutral.GetAtoms():
+        atom.SetFormalCharge(0)
+    try:
+        is_sound = not open_atoms(sanitized(Chem.Mol(neutral)))
+    except Rejected:
+        is_sound = False
+    return neutral if is_sound else mol
 
 
 def _lacks_hydrogens(mol: Chem.Mol) -> bool:

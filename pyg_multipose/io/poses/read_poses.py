@@ -198,7 +198,7 @@ def read_poses(
     scores_read = ', '.join(f'{s.name} ({s.unit})' for s in read) or 'none'
     report.summary = (
         f'{len(compounds)} sets of {report.num_kept} poses, scores: '
-        f'{scores_read}; molecules of a set {_rule(differ)}'
+        f'{scores_read}; {_rule(differ, templates)}'
     )
     return DockedPoses(
         compounds, read, report, features, receptor, receptor_name, transform
@@ -222,13 +222,16 @@ def _read(
             reader.read(source, bar.update)
 
 
-def _rule(may_differ: frozenset[str] | None) -> str:
-    """What the molecules of a set may differ in, for the report."""
-    if may_differ is None:
-        return 'differ in nothing but stereochemistry that a template '\
-            'leaves open'  # fmt: skip
-    names = ' and '.join(sorted(may_differ))
-    return f'may differ in {names}' if names else 'differ in nothing'
+def _rule(may_differ: frozenset[str] | None, templates: Templates) -> str:
+    """What shares a set, for the report."""
+    if may_differ:
+        return f'molecules of a set may differ in {sorted(may_differ)}'
+    if may_differ is None and templates.items():
+        return (
+            'one molecule in a set, of any stereochemistry that its template '
+            'leaves open'
+        )
+    return 'one molecule in a set'
 
 
 def _named_by_template(

@@ -169,6 +169,25 @@ def test_no_molecule(tmp_path):
     assert split(tmp_path, '# a comment\n\n') == []
 
 
+@pytest.mark.parametrize(
+    'smiles', ['c1ccc2[nH]ccc2c1', 'O=c1cc[nH]cc1', 'Cc1c[nH]c(=O)[nH]c1=O']
+)
+def test_nitrogen_of_a_pyrrole(make, tmp_path, smiles):
+    """Of type N.ar, RDKit takes it for a pyridinium's."""
+    text = make.mol2(make.embedded(smiles, hydrogens=True))
+    text = text.replace('N.pl3', 'N.ar')
+    got = ligand(tmp_path, text)
+    assert got.molecule.smiles == Chem.CanonSmiles(smiles)
+    assert got.molecule.charge == 0
+    # A pyridinium is none without its charge.
+    mol = make.embedded('c1cc[nH+]cc1', hydrogens=True)
+    text = make.mol2(mol).replace('N.4', 'N.ar')
+    try:
+        assert ligand(tmp_path, text).molecule.charge == 1
+    except Rejected as error:
+        assert error.reason == 'kekulization'
+
+
 def test_types_of_bonds_in_capitals(make, tmp_path):
     text = make.mol2(make.embedded('Cc1ccccc1C(=O)N', hydrogens=True))
     text = text.replace(' ar', ' AR')
