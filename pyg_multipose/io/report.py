@@ -228,6 +228,9 @@ class Report:
             f'{self.num_seen} records in {len(self.seen)} files: '
             f'{self.num_kept} kept, {self.num_dropped} dropped'
         )
+        left_out = {row.file for row in self.dropped if row.record is None}
+        if left_out:
+            head += f'; {len(left_out)} files or folders left out'
         lines = [f'{self.summary}\n{head}' if self.summary else head]
         for called, rows in (
             ('Dropped', self.dropped),

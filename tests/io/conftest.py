@@ -78,6 +78,82 @@ def pdbqt(mol, smiles=None, index_map=True, score=-7.0, polar=True, skip=()):
     return '\n'.join(lines) + '\n'
 
 
+#: Types that Sybyl gives atoms: by element, then what makes them special.
+ORDERS = {
+    Chem.BondType.SINGLE: '1',
+    Chem.BondType.DOUBLE: '2',
+    Chem.BondType.TRIPLE: '3',
+    Chem.BondType.AROMATIC: 'ar',
+}
+SUFFIX = {'SP3': '.3', 'SP2': '.2', 'SP': '.1'}
+
+
+def mol2(
+    mol, title='A', hydrogens=True, comments=(), charges=False, plain=False
+):
+    """One record, its atom types as far as RDKit needs them.
+
+    Args:
+        mol: With all hydrogens.
+        title: Its title.
+        hydrogens: Whether they are written.
+        comments: Lines before it.
+        charges: Whether charges have a section of their own.
+        plain: Whether the bonds of acids are written as single and double.
+    """
+    acid = Chem.MolFromSmarts('C(=O)[O-]')
+    ends = {i for match in mol.GetSubstructMatches(acid) for i in match[1:]}
+    keep = [a.GetIdx() for a in mol.GetAtoms()
+            if hydrogens or a.GetSymbol() != 'H']  # fmt: skip
+    row = {index: number for number, index in enumerate(keep, start=1)}
+    atoms, bonds = [], []
+    for index in keep:
+        atom = mol.GetAtomWithIdx(index)
+        kind = atom.GetSymbol()
+        if index in ends:
+            kind = 'O.co2'
+        elif kind == 'N' and atom.GetFormalCharge() == 1:
+            kind = 'N.4'
+        elif atom.GetIsAromatic() and kind in 'CN':
+            kind += '.ar'
+            if atom.GetTotalNumHs(includeNeighbors=True) and kind == 'N.ar':
+                kind = 'N.pl3'
+        elif kind in ('C', 'N', 'O'):
+            kind += SUFFIX[str(atom.GetHybridization())]
+        x, y, z = mol.GetConformer().GetPositions()[index]
+        atoms.append(
+            f'{row[index]:7d} {atom.GetSymbol()}{row[index]} {x:9.4f} '
+            f'{y:9.4f} {z:9.4f} {kind} 1 LIG 0.0'
+        )
+    for bond in mol.GetBonds():
+        i, j = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        if i in row and j in row:
+            kind = ORDERS[bond.GetBondType()]
+            kind = 'ar' if {i, j} & ends and not plain else kind
+            bonds.append(f'{len(bonds) + 1} {row[i]} {row[j]} {kind}')
+    attributes = ['@<TRIPOS>UNITY_ATOM_ATTR']
+    for index in keep:
+        if charge := mol.GetAtomWithIdx(index).GetFormalCharge():
+            attributes += [f'{row[index]} 1', f'charge {charge}']
+    return '\n'.join(
+        [
+            *comments,
+            '@<TRIPOS>MOLECULE',
+            title,
+            f' {len(atoms)} {len(bonds)} 1 0 0',
+            'SMALL',
+            'USER_CHARGES',
+            '',
+            '@<TRIPOS>ATOM',
+            *atoms,
+            '@<TRIPOS>BOND',
+            *bonds,
+            *(attributes if charges else []),
+            '',
+        ]
+    )
+
+
 def models(*texts):
     return ''.join(
         f'MODEL {number}\n{text}ENDMDL\n'
@@ -89,6 +165,7 @@ def models(*texts):
 def make():
     return SimpleNamespace(
         embedded=embedded,
+        mol2=mol2,
         models=models,
         pdbqt=pdbqt,
         sdf=sdf,

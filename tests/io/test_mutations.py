@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip('rdkit')
+Chem = pytest.importorskip('rdkit.Chem')
 
 from pyg_multipose.io import read_poses  # noqa: E402
 
@@ -26,7 +26,11 @@ PIECES = [
     b'ROOT\n', b'REMARK SMILES CC\n', b'REMARK SMILES IDX 1 1 2 2\n',
     b'@<TRIPOS>MOLECULE\n', b'@<TRIPOS>BOND\n', b'# a: b\n', b'V3000',
     b'M  CHG  1   1   1\n', b'M  ISO  1   1   2\n', b'M  V30 BEGIN ATOM\n',
-    b'M  SAL   1  1   1\n', b'\xff\xfe', b'\xc3\x28', '\u2212'.encode(),
+    b'M  SAL   1  1   1\n', b'M  RAD  1   1   2\n', b'  4', b' 15', b' -1',
+    b'@<TRIPOS>UNITY_ATOM_ATTR\n', b'1 1\ncharge 1\n', b'charge 9\n',
+    b'BEGIN_RES LYS A 1\n', b'END_RES LYS A 1\n', b'TORSDOF 0\n', b'$$$',
+    b'REMARK SMILES [CH2]C\n', b'REMARK  SMILES = CC\n', b'\xff\xfe',
+    b'\xc3\x28', '\u2212'.encode(),
 ]  # fmt: skip
 
 
@@ -56,13 +60,15 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp('spoiled')
 
 
-def read(folder, name, content):
+def read(folder, name, content, **kwargs):
     (folder / name).write_bytes(content)
     good = CASES / '01-sdf-no-blank-before-delimiter' / 'docked.sdf'
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         poses = read_poses(
-            [folder / name, good], template={'CPD-17': 'C[N+](C)(C)C'}
+            [folder / name, good],
+            template={'CPD-17': 'C[N+](C)(C)C'},
+            **kwargs,
         )
     poses.report.check()
     for row in poses.report.rows:
@@ -70,18 +76,20 @@ def read(folder, name, content):
     # The other file is read as ever.
     records = {pair for of_set in poses.records for pair in of_set}
     assert {(str(good), n) for n in (1, 2, 3)} <= records
-    for pose_set in poses:
+    for pose_set, smiles in zip(poses, poses.smiles, strict=True):
+        mol = Chem.MolFromSmiles(smiles)
+        assert not any(a.GetNumRadicalElectrons() for a in mol.GetAtoms())
         assert pose_set.pos.isfinite().all() and pose_set.z.min() > 0
         for pose in pose_set.to_poses():
             assert pose.z.equal(pose_set.pose(0).z)
     return poses
 
 
-@given(spoiled())
+@given(spoiled(), st.sampled_from([None, (), 'stereo', 'protonation']))
 @settings(deadline=None, max_examples=150)
-def test_spoiled_files(folder, made):
+def test_spoiled_files(folder, made, may_differ):
     path, content = made
-    read(folder, f'a{path.suffix}', content)
+    read(folder, f'a{path.suffix}', content, may_differ=may_differ)
 
 
 @given(spoiled(), st.data())
@@ -100,3 +108,45 @@ def test_spoiled_gzip(folder, made, data):
 @settings(deadline=None, max_examples=50)
 def test_any_bytes(folder, content, suffix):
     read(folder, f'b.{suffix}', content)
+
+
+def scored(path):
+    """The score of each record by its coordinates, as it was read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        poses = read_poses(path)
+    out = {}
+    for pose_set in poses:
+        for number, pose in enumerate(pose_set.to_poses()):
+            for key in poses.scores:
+                value = pose_set[key][number].item()
+                out[key, pose.pos.numpy().tobytes()] = value
+    return out
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['08-*/docked.sdf', '28-*/scored.mol2', '25-*/*.pdbqt', '60-*/*.pdbqt'],
+)
+def test_no_score_on_other_coordinates(folder, name):
+    """Whatever line is lost, and wherever the file ends."""
+    (path,) = CASES.glob(name)
+    lines = path.read_bytes().splitlines(keepends=True)
+    right = scored(path)
+    assert right or name.startswith('60')
+    spoiled_path = folder / f'lost{path.suffix}'
+    found = 0
+    for row in range(len(lines)):
+        for content in (
+            b''.join(lines[:row] + lines[row + 1 :]),
+            b''.join(lines[:row]),
+            b''.join(lines[:row]) + lines[row][: len(lines[row]) // 2],
+        ):
+            spoiled_path.write_bytes(content)
+            got = scored(spoiled_path)
+            assert right or not got
+            for place, value in got.items():
+                if place in right and value == value:
+                    assert value == right[place]
+                    found += 1
+    assert found or not right

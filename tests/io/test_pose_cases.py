@@ -3,6 +3,7 @@
 The key ``source`` of each ``expected.json`` names the report.
 """
 
+import csv
 import json
 import math
 import shutil
@@ -14,10 +15,10 @@ import torch
 
 Chem = pytest.importorskip('rdkit.Chem')
 
-from pyg_multipose.io import read_poses  # noqa: E402
+from pyg_multipose.io import read_poses, read_receptor  # noqa: E402
 
 CASES = Path(__file__).with_name('cases')
-NUMBERS = '01 04 05 08 10 12 15 17 19 21 23 25 27 28'.split()
+NUMBERS = '01 04 05 08 10 12 15 17 19 21 23 25 27 28 49 60'.split()
 BOND_TYPES = {
     1: Chem.BondType.SINGLE,
     2: Chem.BondType.DOUBLE,
@@ -39,8 +40,12 @@ def test_case(case):
     check(case['expect'], poses)
     any_of = case['expect'].get('any_of')
     if any_of:
-        meta = case['expect']['score_meta']
-        assert any(holds(one, poses, meta) for one in any_of)
+        meta = case['expect'].get('score_meta')
+        implied = {'two sets': {'n_sets': 2}}
+        assert any(
+            holds(one | implied.get(one['name'], {}), poses, meta)
+            for one in any_of
+        )
     template = case['read'].get('second_call', {}).get('template')
     assert (template is None) == ('with_template' not in case['expect'])
     if template is not None:
@@ -50,15 +55,64 @@ def test_case(case):
         assert not again.report.dropped
 
 
+@pytest.fixture
+def folder(request, tmp_path, monkeypatch):
+    """A copy of a folder of files that belong together."""
+    shutil.copytree(CASES / request.param, tmp_path / 'case')
+    monkeypatch.chdir(tmp_path / 'case')
+    return Path()
+
+
+@pytest.mark.parametrize('folder', ['mol2_charges'], indirect=True)
+def test_charges_of_mol2(folder):
+    with open('expected.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(list(folder.glob('*.mol2')))
+    for row in rows:
+        expected = Chem.CanonSmiles(row['smiles'])
+        for template in (None, row['smiles']):
+            poses = read_poses(f'{row["file"]}.mol2', template=template)
+            assert poses.smiles == [expected] and not poses.report.dropped
+            assert poses.names == [row['file']]
+            mol = molecule(poses[0].pose(0))
+            assert not any(a.GetNumRadicalElectrons() for a in mol.GetAtoms())
+            assert Chem.MolToSmiles(mol) == expected
+
+
+@pytest.mark.parametrize('folder', ['sdf_radicals'], indirect=True)
+def test_radicals_of_sdf(folder):
+    with pytest.warns(UserWarning, match='open valences'):
+        poses = read_poses('ethanol.sdf')
+    (row,) = poses.report.dropped
+    assert (row.record, row.reason) == (1, 'open valences')
+    assert 'hydrogens' in row.detail and 'template' in row.detail
+    poses = read_poses('ethanol.sdf', template='CCO')
+    assert poses.smiles == ['CCO'] and poses[0].num_hydrogens.sum() == 6
+    row, *_ = poses.report.flagged
+    assert (row.record, row.reason) == (1, 'open valences')
+
+
 def load(case, template=None):
-    with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', message='No poses were read')
+    receptor = case['read'].get('receptor')
+    if receptor is not None:
+        pytest.importorskip('gemmi')
+        receptor = read_receptor(receptor)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
         poses = read_poses(
             case['read']['poses'],
-            group_by=case['read']['group_by'],
+            group_by=case['read'].get('group_by'),
             template=template,
+            receptor=receptor,
         )
     poses.report.check()
+    if receptor is not None:
+        (one,) = caught
+        assert any(
+            word in str(one.message)
+            for row in case['expect']['flags']
+            for word in row['any']
+        )
     return poses
 
 
@@ -72,6 +126,11 @@ def holds(expect, poses, score_meta):
 
 def check(expect, poses, score_meta=None):
     report = poses.report
+    if 'reason_any' in expect:
+        assert len(report.dropped) == report.num_seen > 0
+        for row in report.dropped:
+            text = f'{row.reason} {row.detail}'.lower()
+            assert any(word in text for word in expect['reason_any'])
     if 'n_sets' in expect:
         assert len(poses) == expect['n_sets']
     for file, count in expect.get('n_records_in', {}).items():

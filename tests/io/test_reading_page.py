@@ -7,8 +7,10 @@ import pytest
 
 pytest.importorskip('rdkit')
 
+import pyg_multipose.io  # noqa: E402
 from pyg_multipose.io import KNOWN  # noqa: E402
 from pyg_multipose.io.molecule.features import FEATURES  # noqa: E402
+from pyg_multipose.io.molecule.same import MAY_DIFFER  # noqa: E402
 
 PAGE = Path(__file__).parents[2] / 'docs' / 'reading.md'
 
@@ -40,3 +42,21 @@ def test_tables_are_complete():
         assert (good == 'high') == score.higher_is_better
         assert span == '{:g} to {:g}'.format(*score.range)
     assert all(f'`{name}`' in text for name in FEATURES)
+    for name in (*(f"'{name}'" for name in MAY_DIFFER), str(MAY_DIFFER)):
+        assert any(row.startswith(f'`{name}` |') for row in rows)
+
+
+def test_reasons_are_those_of_the_code():
+    text = PAGE.read_text()
+    table = text[text.index('| reason |') :].split('\n\n')[0]
+    source = Path(pyg_multipose.io.__file__).parent
+    code = '\n'.join(path.read_text() for path in source.rglob('*.py'))
+    reasons = [
+        reason
+        for row in table.splitlines()[2:]
+        for reason in re.findall('`(.*?)`', row.split(' | ')[0])
+    ]
+    assert len(reasons) > 25
+    for reason in reasons:
+        for part in reason.split('\u2026'):
+            assert part.strip() in code, reason

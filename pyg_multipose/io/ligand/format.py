@@ -22,7 +22,8 @@ class Format(ABC):
 
     #: What the report calls it.
     name: ClassVar[str]
-    #: Ends of names of files, in lower case; with ``.gz`` behind them, too.
+    #: Ends of names of files, in lower case; with ``.gz``, ``gz`` or ``z``
+    #: behind them, too.
     suffixes: ClassVar[tuple[str, ...]]
     #: What the poses of a set have in common if nothing else is said.
     group_by: ClassVar[str] = 'title'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,13 +17,20 @@ from pyg_multipose.io.molecule.molecule import (
     Molecule,
     described,
     flat_smiles,
+    listed,
+    open_atoms,
     positions,
+    problem_atoms,
     sanitized,
     with_stereo_of_coordinates,
     without_hydrogens,
 )
+from pyg_multipose.io.molecule.same import common_map
 from pyg_multipose.io.rdkit import Chem, rdBase
 from pyg_multipose.io.report import Rejected
+
+#: The reason of a record with unpaired electrons.
+OPEN_VALENCES = 'open valences'
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +42,14 @@ class Ligand:
         pos: Their positions in Angstrom, shape :obj:`[num_atoms, 3]`.
         parents: The heavy atom of each hydrogen that the record holds.
         hydrogen_pos: The positions of these hydrogens.
+        notes: What deserves a look, as (reason, detail).
     """
 
     molecule: Molecule
     pos: np.ndarray
     parents: tuple[int, ...] = ()
     hydrogen_pos: np.ndarray | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 def ligand_of(mol: Chem.Mol, template: Molecule | None) -> Ligand:
@@ -49,21 +58,61 @@ def ligand_of(mol: Chem.Mol, template: Molecule | None) -> Ligand:
     Args:
         mol: As it was read, not sanitized, with a conformer.
         template: The molecule that it is said to be. It repairs a record
-            whose valences or aromaticity are impossible; a record that is
-            sound has to be that molecule.
+            whose valences or aromaticity are impossible, or whose valences
+            are open; a record that is sound has to be that molecule. A
+            template that states a radical admits that one, and repairs none.
 
     Raises:
         Rejected: If the record is not sound, or is not its template.
     """
     try:
-        return ligand_of_sound(sanitized(Chem.Mol(mol)), template)
+        sound = sanitized(Chem.Mol(mol))
     except Rejected as error:
         if template is None or error.reason not in ('valence', 'kekulization'):
             raise
-    with rdBase.BlockLogs():
-        found = Chem.DetectChemistryProblems(mol)
-    problems = {index for problem in found for index in _atoms_of(problem)}
-    return repaired(mol, template, _with_aromatic_system(mol, problems))
+        with rdBase.BlockLogs():
+            found = Chem.DetectChemistryProblems(mol)
+        problems = {index for one in found for index in problem_atoms(one)}
+    else:
+        problems = open_atoms(sound)
+        if not problems or (template is not None and template.num_radicals):
+            return ligand_of_sound(sound, template)
+        where = f'at atoms {listed(mol, problems)}'
+        if template is None:
+            raise Rejected(
+                OPEN_VALENCES,
+                f'{where}: a radical, or hydrogens or charges were lost in a '
+                f'conversion; a template repairs it, or states the radical',
+            )
+        # Hydrogens or charges are missing; bonds are as they are written.
+        note = OPEN_VALENCES, f'{where}, repaired by the template'
+        ligand = repaired(mol, template, set(), problems)
+        return replace(ligand, notes=(note,))
+    problems = _with_aromatic_system(mol, problems)
+    return repaired(mol, template, problems, problems)
+
+
+def check_radicals(
+    molecule: Molecule, template: Molecule | None
+) -> tuple[tuple[str, str], ...]:
+    r"""Refuses a radical that no template states, whatever the format.
+
+    Args:
+        molecule: The molecule of a record.
+        template: The molecule that it is said to be, if that is known.
+
+    Returns:
+        What to note about one that a template states.
+    """
+    if not molecule.num_radicals:
+        return ()
+    if template is None or not template.num_radicals:
+        raise Rejected(
+            OPEN_VALENCES,
+            f'{molecule.smiles} is a radical, or hydrogens or charges were '
+            f'lost; if it is one, a template has to state it',
+        )
+    return (('radical', f'{molecule.smiles}, as its template states'),)
 
 
 def ligand_of_sound(mol: Chem.Mol, template: Molecule | None) -> Ligand:
@@ -88,9 +137,14 @@ def check_template(molecule: Molecule, template: Molecule) -> None:
 
     Args:
         molecule: The molecule of a record.
-        template: The template; stereochemistry it leaves open may be either.
+        template: The template; stereochemistry it leaves open may be either,
+            and what :obj:`may_differ` names.
     """
     if molecule.smiles == template.smiles:
+        return
+    if template.may_differ and common_map(
+        template, molecule, template.may_differ
+    ):
         return
     if flat_smiles(molecule) == flat_smiles(template) and has_stereo_of(
         molecule.mol, template
@@ -102,13 +156,19 @@ def check_template(molecule: Molecule, template: Molecule) -> None:
     )
 
 
-def repaired(mol: Chem.Mol, template: Molecule, problems: set[int]) -> Ligand:
+def repaired(
+    mol: Chem.Mol,
+    template: Molecule,
+    bonds_of: set[int],
+    charges_of: set[int],
+) -> Ligand:
     r"""The ligand of a record whose bonds or charges come from a template.
 
     Args:
         mol: As it was read, not sanitized, with a conformer.
         template: The molecule that it is said to be.
-        problems: The atoms that the record is not trusted in.
+        bonds_of: The atoms whose bonds the record is not trusted in.
+        charges_of: The same for charges.
     """
     pos = positions(mol)
     atoms = list(mol.GetAtoms())
@@ -123,7 +183,7 @@ def repaired(mol: Chem.Mol, template: Molecule, problems: set[int]) -> Ligand:
             i, j = sorted(row[end] for end in ends)
             bonds.append((i, j))
             kind = BOND_TYPES.get(bond.GetBondType())
-            if kind is not None and not problems.intersection(ends):
+            if kind is not None and not bonds_of.intersection(ends):
                 orders[i, j] = kind
         elif any(end in row for end in ends):
             hydrogen, other = ends if ends[1] in row else ends[::-1]
@@ -142,7 +202,7 @@ def repaired(mol: Chem.Mol, template: Molecule, problems: set[int]) -> Ligand:
             {
                 row[index]: atoms[index].GetFormalCharge()
                 for index in heavy
-                if index not in problems
+                if index not in charges_of
             },
         ),
         template,
@@ -202,11 +262,3 @@ def _with_aromatic_system(mol: Chem.Mol, problems: set[int]) -> set[int]:
                 out |= other
                 ends += other
     return out
-
-
-def _atoms_of(problem: Chem.MolSanitizeException) -> tuple[int, ...]:
-    if hasattr(problem, 'GetAtomIndices'):
-        return tuple(problem.GetAtomIndices())
-    if hasattr(problem, 'GetAtomIdx'):
-        return (problem.GetAtomIdx(),)
-    return ()

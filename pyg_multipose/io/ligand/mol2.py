@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,8 +12,12 @@ from pyg_multipose.io.ligand.format import Format
 from pyg_multipose.io.ligand.ligand import (
     Ligand,
     ligand_of,
-    ligand_of_sound,
     repaired,
+)
+from pyg_multipose.io.ligand.mol2_charges import (
+    SECTION,
+    stated_charges,
+    with_charges,
 )
 from pyg_multipose.io.ligand.record import MAX_RECORD, Record, clean_lines
 from pyg_multipose.io.molecule.atoms import (
@@ -23,13 +28,20 @@ from pyg_multipose.io.molecule.atoms import (
     coordinate,
     whole_number,
 )
-from pyg_multipose.io.molecule.molecule import Molecule, sanitized
+from pyg_multipose.io.molecule.molecule import (
+    Molecule,
+    open_atoms,
+    sanitized,
+)
 from pyg_multipose.io.rdkit import Chem, rdBase
 from pyg_multipose.io.report import Rejected
 from pyg_multipose.io.source.text_file import MAX_LINE, TextFile
 
 _MOLECULE = b'@<TRIPOS>MOLECULE'
 _SECTION = re.compile(r'@<TRIPOS>(\w+)\s*')
+#: Types of bonds; of any other, RDKit would leave the bond out. So it does
+#: with nc, not connected.
+_BONDS = ('1', '2', '3', 'am', 'ar', 'nc')
 #: What programs write where there is no title.
 NO_TITLE = ('', '*****', '****')
 
@@ -111,8 +123,9 @@ def mol2_records(lines: TextFile, file: str) -> Iterator[Record]:
 def parse_mol2(lines: Sequence[str], template: Molecule | None) -> Ligand:
     r"""The ligand of a MOL2 record.
 
-    MOL2 states no charges: they follow from hydrogens, so that a record
-    without them has none unless a template gives them.
+    Charges are those of the section :obj:`UNITY_ATOM_ATTR`. Without one, they
+    follow from hydrogens, so that a record without hydrogens has none unless
+    a template gives them.
 
     Args:
         lines: The lines after ``@<TRIPOS>MOLECULE``.
@@ -121,41 +134,79 @@ def parse_mol2(lines: Sequence[str], template: Molecule | None) -> Ligand:
     Raises:
         Rejected: If it is no sound molecule with 3-D coordinates.
     """
-    pos = np.array(_check(lines), dtype=np.float64)
+    table = _check(lines)
+    pos = np.array(table.pos, dtype=np.float64)
     check_positions(pos)
-    text = '\n'.join([_MOLECULE.decode(), 'x', *lines[1:], ''])
-    with rdBase.BlockLogs():
-        mol = Chem.MolFromMol2Block(text, sanitize=False, removeHs=False)
-    if mol is None:
-        raise Rejected('MOL2 cannot be parsed', 'RDKit refuses it')
+    mol = _parsed(table)
     check_elements([atom.GetAtomicNum() for atom in mol.GetAtoms()])
     got = mol.GetConformer().GetPositions()
     if got.shape != pos.shape or not np.allclose(got, pos, atol=1e-6):
         raise Rejected('MOL2 cannot be parsed', 'its columns are unusual')
+    if table.charges is not None:
+        with_charges(mol, table.charges)
+    ligand = _ligand_of(mol, table.charges is not None, template)
+    if table.others:
+        note = 'attributes of atoms not read', ', '.join(table.others)
+        ligand = replace(ligand, notes=(*ligand.notes, note))
+    return ligand
+
+
+def _parsed(table: _Table) -> Chem.Mol:
+    # RDKit goes by the order of atoms, and not by their numbers.
+    row = {number: place for place, number in enumerate(table.ids, start=1)}
+    bonds = [
+        f'{number} {row[i]} {row[j]} {kind}'
+        for number, (i, j, kind) in enumerate(table.bonds, start=1)
+    ]
+    text = '\n'.join(
+        [
+            *(_MOLECULE.decode(), 'x', *table.header),
+            *('@<TRIPOS>ATOM', *table.atoms),
+            *('@<TRIPOS>BOND', *bonds, ''),
+        ]
+    )
+    # It tidies acids and amidines by their types, and gives up if a type is
+    # elsewhere, as in a phenolate of Open Babel.
+    for tidy in (True, False) if table.charges is None else (False,):
+        with rdBase.BlockLogs():
+            mol = Chem.MolFromMol2Block(
+                text,
+                sanitize=False,
+                removeHs=False,
+                cleanupSubstructures=tidy,
+            )
+        if mol is not None:
+            return mol
+    raise Rejected('MOL2 cannot be parsed', 'RDKit refuses it')
+
+
+def _ligand_of(
+    mol: Chem.Mol, has_charges: bool, template: Molecule | None
+) -> Ligand:
     num_hydrogens = sum(a.GetAtomicNum() == 1 for a in mol.GetAtoms())
     try:
         sound = sanitized(Chem.Mol(mol))
     except Rejected:
         if num_hydrogens:
-            return ligand_of(mol, template)
+            return ligand_of(mol if has_charges else _neutral(mol), template)
         sound = None
-    charged = {a.GetIdx() for a in mol.GetAtoms() if a.GetFormalCharge()}
-    open_carbon = sound is not None and any(
-        a.GetAtomicNum() == 6 and a.GetNumRadicalElectrons()
-        for a in sound.GetAtoms()
-    )
-    if sound is not None and not open_carbon and (
-        num_hydrogens or not charged
+    # Those of RDKit make up for hydrogens.
+    charged = set() if has_charges else {
+        a.GetIdx() for a in mol.GetAtoms() if a.GetFormalCharge()
+    }  # fmt: skip
+    is_radical = template is not None and template.num_radicals
+    if sound is not None and (num_hydrogens or not charged) and (
+        is_radical or not _lacks_hydrogens(sound)
     ):  # fmt: skip
-        return ligand_of_sound(sound, template)
+        return ligand_of(mol, template)
     if template is None:
         raise Rejected(
             'hydrogens are missing',
-            'so that charges are not known, and MOL2 does not state them; a '
-            'template could',
+            'so that charges are not known, unless MOL2 states them, nor '
+            'which nitrogen of a ring has one; a template could tell',
         )
-    # RDKit's charges make up for the hydrogens. Where a ring has one, an
-    # aromatic nitrogen cannot be told from another.
+    # Where a ring has a hydrogen, an aromatic nitrogen cannot be told from
+    # another.
     unsure = {
         end.GetIdx()
         for bond in mol.GetBonds()
@@ -163,7 +214,30 @@ def parse_mol2(lines: Sequence[str], template: Molecule | None) -> Ligand:
         for end in (bond.GetBeginAtom(), bond.GetEndAtom())
         if end.GetAtomicNum() != 6
     }
-    return repaired(mol, template, unsure | charged)
+    return repaired(mol, template, unsure | charged, unsure | charged)
+
+
+def _neutral(mol: Chem.Mol) -> Chem.Mol:
+    """Without charges, if it is sound then; they were RDKit's own.
+
+    It gives one to the nitrogen of a pyrrole, if its type is N.ar.
+    """
+    neutral = Chem.Mol(mol)
+    for atom in neutral.GetAtoms():
+        atom.SetFormalCharge(0)
+    try:
+        is_sound = not open_atoms(sanitized(Chem.Mol(neutral)))
+    except Rejected:
+        is_sound = False
+    return neutral if is_sound else mol
+
+
+def _lacks_hydrogens(mol: Chem.Mol) -> bool:
+    """Whether a carbon has open valences, which MOL2 has no other word for."""
+    return any(
+        mol.GetAtomWithIdx(index).GetAtomicNum() == 6
+        for index in open_atoms(mol)
+    )
 
 
 def _record(
@@ -206,8 +280,31 @@ def _check_end(record: Record, lines: TextFile) -> None:
             )  # fmt: skip
 
 
-def _check(lines: Sequence[str]) -> list[list[float]]:
-    """Checks the counts, and reads the coordinates."""
+@dataclass
+class _Table:
+    """What the lines of a record say.
+
+    Args:
+        header: The lines before the first section, without the title.
+        atoms: The lines of the atoms.
+        ids: The number of each atom.
+        pos: Their positions in Angstrom.
+        bonds: (number of an atom, number of another one, type).
+        charges: The charge by the place of an atom, if the record has them.
+        others: Attributes of atoms that are not read.
+    """
+
+    header: list[str]
+    atoms: list[str]
+    ids: list[int]
+    pos: list[list[float]]
+    bonds: list[tuple[int, int, str]]
+    charges: dict[int, int] | None
+    others: list[str]
+
+
+def _check(lines: Sequence[str]) -> _Table:
+    """Checks the counts, and reads the table."""
     words = lines[1].split() if len(lines) > 1 else []
     num_atoms = whole_number(words[0]) if words else None
     num_bonds = whole_number(words[1]) if len(words) > 1 else 0
@@ -218,28 +315,54 @@ def _check(lines: Sequence[str]) -> list[list[float]]:
             f'{lines[1] if len(lines) > 1 else ""!r}',
         )
     check_count(num_atoms, num_bonds)
-    section = ''
-    pos: list[list[float]] = []
-    bonds = 0
-    for line in lines[2:]:
+    sections: dict[str, list[str]] = {'': [], 'ATOM': [], 'BOND': []}
+    name = ''
+    for line in lines[1:]:
         match = _SECTION.match(line)
         if match is not None:
-            section = match[1].upper()
-        elif section == 'ATOM' and line.strip():
-            number = len(pos) + 1
-            fields = line.split()
-            if len(fields) < 6:
-                raise Rejected('incomplete MOL2', f'atom {number}: {line!r}')
-            check_symbol(fields[5].split('.')[0], number)
-            pos.append([coordinate(text, number) for text in fields[2:5]])
-        elif section == 'BOND' and line.strip():
-            if len(line.split()) < 4:
-                raise Rejected('incomplete MOL2', f'bond {bonds + 1}')
-            bonds += 1
-    if (len(pos), bonds) != (num_atoms, num_bonds):
+            name = match[1].upper()
+            sections.setdefault(name, [])
+        elif line.strip():
+            sections[name].append(line)
+    table = _Table(sections[''], sections['ATOM'], [], [], [], None, [])
+    for number, line in enumerate(table.atoms, start=1):
+        fields = line.split()
+        called = whole_number(fields[0])
+        if len(fields) < 6 or called is None:
+            raise Rejected('incomplete MOL2', f'atom {number}: {line!r}')
+        check_symbol(fields[5].split('.')[0], number)
+        table.ids.append(called)
+        table.pos.append([coordinate(text, number) for text in fields[2:5]])
+    for number, line in enumerate(sections['BOND'], start=1):
+        fields = line.split()
+        ends = [n for text in fields[1:3] if (n := whole_number(text))]
+        if len(fields) < 4 or len(ends) < 2:
+            raise Rejected('incomplete MOL2', f'bond {number}: {line!r}')
+        if fields[3].lower() not in _BONDS:
+            raise Rejected(
+                'bond type',
+                f'bond {number} has type {fields[3]!r}, expected one of '
+                f'{_BONDS}',
+            )
+        table.bonds.append((ends[0], ends[1], fields[3].lower()))
+    if (len(table.pos), len(table.bonds)) != (num_atoms, num_bonds):
         raise Rejected(
             'incomplete MOL2',
             f'{num_atoms} atoms and {num_bonds} bonds expected, got '
-            f'{len(pos)} and {bonds}',
+            f'{len(table.pos)} and {len(table.bonds)}',
         )
-    return pos
+    if len(set(table.ids)) < num_atoms:
+        raise Rejected('MOL2 cannot be parsed', 'two atoms have one number')
+    strange = {
+        end for i, j, _ in table.bonds for end in (i, j)
+    }.difference(table.ids)  # fmt: skip
+    if strange:
+        raise Rejected(
+            'MOL2 cannot be parsed',
+            f'bonds of atoms {sorted(strange)[:5]}, which it does not have',
+        )
+    if SECTION in sections:
+        table.charges, table.others = stated_charges(
+            sections[SECTION], table.ids
+        )
+    return table

@@ -22,6 +22,9 @@ from pyg_multipose.io.report import Rejected
 _HEADER = '\n  pyg_multi         3D\n\n'
 _BOND = re.compile(r'[ \d]{8}\d')
 _V30 = re.compile(r'M\s+V30 ')
+_CHARGES = re.compile(r'M  (CHG|RAD)')
+#: In the field of charges, a radical.
+_DOUBLET = 4
 
 
 def parse_mol_block(lines: Sequence[str]) -> Chem.Mol:
@@ -38,6 +41,7 @@ def parse_mol_block(lines: Sequence[str]) -> Chem.Mol:
     """
     is_v3000 = _is_v3000(lines)
     pos = read_positions(lines)
+    radicals = [] if is_v3000 else _radicals(lines)
     counts = f'{lines[0].rstrip()[:33]:33} {"V3000" if is_v3000 else "V2000"}'
     text = '\n'.join([counts, *(line.rstrip() for line in lines[1:])])
     with rdBase.BlockLogs():
@@ -57,6 +61,8 @@ def parse_mol_block(lines: Sequence[str]) -> Chem.Mol:
             'mol block cannot be parsed',
             'its atoms or coordinates are not in their columns',
         )
+    for index in radicals:
+        mol.GetAtomWithIdx(index).SetNumRadicalElectrons(1)
     return mol
 
 
@@ -112,10 +118,42 @@ def _check_v2000(lines: Sequence[str]) -> list[list[float]]:
         )
     pos = []
     for number, line in enumerate(lines[1 : num_atoms + 1], start=1):
+        if len(line.rstrip()) < 32:
+            raise Rejected(
+                'incomplete mol block',
+                f'the line of atom {number} ends early: {line.rstrip()!r}',
+            )
         check_symbol(line[31:34].strip(), number)
         fields = (line[:10], line[10:20], line[20:30])
         pos.append([coordinate(field, number) for field in fields])
     return pos
+
+
+def _radicals(lines: Sequence[str]) -> list[int]:
+    """The atoms that are radicals by a field of their line.
+
+    RDKit does not read it, and takes any number for a charge or a valence.
+    Lines of charges or radicals overrule it.
+    """
+    num_atoms = whole_number(lines[0][:3]) or 0
+    radicals = []
+    for row, line in enumerate(lines[1 : num_atoms + 1]):
+        for called, field, largest in (
+            ('charge', line[36:39].strip(), 7),
+            ('valence', line[48:51].strip(), 15),
+        ):
+            value = whole_number(field or '0')
+            if value is None or value > largest:
+                raise Rejected(
+                    'mol block cannot be parsed',
+                    f'atom {row + 1} has {field!r} as its {called}, expected '
+                    f'0 to {largest}',
+                )
+            if called == 'charge' and value == _DOUBLET:
+                radicals.append(row)
+    if any(_CHARGES.match(line) for line in lines[num_atoms + 1 :]):
+        return []
+    return radicals
 
 
 def _check_v3000(lines: Sequence[str]) -> list[list[float]]:
@@ -134,9 +172,13 @@ def _check_v3000(lines: Sequence[str]) -> list[list[float]]:
             in_atoms = words[0] == 'BEGIN'
         elif in_atoms:
             number = len(pos) + 1
-            check_symbol(words[1] if len(words) > 1 else '', number)
-            fields = (*words[2:5], '', '', '')[:3]
-            pos.append([coordinate(field, number) for field in fields])
+            if len(words) < 5:
+                raise Rejected(
+                    'incomplete mol block',
+                    f'the line of atom {number} ends early: {row!r}',
+                )
+            check_symbol(words[1], number)
+            pos.append([coordinate(field, number) for field in words[2:5]])
             check_count(len(pos))
     check_count(len(pos))
     if len(pos) != num_atoms:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,8 +62,11 @@ class MolBlocks:
             if not known.has_stereo or (
                 Chem.MolToSmiles(placed(molecule, heavy)) == molecule.smiles
             ):
-                parents = known.ligand.parents
-                return Ligand(molecule, heavy, parents, pos[~known.is_heavy])
+                return replace(
+                    known.ligand,
+                    pos=heavy,
+                    hydrogen_pos=pos[~known.is_heavy],
+                )
         mol = parse_mol_block(lines)
         ligand = ligand_of(mol, template)
         if known is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pyg_multipose.io.ligand.format import Format
 from pyg_multipose.io.ligand.ligand import Ligand
@@ -45,7 +46,16 @@ class PDBQT(Format):
             record: The record.
             template: The molecule that it is said to be, if that is known.
         """
-        return ligand_of_model(parse_model(record.block), template)
+        model = parse_model(record.block)
+        ligand = ligand_of_model(model, template)
+        if not model.residues:
+            return ligand
+        note = (
+            'flexible residues not read',
+            f'{", ".join(model.residues)}: where they moved is not known to '
+            f'the receptor',
+        )
+        return replace(ligand, notes=(*ligand.notes, note))
 
 
 def pdbqt_records(lines: TextFile, file: str) -> Iterator[Record]:
@@ -79,7 +89,12 @@ def pdbqt_records(lines: TextFile, file: str) -> Iterator[Record]:
             if size <= MAX_RECORD + MAX_LINE:
                 raw.append(line)
     if inside or _has_atoms(raw) or (not models and _is_text(raw)):
-        closed = not models and any(line[:7] == b'TORSDOF' for line in raw)
+        # A receptor has no end, since it has no torsions; what it is is said
+        # later.
+        closed = not models and (
+            any(line[:7] == b'TORSDOF' for line in raw)
+            or not any(line[:4] == b'ROOT' for line in raw)
+        )
         problem = '' if closed and not lines.cut else 'the file ends within it'
         yield _record(file, number + 1, raw, lines.cut or problem)
 

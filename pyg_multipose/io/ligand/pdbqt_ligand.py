@@ -57,10 +57,15 @@ def ligand_of_model(model: Model, template: Molecule | None) -> Ligand:
             return _by_map(model, remark)
         template = template or remark
     if template is None:
+        says = 'no SMILES remark or template says which'
+        if model.foreign:
+            says = (
+                f'{model.foreign!r} is not the remark of Meeko (REMARK SMILES '
+                f'and the SMILES alone), so that it is not read'
+            )
         raise Rejected(
             'no bonds',
-            'a PDBQT has none, and no SMILES remark or template says which: '
-            'pass template={id: SMILES}',
+            f'a PDBQT has none, and {says}: pass template={{id: SMILES}}',
         )
     return _by_graph(model, template)
 

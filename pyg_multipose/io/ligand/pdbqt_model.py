@@ -17,6 +17,7 @@ from pyg_multipose.io.molecule.autodock_types import atomic_number, is_pseudo
 from pyg_multipose.io.report import Rejected
 
 _SMILES = re.compile(r'REMARK\s+SMILES\s+(?!IDX\b)(\S+)\s*')
+_FOREIGN = re.compile(r'(REMARK|USER|COMPND)\b.*\bSMI(LES)?\b', re.IGNORECASE)
 _PAIRS = re.compile(r'REMARK\s+(SMILES IDX|H PARENT)\s+(.*)')
 
 
@@ -32,6 +33,8 @@ class Model:
         smiles_map: Pairs (atom of the SMILES, serial), both from 1.
         parents: Pairs (atom of the SMILES, serial of its hydrogen).
         glued: Pairs of atoms at the ends of a bond that was cut.
+        residues: Flexible residues of the receptor, which are left out.
+        foreign: A remark with a SMILES that is not Meeko's.
     """
 
     serials: list[int]
@@ -41,6 +44,8 @@ class Model:
     smiles_map: list[tuple[int, int]] = field(default_factory=list)
     parents: list[tuple[int, int]] = field(default_factory=list)
     glued: list[tuple[int, int]] = field(default_factory=list)
+    residues: list[str] = field(default_factory=list)
+    foreign: str = ''
 
 
 def parse_model(lines: list[str]) -> Model:
@@ -55,6 +60,10 @@ def parse_model(lines: list[str]) -> Model:
     Raises:
         Rejected: If the model is no ligand, or cannot be read.
     """
+    if not any(line.startswith('ROOT') for line in lines):
+        raise Rejected(
+            'not one ligand', 'expected a ROOT, got none: a receptor?'
+        )
     serials: list[int] = []
     elements: list[int] = []
     pos: list[list[float]] = []
@@ -64,10 +73,14 @@ def parse_model(lines: list[str]) -> Model:
     residue = False
     glue: dict[str, list[int]] = {}
     opened: list[str] = []
+    residues: list[str] = []
+    foreign = ''
     for line in lines:
         word = line[:6].split(' ')[0]
         if line.startswith(('BEGIN_RES', 'END_RES')):
             residue = line.startswith('BEGIN')
+            if residue:
+                residues.append(' '.join(line.split()[1:4]))
         elif residue:
             continue
         elif word in ('ATOM', 'HETATM'):
@@ -89,17 +102,24 @@ def parse_model(lines: list[str]) -> Model:
             smiles.append(match[1])
         elif match := _PAIRS.fullmatch(line):
             maps[match[1]] += _pairs(match[2], line)
+        elif _FOREIGN.match(line):
+            foreign = foreign or ' '.join(line.split())
+    if roots > 1:
+        raise Rejected(
+            'several ligands in one model',
+            f'{roots} ROOT: {"two" if roots == 2 else roots} ligands that '
+            f'were docked together, and one score for all; dock or split '
+            f'them one by one',
+        )
+    if not roots:
+        raise Rejected(
+            'not one ligand', 'flexible residues of a receptor alone'
+        )
     check_count(len(serials))
     if residue or opened:
         raise Rejected(
             'incomplete model',
             f'no end of {"a residue" if residue else opened}',
-        )
-    if roots != 1:
-        raise Rejected(
-            'not one ligand',
-            f'expected one ROOT in a model, got {roots}'
-            + (': a receptor?' if not roots else ''),
         )
     if len(set(serials)) != len(serials):
         raise Rejected('unreadable atoms', 'two atoms have one number')
@@ -115,6 +135,8 @@ def parse_model(lines: list[str]) -> Model:
         maps['SMILES IDX'],
         maps['H PARENT'],
         [(ends[0], ends[1]) for ends in glue.values() if len(ends) == 2],
+        residues,
+        foreign,
     )
 
 

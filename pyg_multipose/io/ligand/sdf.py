@@ -10,7 +10,7 @@ from pyg_multipose.io.ligand.ligand import Ligand
 from pyg_multipose.io.ligand.mol_blocks import MolBlocks
 from pyg_multipose.io.ligand.record import MAX_RECORD, Record, clean_lines
 from pyg_multipose.io.molecule.molecule import Molecule
-from pyg_multipose.io.source.text_file import MAX_LINE, TextFile, decoded
+from pyg_multipose.io.source.text_file import MAX_LINE, TextFile
 
 #: Lines that may come before the counts line, 3 by the format.
 MAX_HEADER = 12
@@ -69,17 +69,21 @@ def sdf_records(lines: TextFile, file: str) -> Iterator[Record]:
     for line in lines:
         if line.startswith(b'$$$$'):
             number += 1
-            yield _record(file, number, raw)
+            record, _ = _record(file, number, raw)
+            yield record
             raw, size = [], 0
             continue
         size += len(line) + 1
         if size <= MAX_RECORD + MAX_LINE:  # the rest would only take memory
             raw.append(line)
     if any(line.strip(b' \t') for line in raw):
-        yield _last(_record(file, number + 1, raw), raw, lines)
+        yield _last(file, number + 1, raw, lines)
 
 
-def _record(file: str, number: int, raw: list[bytes]) -> Record:
+def _record(
+    file: str, number: int, raw: list[bytes]
+) -> tuple[Record, str | None]:
+    """A record, and the data item that nothing ends."""
     record = Record(file, number)
     lines = clean_lines(record, raw)
     counts = _counts_line(lines)
@@ -91,7 +95,7 @@ def _record(file: str, number: int, raw: list[bytes]) -> Record:
             if any(line.strip() for line in lines)
             else 'the record is empty',
         )
-        return record
+        return record, None
     record.title = _title(record, lines, counts)
     end = next(
         (i for i in range(counts, len(lines)) if _END.fullmatch(lines[i])),
@@ -102,10 +106,9 @@ def _record(file: str, number: int, raw: list[bytes]) -> Record:
             'incomplete mol block',
             "no 'M  END': the record was cut off or is damaged",
         )
-        return record
+        return record, None
     record.block = lines[counts : end + 1]
-    _read_items(record, lines[end + 1 :])
-    return record
+    return record, _read_items(record, lines[end + 1 :])
 
 
 def _counts_line(lines: list[str]) -> int | None:
@@ -131,8 +134,11 @@ def _title(record: Record, lines: list[str], counts: int) -> str:
     return lines[extra if blank else 0].strip()
 
 
-def _read_items(record: Record, lines: list[str]) -> None:
-    """Reads data items: a value ends at a blank line or at the next item."""
+def _read_items(record: Record, lines: list[str]) -> str | None:
+    """Reads data items: a value ends at a blank line or at the next item.
+
+    The name of the one that is still open is returned.
+    """
     name: str | None = None
     value: list[str] = []
 
@@ -157,17 +163,27 @@ def _read_items(record: Record, lines: list[str]) -> None:
                 'they are',
             )
     close()
+    return name
 
 
-def _last(record: Record, raw: list[bytes], lines: TextFile) -> Record:
-    """The last record, if no ``$$$$`` ends it: whole, or cut off?"""
-    closed = lines.ended and not raw[-1].strip(b' \t')
-    last, _ = decoded(raw[-1])
-    alone = record.number == 1 and _END.fullmatch(last) is not None
-    if lines.cut or not (closed or alone):
-        record.problem = record.problem or (
-            'cut off', lines.cut or 'the file ends within this record'
-        )  # fmt: skip
-    elif record.problem is None:
-        record.notes.append(('no $$$$', 'the file ends without it'))
+def _last(file: str, number: int, raw: list[bytes], lines: TextFile) -> Record:
+    """The last record, if no ``$$$$`` ends it.
+
+    It is whole if its mol block is; a value whose line has no end may have
+    lost some of it.
+    """
+    ended = lines.ended
+    if raw[-1].strip() in (b'$', b'$$', b'$$$'):
+        raw, ended = raw[:-1], True
+    record, item = _record(file, number, raw)
+    if lines.cut:
+        record.problem = record.problem or ('cut off', lines.cut)
+    why = 'the file ends without it'
+    if item is not None and not ended:
+        record.items[item].pop()
+        if not record.items[item]:
+            del record.items[item]
+        why = f"the file ends within the data item '{item}', which is not read"
+    if record.problem is None:
+        record.notes.append(('no $$$$', why))
     return record

@@ -94,6 +94,8 @@ def matched(
         mol = placed(template, record.pos[found])
         if has_stereo_of(mol, template):
             return mol, found
+    if 'stereo' in template.may_differ:
+        return placed(template, record.pos[maps[0]]), maps[0]
     raise Rejected(
         'another stereoisomer than its template',
         f'by its coordinates; the template is {template.smiles}',

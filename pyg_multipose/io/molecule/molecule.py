@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ _REASONS = {
     'KekulizeException': 'kekulization',
     'AtomKekulizeException': 'kekulization',
 }
+#: Atoms that a message names.
+SHOWN = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,9 @@ class Molecule:
         order: The atoms in the order of :obj:`smiles`.
         atoms: (atomic number, formal charge, number of hydrogens) by atom.
         bonds: (i, j, type) of each bond, i < j, sorted.
+        may_differ: Of a template, what its records may differ from it in,
+            see :mod:`pyg_multipose.io.molecule.same`.
+            (default: :obj:`frozenset()`)
     """
 
     mol: Chem.Mol
@@ -47,11 +53,17 @@ class Molecule:
     order: tuple[int, ...]
     atoms: tuple[tuple[int, int, int], ...]
     bonds: tuple[tuple[int, int, int], ...]
+    may_differ: frozenset[str] = frozenset()
 
     @property
     def charge(self) -> int:
         r"""The formal charge."""
         return sum(charge for _, charge, _ in self.atoms)
+
+    @cached_property
+    def num_radicals(self) -> int:
+        r"""The number of unpaired electrons."""
+        return sum(a.GetNumRadicalElectrons() for a in self.mol.GetAtoms())
 
     def difference(self, other: Molecule) -> str:
         r"""How another molecule differs, or an empty text if it is this one.
@@ -132,9 +144,52 @@ def sanitized(mol: Chem.Mol) -> Chem.Mol:
         kind = type(error).__name__
         raise Rejected(
             _REASONS.get(kind, 'sanitization'),
-            f'{" ".join(str(error).split())}; a template could repair it',
+            f'{_trouble(mol, error)}; a template could repair it',
+        ) from None
+    except RuntimeError:
+        # A violation of RDKit's own assumptions; its text is for its authors.
+        raise Rejected(
+            'sanitization', 'RDKit cannot work with its bonds and valences'
         ) from None
     return mol
+
+
+def problem_atoms(problem: Any) -> tuple[int, ...]:
+    r"""The atoms that RDKit finds fault with.
+
+    Args:
+        problem: One of :obj:`Chem.DetectChemistryProblems`, or the cause of
+            an exception.
+    """
+    if hasattr(problem, 'GetAtomIndices'):
+        return tuple(problem.GetAtomIndices())
+    if hasattr(problem, 'GetAtomIdx'):
+        return (problem.GetAtomIdx(),)
+    return ()
+
+
+def open_atoms(mol: Chem.Mol) -> set[int]:
+    r"""The atoms with unpaired electrons: stated, or hydrogens were lost.
+
+    Args:
+        mol: A sanitized molecule.
+    """
+    return {a.GetIdx() for a in mol.GetAtoms() if a.GetNumRadicalElectrons()}
+
+
+def listed(mol: Chem.Mol, atoms: Iterable[int]) -> str:
+    r"""Some atoms for a message, numbered as in the file.
+
+    Args:
+        mol: The molecule, its atoms in the order of the file.
+        atoms: Their indices.
+    """
+    names = [
+        f'{index + 1} ({mol.GetAtomWithIdx(index).GetSymbol()})'
+        for index in sorted(atoms)
+    ]
+    more = [f'{len(names) - SHOWN} more'] if len(names) > SHOWN else []
+    return ', '.join(names[:SHOWN] + more)
 
 
 def without_hydrogens(mol: Chem.Mol) -> tuple[Chem.Mol, list[int]]:
@@ -202,7 +257,8 @@ def without_exchangeable_stereo(mol: Chem.Mol) -> Chem.Mol:
     r"""Clears centres that are none, in place: acids of phosphorus and such.
 
     The ends of P(=O)O are told apart by where the proton or the charge is
-    written, and that moves.
+    written, and that moves. So does the proton of an ammonium, whose nitrogen
+    inverts meanwhile.
 
     Args:
         mol: A molecule with stereochemistry.
@@ -216,9 +272,10 @@ def without_exchangeable_stereo(mol: Chem.Mol) -> Chem.Mol:
             for n in atom.GetNeighbors()
             if n.GetDegree() == 1 and n.GetAtomicNum() in (8, 16, 34)
         ]
-        if atom.GetAtomicNum() in (15, 16, 33, 34) and len(ends) > len(
+        moves = atom.GetAtomicNum() in (15, 16, 33, 34) and len(ends) > len(
             set(ends)
-        ):
+        )
+        if moves or (atom.GetAtomicNum() == 7 and atom.GetTotalNumHs()):
             atom.SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
             cleared = True
     if cleared:
@@ -264,6 +321,17 @@ def flat_smiles(molecule: Molecule) -> str:
     mol = Chem.Mol(molecule.mol)
     Chem.RemoveStereochemistry(mol)
     return Chem.MolToSmiles(mol)
+
+
+def _trouble(mol: Chem.Mol, error: Chem.MolSanitizeException) -> str:
+    """What is wrong, in words of the file: RDKit counts atoms from 0."""
+    cause = getattr(error, 'cause', None)
+    atoms = listed(mol, problem_atoms(cause))
+    if not atoms:
+        return ' '.join(str(error).split())
+    if _REASONS.get(type(error).__name__) == 'kekulization':
+        return f'the aromatic bonds of atoms {atoms} fit no double bonds'
+    return f'more bonds than its charge allows at atom {atoms}'
 
 
 def skeleton(molecule: Molecule) -> str:

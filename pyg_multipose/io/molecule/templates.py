@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pyg_multipose.io.molecule.graph_match import from_smiles
@@ -20,6 +21,9 @@ class Templates:
         template: A mapping from ligand ids to SMILES, a file with a SMILES
             and an id in each line, or one SMILES for all ligands.
             (default: :obj:`None`)
+        may_differ: What records may differ from their template in, see
+            :mod:`pyg_multipose.io.molecule.same`.
+            (default: :obj:`frozenset()`)
 
     Raises:
         ValueError: If a SMILES cannot be read, or an id has two.
@@ -28,6 +32,7 @@ class Templates:
     def __init__(
         self,
         template: Mapping[str, str] | str | os.PathLike[str] | None = None,
+        may_differ: frozenset[str] = frozenset(),
     ) -> None:
         self._for_all: str | None = None
         self._smiles: dict[str, str] = {}
@@ -46,7 +51,9 @@ class Templates:
             if not isinstance(smiles, str):
                 raise ValueError(f'{called}: expected SMILES, got {smiles!r}')
             if smiles not in self._molecules:
-                self._molecules[smiles] = from_smiles(smiles, called)
+                self._molecules[smiles] = replace(
+                    from_smiles(smiles, called), may_differ=may_differ
+                )
 
     def items(self) -> list[tuple[str, str]]:
         r"""Pairs of id and SMILES; the id is empty if it is for all."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pyg_multipose.io.ligand.ligand import Ligand
-from pyg_multipose.io.molecule.molecule import Molecule
+from pyg_multipose.io.molecule.molecule import SHOWN, Molecule, described
+from pyg_multipose.io.molecule.same import MAY_DIFFER, common_map
+from pyg_multipose.io.rdkit import Chem
 from pyg_multipose.io.report import Report
 
 
@@ -46,6 +48,9 @@ class Compound:
             :obj:`[num_poses, num_atoms, 3]`; hydrogens come last.
         parents: The heavy atom of each hydrogen.
         poses: The records.
+        forms: The molecules that poses hold, with their atoms in this order;
+            one, unless protonation may differ.
+        form: The number of the form of each pose.
     """
 
     name: str
@@ -53,6 +58,8 @@ class Compound:
     pos: np.ndarray
     parents: tuple[int, ...]
     poses: list[Pose]
+    forms: list[Molecule]
+    form: list[int]
 
 
 @dataclass(eq=False)
@@ -64,7 +71,11 @@ class _Member:
 
 
 def compound_of(
-    name: str, poses: Sequence[Pose], hydrogens: bool, report: Report
+    name: str,
+    poses: Sequence[Pose],
+    hydrogens: bool,
+    may_differ: Collection[str],
+    report: Report,
 ) -> Compound:
     r"""Joins the poses of an id that are of one molecule; drops all others.
 
@@ -75,22 +86,27 @@ def compound_of(
         name: The id.
         poses: The poses, at least one.
         hydrogens: Whether the hydrogens in the records are kept.
+        may_differ: What their molecules may differ in, see
+            :mod:`pyg_multipose.io.molecule.same`.
         report: Where to note what is dropped or deserves a look.
     """
-    kinds = _by_molecule(poses)
+    kinds = _by_molecule(poses, may_differ)
     members = max(kinds, key=len)
     reference = members[0].pose
+    like = reference.ligand.molecule
     for kind in kinds:
         if kind is members:
             continue
+        of = kind[0].pose.ligand.molecule
+        option = _option(like, of, may_differ)
         for member in kind:
-            of, like = member.pose.ligand.molecule, reference.ligand.molecule
+            of = member.pose.ligand.molecule
             _drop(
                 report,
                 member.pose,
                 f'{like.difference(of)} under one id',
                 f"{of.smiles}, but most records of '{name}' hold "
-                f'{like.smiles}',
+                f'{like.smiles}{option}',
             )
     parents: tuple[int, ...] = ()
     if hydrogens:
@@ -99,16 +115,51 @@ def compound_of(
     pos = np.stack([_positions(member, bool(parents)) for member in members])
     kept = [member.pose for member in members]
     _flag_repeated(pos, kept, report)
+    _flag_forms(name, kept, report)
+    forms, form = [like], [0] * len(kept)
+    if 'protonation' in may_differ:
+        forms, form = _forms(members)
     return Compound(
-        name,
-        reference.ligand.molecule,
-        pos.astype(np.float32),
-        parents,
-        kept,
+        name, like, pos.astype(np.float32), parents, kept, forms, form
     )
 
 
-def _by_molecule(poses: Sequence[Pose]) -> list[list[_Member]]:
+def _option(
+    like: Molecule, other: Molecule, may_differ: Collection[str]
+) -> str:
+    """What would keep another molecule, for a message."""
+    if common_map(like, other, {*may_differ, 'stereo'}):
+        return "; may_differ='stereo' would keep it"
+    if common_map(like, other, {*may_differ, 'protonation'}):
+        return "; may_differ='protonation' would keep it"
+    if common_map(like, other, MAY_DIFFER):
+        return f'; may_differ={MAY_DIFFER} would keep it'
+    return ''
+
+
+def _forms(members: Sequence[_Member]) -> tuple[list[Molecule], list[int]]:
+    """The distinct molecules, atoms in the order of the first, by pose."""
+    forms: list[Molecule] = []
+    number: dict[tuple, int] = {}
+    known: dict[tuple, int] = {}
+    out = []
+    for member in members:
+        molecule = member.pose.ligand.molecule
+        key = (molecule.atoms, molecule.bonds, *member.found)
+        if key not in known:
+            mol = Chem.RenumberAtoms(molecule.mol, member.found)
+            form = described(mol)
+            place = number.setdefault((form.atoms, form.bonds), len(forms))
+            if place == len(forms):
+                forms.append(form)
+            known[key] = place
+        out.append(known[key])
+    return forms, out
+
+
+def _by_molecule(
+    poses: Sequence[Pose], may_differ: Collection[str]
+) -> list[list[_Member]]:
     kinds: list[list[_Member]] = []
     # Most poses are written alike, so most maps are known already.
     known: dict[tuple, tuple[list[_Member], list[int]]] = {}
@@ -117,7 +168,9 @@ def _by_molecule(poses: Sequence[Pose]) -> list[list[_Member]]:
         key = (molecule.smiles, molecule.atoms, molecule.bonds)
         if key not in known:
             for kind in kinds:
-                found = kind[0].pose.ligand.molecule.atom_map(molecule)
+                found = common_map(
+                    kind[0].pose.ligand.molecule, molecule, may_differ
+                )
                 if found is not None:
                     known[key] = kind, found
                     break
@@ -185,6 +238,24 @@ def _flag_repeated(
             'one set from several files',
             f'two runs? {dict(records)}',
         )
+
+
+def _flag_forms(name: str, poses: Sequence[Pose], report: Report) -> None:
+    """Says which molecules share a set, since the caller admits several."""
+    counts = Counter(pose.ligand.molecule.smiles for pose in poses)
+    if len(counts) < 2:
+        return
+    molecules = {pose.ligand.molecule.smiles: pose.ligand.molecule
+                 for pose in poses}  # fmt: skip
+    like = poses[0].ligand.molecule
+    differ = {like.difference(molecule) for molecule in molecules.values()}
+    if differ != {''}:
+        shown = [f'{n} of {text}' for text, n in counts.most_common(SHOWN)]
+        more = ['...'] if len(counts) > SHOWN else []
+        report.flag(
+            '', None, name, 'molecules that share a set',
+            f"{'; '.join(sorted(differ - {''}))}: {', '.join(shown + more)}",
+        )  # fmt: skip
 
 
 def _drop(report: Report, pose: Pose, reason: str, detail: str) -> None:

@@ -87,14 +87,22 @@ class DockedPoses(Dataset):
             for compound in compounds
         ]
         tables = [
-            atom_tables(compound.molecule, compound.parents, features)
+            atom_tables(form, compound.parents, features)
             for compound in compounds
+            for form in compound.forms
         ]
-        sizes = [len(table['z']) for table in tables]
+        sizes = [compound.pos.shape[1] for compound in compounds]
         counts = [len(compound.poses) for compound in compounds]
         # Long tables, since a tensor of its own takes more than a ligand.
-        self._atoms = _Rows(sizes)
+        self._atoms = _Rows([len(table['z']) for table in tables])
         self._bonds = _Rows([len(table['bond_type']) for table in tables])
+        self._forms = _Rows(counts)
+        first = 0
+        parts = []
+        for compound in compounds:
+            parts.append(torch.tensor(compound.form) + first)
+            first += len(compound.forms)
+        self._forms.put('form', parts)
         self._pose_atoms = _Rows(
             [size * count for size, count in zip(sizes, counts, strict=True)]
         )
@@ -130,16 +138,14 @@ class DockedPoses(Dataset):
         Returns:
             A new pose set; it shares no memory with others.
         """
-        atoms = {**self._atoms.get(idx), **self._bonds.get(idx)}
-        size = atoms['z'].numel()
-        for key, row in self._blank.items():
-            atoms[key] = row.expand(size, *row.shape[1:])
-        pos = self._pose_atoms.get(idx)['pos'].view(-1, size, 3)
+        form = self._forms.get(idx)['form'].tolist()
+        atoms = {number: self._atoms_of(number) for number in set(form)}
+        pos = self._pose_atoms.get(idx)['pos'].view(len(form), -1, 3)
         values = self._poses.get(idx)
         poses = [
             Data(
                 pos=xyz,
-                **atoms,
+                **atoms[form[row]],
                 **{key: value[row : row + 1] for key, value in values.items()},
             )
             for row, xyz in enumerate(pos)
@@ -155,6 +161,13 @@ class DockedPoses(Dataset):
             receptor_name=self._receptor_name,
         )
 
+    def _atoms_of(self, form: int) -> dict[str, Tensor]:
+        """All that poses of a form have in common."""
+        atoms = {**self._atoms.get(form), **self._bonds.get(form)}
+        for key, row in self._blank.items():
+            atoms[key] = row.expand(len(atoms['z']), *row.shape[1:])
+        return atoms
+
     # Aligned with the items ##################################################
 
     @property
@@ -164,7 +177,10 @@ class DockedPoses(Dataset):
 
     @property
     def smiles(self) -> list[str]:
-        r"""The SMILES of each set, stereochemistry as in its coordinates."""
+        r"""The SMILES of each set, stereochemistry as in its coordinates.
+
+        It is that of the first pose, if molecules may differ.
+        """
         return [self._smiles[index] for index in self.indices()]
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,8 +15,11 @@ from tqdm import tqdm
 from pyg_multipose.data import PoseSet
 from pyg_multipose.io.ligand.formats import FORMATS
 from pyg_multipose.io.molecule.features import FEATURES, check_features
+from pyg_multipose.io.molecule.same import check_may_differ
 from pyg_multipose.io.molecule.templates import Templates
+from pyg_multipose.io.poses.advice import advice, flag_missing, flag_sets
 from pyg_multipose.io.poses.compound import Compound, Pose, compound_of
+from pyg_multipose.io.poses.contact import check_contact
 from pyg_multipose.io.poses.docked_poses import DockedPoses
 from pyg_multipose.io.poses.grouping import Grouping
 from pyg_multipose.io.poses.overlap import (
@@ -32,8 +34,6 @@ from pyg_multipose.io.source.sources import Source, find_sources
 
 #: A progress bar appears after this many seconds.
 DELAY = 5.0
-#: The share of sets with one pose from which on the grouping is doubted.
-MOST = 0.9
 
 
 def read_poses(
@@ -44,6 +44,7 @@ def read_poses(
     scores: Iterable[str | Score] | None = None,
     receptor: Data | None = None,
     receptor_name: str | None = None,
+    may_differ: str | Iterable[str] | None = None,
     hydrogens: bool = False,
     features: Sequence[str] = FEATURES,
     transform: Callable[[PoseSet], Any] | None = None,
@@ -51,7 +52,8 @@ def read_poses(
 ) -> DockedPoses:
     r"""Reads the poses that docking programs write.
 
-    Formats are told by the end of a name, each also with :obj:`.gz`:
+    Formats are told by the end of a name, each also with :obj:`.gz` (or
+    :obj:`.sdfgz`):
     multi-record SDF (gnina, smina, Glide, OpenEye, DiffDock), PDBQT with
     models (Vina), and MOL2 (DOCK, GOLD).
     A folder is read with all that is below it; in a folder of DiffDock each
@@ -79,7 +81,7 @@ def read_poses(
             (default: :obj:`None`)
         template: The molecule of each ligand id: a mapping to SMILES, a file
             with lines :obj:`SMILES id`, or one SMILES for all ligands.
-            It gives PDBQT its bonds, repairs records with impossible
+            It gives PDBQT its bonds, repairs records with impossible or open
             valences, and refuses other molecules. (default: :obj:`None`)
         scores: The scores to read: names of known ones, and
             :class:`~pyg_multipose.io.Score` objects for your own.
@@ -87,10 +89,17 @@ def read_poses(
             (default: :obj:`None`)
         receptor: The receptor of all poses; sets without one hold ligands
             alone. Keys that only the receptor has are 0 for ligand atoms,
-            and the reverse. Residues that overlap with poses are flagged and
-            warned of, see :func:`~pyg_multipose.io.check_overlap`.
+            and the reverse. Residues that overlap with poses, see
+            :func:`~pyg_multipose.io.check_overlap`, and poses more than 10
+            Angstrom away from it are flagged and warned of.
             (default: :obj:`None`)
         receptor_name: What to call it. (default: :obj:`None`)
+        may_differ: What the molecules of a set may differ in:
+            :obj:`"stereo"` (any stereoisomer), :obj:`"protonation"` (any
+            protomer or tautomer), both, or nothing, :obj:`()`. It is so for
+            records and their template, too.
+            If :obj:`None`, nothing, but for stereochemistry that the template
+            of an id leaves open. (default: :obj:`None`)
         hydrogens: Whether to keep the hydrogens that records hold as atoms;
             else sets have heavy atoms only, as the bundled dataset.
             None are ever added. (default: :obj:`False`)
@@ -133,9 +142,15 @@ def read_poses(
         ('methanol', tensor([6, 8, 6, 8]), tensor([-2.5000, -2.5000]))
     """
     report = Report()
+    if receptor_name is not None and receptor is None:
+        raise ValueError(
+            f'receptor_name={receptor_name!r} without a receptor: pass '
+            f'receptor=..., or leave the name out'
+        )
+    differ = check_may_differ(may_differ)
     features = check_features(features)
     wanted = None if scores is None else chosen(scores)
-    templates = Templates(template)
+    templates = Templates(template, differ or frozenset())
     grouping = Grouping(group_by, pattern)
     reader = Reader(
         grouping, templates, KNOWN if wanted is None else wanted, report
@@ -143,10 +158,14 @@ def read_poses(
     sources = find_sources(paths, report, FORMATS)
     _read(sources, reader, progress)
     sets = _named_by_template(reader.sets, sources, grouping, templates)
-    compounds = [
-        compound_of(name, poses, hydrogens, report)
-        for name, poses in sets.items()
-    ]
+    compounds = []
+    for name, poses in sets.items():
+        admits = differ
+        if admits is None:
+            # What a template does state, its records have been held to.
+            has_template = name in reader.templated or name in templates.used
+            admits = frozenset({'stereo'} if has_template else ())
+        compounds.append(compound_of(name, poses, hydrogens, admits, report))
     for compound in compounds:
         for pose in compound.poses:
             report.kept[pose.file] += 1
@@ -154,11 +173,12 @@ def read_poses(
     taken = [s.key for s in reader.scores.values() if s.key in features]
     if taken:
         raise ValueError(
-            f'{taken} are scores and features of atoms; leave one out'
+            f'{taken} are scores and features of atoms; leave one out, or '
+            f"choose another key by Score(..., key='...')"
         )
     names = reader.met if wanted is None else wanted
     read = [reader.scores[name] for name in names]
-    _flag_missing(compounds, read, report)
+    flag_missing(compounds, read, report)
     if compounds and not read and reader.items:
         report.flag(
             '',
@@ -168,13 +188,17 @@ def read_poses(
             f'pass scores=[Score(...)] to read one of the data items '
             f'{sorted(reader.items)}',
         )
-    _flag_sets(compounds, templates, report)
+    flag_sets(compounds, templates, report)
+    for text in advice(compounds, reader.ids, report):
+        warnings.warn(text, UserWarning, stacklevel=2)
     if receptor is not None:
         found = _overlaps(receptor, compounds)
         report_overlaps(receptor, found, report)
+        check_contact(receptor, compounds, report)
+    scores_read = ', '.join(f'{s.name} ({s.unit})' for s in read) or 'none'
     report.summary = (
         f'{len(compounds)} sets of {report.num_kept} poses, scores: '
-        + (', '.join(f'{s.name} ({s.unit})' for s in read) or 'none')
+        f'{scores_read}; {_rule(differ, templates)}'
     )
     return DockedPoses(
         compounds, read, report, features, receptor, receptor_name, transform
@@ -198,6 +222,18 @@ def _read(
             reader.read(source, bar.update)
 
 
+def _rule(may_differ: frozenset[str] | None, templates: Templates) -> str:
+    """What shares a set, for the report."""
+    if may_differ:
+        return f'molecules of a set may differ in {sorted(may_differ)}'
+    if may_differ is None and templates.items():
+        return (
+            'one molecule in a set, of any stereochemistry that its template '
+            'leaves open'
+        )
+    return 'one molecule in a set'
+
+
 def _named_by_template(
     sets: dict[str, list[Pose]],
     sources: Sequence[Source],
@@ -211,44 +247,6 @@ def _named_by_template(
             templates.used.add(only[0])
             return {only[0]: next(iter(sets.values()))}
     return sets
-
-
-def _flag_missing(
-    compounds: Sequence[Compound], scores: Sequence[Score], report: Report
-) -> None:
-    """Flags every score that a pose lacks, once if the whole file does."""
-    files: dict[str, list[Pose]] = defaultdict(list)
-    for compound in compounds:
-        for pose in compound.poses:
-            files[pose.file].append(pose)
-    for file, poses in files.items():
-        for score in scores:
-            name = score.name
-            lacking = [
-                pose
-                for pose in poses
-                if name not in pose.scores or name in pose.unread
-            ]
-            why = {
-                pose.unread.get(name, 'no such data item') for pose in lacking
-            }
-            if len(lacking) == len(poses) > 1 and len(why) == 1:
-                report.flag(
-                    file,
-                    None,
-                    '',
-                    'missing score',
-                    f'{name}, in all {len(poses)} records: {why.pop()}',
-                )
-                continue
-            for pose in sorted(lacking, key=lambda pose: pose.record):
-                report.flag(
-                    file,
-                    pose.record,
-                    pose.title,
-                    'missing score',
-                    f'{name}: {pose.unread.get(name, "no such data item")}',
-                )
 
 
 def _overlaps(receptor: Data, compounds: Sequence[Compound]) -> list[Overlap]:
@@ -265,33 +263,3 @@ def _overlaps(receptor: Data, compounds: Sequence[Compound]) -> list[Overlap]:
             torch.arange(count).repeat_interleave(len(z)),
         )
     return search.overlaps()
-
-
-def _flag_sets(
-    compounds: Sequence[Compound], templates: Templates, report: Report
-) -> None:
-    alike: dict[str, list[str]] = defaultdict(list)
-    for compound in compounds:
-        alike[' '.join(compound.name.casefold().split())].append(compound.name)
-    for names in alike.values():
-        if len(names) > 1:
-            report.flag(
-                '', None, names[0], 'ids that are nearly the same', f'{names}'
-            )
-    for name in templates.unused():
-        report.flag('', None, name, 'template without poses')
-    if not compounds:
-        warnings.warn(
-            f'No poses were read. {report}', UserWarning, stacklevel=3
-        )
-        return
-    single = sum(len(compound.poses) == 1 for compound in compounds)
-    if len(compounds) > 1 and single >= MOST * len(compounds):
-        text = (
-            f'{single} of {len(compounds)} sets have one pose, the first '
-            f"'{compounds[0].name}'. If these are poses of fewer ligands, "
-            f"group them by something else: group_by='file', the name of a "
-            f'data item, or a pattern'
-        )
-        report.flag('', None, '', 'nearly every set has one pose', text)
-        warnings.warn(text, UserWarning, stacklevel=3)

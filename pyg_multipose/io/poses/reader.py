@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pyg_multipose.io.ligand.format import Format
-from pyg_multipose.io.ligand.ligand import Ligand
+from pyg_multipose.io.ligand.ligand import Ligand, check_radicals
 from pyg_multipose.io.ligand.record import Record
 from pyg_multipose.io.molecule.molecule import Molecule
 from pyg_multipose.io.molecule.templates import Templates
@@ -57,6 +57,10 @@ class Reader:
     met: dict[str, None] = field(default_factory=dict)
     #: Names of all data items, for advice.
     items: set[str] = field(default_factory=set)
+    #: How many records had each id, also those that were dropped.
+    ids: Counter[str] = field(default_factory=Counter)
+    #: The ids whose molecule a template decides.
+    templated: set[str] = field(default_factory=set)
     _formats: dict[type[Format], Format] = field(default_factory=dict)
     #: Molecules by content: most records of a set hold the same one.
     _molecules: dict[tuple, Molecule] = field(default_factory=dict)
@@ -116,6 +120,7 @@ class Reader:
             if _is_true(record.items.get(_GLIDE_RECEPTOR, [])):
                 raise Rejected('not a pose', "Glide's record of the receptor")
             name = self.grouping.id_of(record, source)
+            self.ids[name] += 1
             ligand = self._ligand(record, source, name)
             pose = self._pose(record, ligand)
             if '.' in ligand.molecule.smiles:
@@ -171,6 +176,8 @@ class Reader:
 
     def _ligand(self, record: Record, source: Source, name: str) -> Ligand:
         template = self._template(name, source)
+        if template is not None:
+            self.templated.add(name)
         try:
             ligand = self._format(source).ligand(record, template)
         except Rejected:
@@ -180,6 +187,8 @@ class Reader:
                 'unexpected error', f'{type(error).__name__}: {error}'
             ) from error
         molecule = ligand.molecule
+        record.notes += ligand.notes
+        record.notes += check_radicals(molecule, template)
         key = (molecule.smiles, molecule.atoms, molecule.bonds)
         molecule = self._molecules.setdefault(key, molecule)
         return replace(ligand, molecule=molecule)

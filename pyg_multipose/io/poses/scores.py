@@ -27,6 +27,11 @@ class Score:
         higher_is_better: Which way is good.
         range: Bounds that a value should be within; one that is not is kept
             and flagged. (default: :obj:`(-inf, inf)`)
+        key: What a pose set calls it. If empty, the name, with an underscore
+            for all that is no letter, digit or underscore. Names that
+            :pyg:`PyG` treats by rules of its own (with :obj:`"index"`,
+            :obj:`"batch"` or :obj:`"ptr"` in them), or that pose sets use
+            themselves, need another one. (default: :obj:`""`)
 
     Example:
         >>> from pyg_multipose.io import KNOWN, Score
@@ -34,18 +39,21 @@ class Score:
         Score(name='CNNaffinity', unit='pK', higher_is_better=True, ...)
         >>> Score('My score', 'kcal/mol', higher_is_better=False).key
         'My_score'
+        >>> Score('batch_score', '1', True, key='normed').key
+        'normed'
     """
 
     name: str
     unit: str
     higher_is_better: bool
     range: tuple[float, float] = (-math.inf, math.inf)
+    key: str = ''
 
-    @property
-    def key(self) -> str:
-        r"""The name as a key of a pose set: letters, digits, underscores."""
-        key = re.sub(r'\W+', '_', self.name, flags=re.ASCII).strip('_')
-        return key if key[:1].isalpha() else f'score_{key}'
+    def __post_init__(self) -> None:
+        if not self.key:
+            key = re.sub(r'\W+', '_', self.name, flags=re.ASCII).strip('_')
+            key = key if key[:1].isalpha() else f'score_{key}'
+            object.__setattr__(self, 'key', key)
 
 
 #: Energies of empirical scoring functions. Failed poses have thousands.
@@ -107,16 +115,21 @@ def chosen(scores: Iterable[str | Score]) -> dict[str, Score]:
                     f'{sorted(KNOWN)}'
                 )
             score = KNOWN[score]
-        check_keys([score.key], f"score '{score.name}'")
+        choose = f"choose another by Score({score.name!r}, ..., key='...')"
+        try:
+            check_keys([score.key], f"score '{score.name}'")
+        except ValueError as error:
+            raise ValueError(f'{error}: {choose}') from None
         if level_by_name(score.key) is not None:
             raise ValueError(
                 f"score '{score.name}': the key '{score.key}' is taken by "
-                f'a level of a pose set; it cannot be a score'
+                f'a level of a pose set: {choose}'
             )
         if keys.setdefault(score.key, score.name) != score.name:
             raise ValueError(
                 f"The scores '{keys[score.key]}' and '{score.name}' would "
-                f"both be the key '{score.key}'; choose one of them"
+                f"both be the key '{score.key}'; choose one of them, or "
+                f'{choose}'
             )
         out[score.name] = score
     return out

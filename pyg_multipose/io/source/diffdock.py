@@ -10,7 +10,7 @@ CONFIDENCE = 'confidence'
 
 # rank1_confidence-0.22.sdf; the minus sign is part of the number.
 _NAME = re.compile(
-    r'rank(?P<rank>\d{1,9})(_confidence_?(?P<confidence>.*?))?\.sdf(\.gz)?',
+    r'rank(?P<rank>\d{1,9})(_confidence_?(?P<confidence>.*?))?\.sd(f|f\.?gz|f?z)',
     re.IGNORECASE,
 )
 _FRAMES = re.compile(r'rank\d+_reverseprocess\.pdb', re.IGNORECASE)

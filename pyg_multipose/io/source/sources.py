@@ -133,13 +133,16 @@ def _source(
 ) -> Source | None:
     name = file.name.lower()
     name = name[:-3] if name.endswith('.gz') else name
-    format_ = ends.get(Path(name).suffix)
+    end = Path(name).suffix
+    # Also in one word: a.sdfgz, a.sdz.
+    known = (end, end.removesuffix('gz'), end.removesuffix('z'))
+    format_ = next((ends[one] for one in known if one in ends), None)
     if format_ is None:
         detail = (
             "the frames of DiffDock's sampling (reverseprocess), ignored"
             if is_animation(file.name)
             else f'ignored; files of poses end in {sorted(ends)}, or in '
-            f'these and .gz'
+            f'these and .gz, gz or z'
         )
         report.drop(file.as_posix(), None, '', 'not a pose', detail)
         return None

@@ -90,7 +90,8 @@ class TextFile:
     def _content(self, file: BinaryIO) -> Iterator[bytes]:
         data = self._read(file)
         is_gzip = data.startswith(_GZIP)
-        if data and is_gzip != (self._path.suffix.lower() == '.gz'):
+        # .gz, or in one word: .sdfgz, .sdz.
+        if data and is_gzip != self._path.suffix.lower().endswith('z'):
             kind = 'gzip' if is_gzip else 'not gzip'
             self.notes.append(f'{kind} in spite of its name')
         read = self._members if is_gzip else self._plain

@@ -7,65 +7,6 @@ from pyg_multipose.io.molecule.graph_match import from_smiles  # noqa: E402
 from pyg_multipose.io.report import Rejected  # noqa: E402
 from pyg_multipose.io.source.text_file import TextFile  # noqa: E402
 
-#: Types that Sybyl gives atoms: by element, then what makes them special.
-ORDERS = {
-    Chem.BondType.SINGLE: '1',
-    Chem.BondType.DOUBLE: '2',
-    Chem.BondType.TRIPLE: '3',
-    Chem.BondType.AROMATIC: 'ar',
-}
-SUFFIX = {'SP3': '.3', 'SP2': '.2', 'SP': '.1'}
-
-
-def mol2(mol, title='A', hydrogens=True, comments=()):
-    """One record, its atom types as far as RDKit needs them."""
-    acid = Chem.MolFromSmarts('C(=O)[O-]')
-    ends = {i for match in mol.GetSubstructMatches(acid) for i in match[1:]}
-    keep = [a.GetIdx() for a in mol.GetAtoms()
-            if hydrogens or a.GetSymbol() != 'H']  # fmt: skip
-    row = {index: number for number, index in enumerate(keep, start=1)}
-    atoms, bonds = [], []
-    for index in keep:
-        atom = mol.GetAtomWithIdx(index)
-        kind = atom.GetSymbol()
-        if index in ends:
-            kind = 'O.co2'
-        elif kind == 'N' and atom.GetFormalCharge() == 1:
-            kind = 'N.4'
-        elif atom.GetIsAromatic() and kind in 'CN':
-            kind += '.ar'
-            if atom.GetTotalNumHs(includeNeighbors=True) and kind == 'N.ar':
-                kind = 'N.pl3'
-        elif kind in ('C', 'N', 'O'):
-            kind += SUFFIX[str(atom.GetHybridization())]
-        x, y, z = mol.GetConformer().GetPositions()[index]
-        atoms.append(
-            f'{row[index]:7d} {atom.GetSymbol()}{row[index]} {x:9.4f} '
-            f'{y:9.4f} {z:9.4f} {kind} 1 LIG 0.0'
-        )
-    for bond in mol.GetBonds():
-        i, j = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
-        if i in row and j in row:
-            kind = ORDERS[bond.GetBondType()]
-            kind = 'ar' if {i, j} & ends else kind
-            bonds.append(f'{len(bonds) + 1} {row[i]} {row[j]} {kind}')
-    return '\n'.join(
-        [
-            *comments,
-            '@<TRIPOS>MOLECULE',
-            title,
-            f' {len(atoms)} {len(bonds)} 1 0 0',
-            'SMALL',
-            'USER_CHARGES',
-            '',
-            '@<TRIPOS>ATOM',
-            *atoms,
-            '@<TRIPOS>BOND',
-            *bonds,
-            '',
-        ]
-    )
-
 
 def split(tmp_path, text):
     path = tmp_path / 'a.mol2'
@@ -94,7 +35,7 @@ def ligand(tmp_path, text, template=None):
 )
 def test_with_hydrogens_charges_follow(make, tmp_path, smiles):
     mol = make.embedded(smiles, hydrogens=True)
-    got = ligand(tmp_path, mol2(mol))
+    got = ligand(tmp_path, make.mol2(mol))
     assert got.molecule.smiles == Chem.CanonSmiles(smiles)
     assert got.molecule.charge == Chem.GetFormalCharge(mol)
     assert len(got.parents) == mol.GetNumAtoms() - len(got.pos)
@@ -114,7 +55,7 @@ def test_with_hydrogens_charges_follow(make, tmp_path, smiles):
 )
 def test_without_hydrogens_a_template_is_needed(make, tmp_path, smiles):
     mol = make.embedded(smiles, hydrogens=True)
-    text = mol2(make.shuffled(mol), hydrogens=False)
+    text = make.mol2(make.shuffled(mol), hydrogens=False)
     with pytest.raises(Rejected, match='hydrogens are missing'):
         ligand(tmp_path, text)
     got = ligand(tmp_path, text, smiles)
@@ -124,7 +65,7 @@ def test_without_hydrogens_a_template_is_needed(make, tmp_path, smiles):
 
 def test_without_hydrogens_because_it_has_none(make, tmp_path):
     mol = make.embedded('FC(F)(Cl)C(F)(F)Br', hydrogens=True)
-    assert ligand(tmp_path, mol2(mol)).molecule.charge == 0
+    assert ligand(tmp_path, make.mol2(mol)).molecule.charge == 0
 
 
 def test_some_hydrogens_are_not_all(make, tmp_path):
@@ -133,13 +74,13 @@ def test_some_hydrogens_are_not_all(make, tmp_path):
                if a.GetSymbol() == 'H' and a.GetIdx() == 3)  # fmt: skip
     mol.RemoveAtom(last)
     with pytest.raises(Rejected, match='hydrogens are missing'):
-        ligand(tmp_path, mol2(mol.GetMol()))
+        ligand(tmp_path, make.mol2(mol.GetMol()))
 
 
 def test_template_has_to_be_the_molecule(make, tmp_path):
     mol = make.embedded('CC(C)O', hydrogens=True)
     for hydrogens in (True, False):
-        text = mol2(mol, hydrogens=hydrogens)
+        text = make.mol2(mol, hydrogens=hydrogens)
         for template in ('CCCO', 'CC(=C)O', 'CC(C)[O-]', 'CC(C)S'):
             if template == 'CC(C)[O-]' and not hydrogens:
                 continue  # the template is what tells the charge
@@ -161,10 +102,16 @@ def test_template_has_to_be_the_molecule(make, tmp_path):
         (' 9 8 1', ' 9999 9 1', 'too many atoms'),
         ('@<TRIPOS>BOND', '@<TRIPOS>OTHER', 'incomplete MOL2'),
         ('@<TRIPOS>ATOM', '', 'incomplete MOL2'),
+        # RDKit would leave the bond out.
+        ('\n1 1 2 1\n', '\n1 1 2 x\n', 'bond 1 has type .x., expected one of'),
+        ('\n1 1 2 1\n', '\n1 1 2 4\n', 'bond 1 has type .4.'),
+        ('\n1 1 2 1\n', '\n1 1 2 un\n', 'bond type: bond 1 has type .un.'),
+        ('\n1 1 2 1\n', '\n1 1 2\n', 'incomplete MOL2: bond 1'),
+        ('\n1 1 2 1\n', '\n1 1 x 1\n', 'incomplete MOL2: bond 1'),
     ],
 )
 def test_what_is_no_record(make, tmp_path, old, new, match):
-    text = mol2(make.embedded('CCO', hydrogens=True))
+    text = make.mol2(make.embedded('CCO', hydrogens=True))
     assert old in text
     with pytest.raises(Rejected, match=match):
         ligand(tmp_path, text.replace(old, new, 1))
@@ -173,11 +120,13 @@ def test_what_is_no_record(make, tmp_path, old, new, match):
 def test_comments_belong_to_the_molecule_that_follows(make, tmp_path):
     mol = make.embedded('CCO', hydrogens=True)
     texts = [
-        mol2(mol, name, comments=(f'# Name: {name}', f'# Grid_Score: {score}'))
+        make.mol2(
+            mol, name, comments=(f'# Name: {name}', f'# Grid_Score: {score}')
+        )
         for name, score in (('A', -1), ('B', -2))
     ]
-    inside = mol2(mol, 'C').replace('SMALL', '# Grid_Score: -3\nSMALL')
-    bare = mol2(mol, 'D')
+    inside = make.mol2(mol, 'C').replace('SMALL', '# Grid_Score: -3\nSMALL')
+    bare = make.mol2(mol, 'D')
     text = '\n\n'.join([*texts, inside, bare, '# Grid_Score: -5\n'])
     records = split(tmp_path, text)
     assert [record.title for record in records] == list('ABCD')
@@ -188,7 +137,7 @@ def test_comments_belong_to_the_molecule_that_follows(make, tmp_path):
 
 def test_comments_that_name_another_molecule_give_no_scores(make, tmp_path):
     mol = make.embedded('CCO', hydrogens=True)
-    text = mol2(mol, 'A', comments=('# Name: B', '# Grid_Score: -1'))
+    text = make.mol2(mol, 'A', comments=('# Name: B', '# Grid_Score: -1'))
     (record,) = split(tmp_path, text)
     assert not record.items and 'another molecule' in record.notes[0][0]
 
@@ -196,13 +145,13 @@ def test_comments_that_name_another_molecule_give_no_scores(make, tmp_path):
 @pytest.mark.parametrize('title', ['', '*****'])
 def test_no_title(make, tmp_path, title):
     mol = make.embedded('CCO', hydrogens=True)
-    records = split(tmp_path, mol2(mol, title) + mol2(mol, 'B'))
+    records = split(tmp_path, make.mol2(mol, title) + make.mol2(mol, 'B'))
     assert [record.title for record in records] == ['', 'B']
     assert parse_mol2(records[0].block, None).molecule.smiles == 'CCO'
 
 
 def test_cut_file(make, tmp_path):
-    text = mol2(make.embedded('CCO', hydrogens=True))
+    text = make.mol2(make.embedded('CCO', hydrogens=True))
     for size in range(text.index('SMALL'), len(text) - 1):
         first, second = split(tmp_path, text + text[:size])
         assert first.problem is None
@@ -218,3 +167,28 @@ def test_no_molecule(tmp_path):
     (record,) = split(tmp_path, 'nothing of this')
     assert record.problem[0] == 'no molecule'
     assert split(tmp_path, '# a comment\n\n') == []
+
+
+@pytest.mark.parametrize(
+    'smiles', ['c1ccc2[nH]ccc2c1', 'O=c1cc[nH]cc1', 'Cc1c[nH]c(=O)[nH]c1=O']
+)
+def test_nitrogen_of_a_pyrrole(make, tmp_path, smiles):
+    """Of type N.ar, RDKit takes it for a pyridinium's."""
+    text = make.mol2(make.embedded(smiles, hydrogens=True))
+    text = text.replace('N.pl3', 'N.ar')
+    got = ligand(tmp_path, text)
+    assert got.molecule.smiles == Chem.CanonSmiles(smiles)
+    assert got.molecule.charge == 0
+    # A pyridinium is none without its charge.
+    mol = make.embedded('c1cc[nH+]cc1', hydrogens=True)
+    text = make.mol2(mol).replace('N.4', 'N.ar')
+    try:
+        assert ligand(tmp_path, text).molecule.charge == 1
+    except Rejected as error:
+        assert error.reason == 'kekulization'
+
+
+def test_types_of_bonds_in_capitals(make, tmp_path):
+    text = make.mol2(make.embedded('Cc1ccccc1C(=O)N', hydrogens=True))
+    text = text.replace(' ar', ' AR')
+    assert ligand(tmp_path, text).molecule.smiles == 'Cc1ccccc1C(N)=O'

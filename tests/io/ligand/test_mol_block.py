@@ -50,6 +50,13 @@ def test_reads_blocks_without_a_version(make):
         (r' [CO] ', ' R1 ', 'placeholder atom or unknown element'),
         (r' [CO] ', ' Xx ', 'placeholder atom or unknown element'),
         (r' [CO] ', '    ', 'placeholder atom or unknown element'),
+        # The charge is 4 less than the field for RDKit, whatever it is.
+        (r'( [CO]   0)  0', r'\1 -1', 'mol block cannot be parsed'),
+        (r'( [CO]   0)  0', r'\1  8', 'mol block cannot be parsed'),
+        (r'( [CO]   0)  0', r'\1  x', 'mol block cannot be parsed'),
+        # RDKit breaks off over this valence.
+        (r'^(.{48})...', r'\g<1>999', 'mol block cannot be parsed'),
+        (r'^(.{48})...', r'\1 16', 'mol block cannot be parsed'),
     ],
 )
 @pytest.mark.parametrize('row', [1, 3])
@@ -61,6 +68,16 @@ def test_atom_lines(make, old, new, reason, row):
     with pytest.raises(Rejected) as error:
         parse_mol_block(lines)
     assert error.value.reason == reason
+
+
+@pytest.mark.parametrize('size', [0, 5, 15, 29, 30, 31])
+@pytest.mark.parametrize('row', [1, 3])
+def test_atom_lines_that_end_early(make, size, row):
+    lines = block(make.embedded('CCO'))
+    lines[row] = lines[row][:size]
+    with pytest.raises(Rejected, match='line of atom . ends early') as error:
+        parse_mol_block(lines)
+    assert error.value.reason == 'incomplete mol block'
 
 
 @pytest.mark.parametrize(
@@ -93,10 +110,10 @@ def test_counts_line(make, counts, reason):
         (r'COUNTS 3 2', f'COUNTS {"9" * 5000} 2', 'no atoms'),
         (r'COUNTS 3 2', 'COUNTS 0 0', 'no atoms'),
         (r'1 C \S+', '1 C nan', 'unreadable coordinates'),
-        (r'1 C .*', '1 C 1.0', 'unreadable coordinates'),
+        (r'1 C .*', '1 C 1.0', 'incomplete mol block'),
         (r'1 C ', '1 R# ', 'placeholder atom or unknown element'),
         (r'1 C ', '1 [C,N] ', 'placeholder atom or unknown element'),
-        (r'1 C .*', '1', 'placeholder atom or unknown element'),
+        (r'1 C .*', '1', 'incomplete mol block'),
         (r'BEGIN BOND', 'BEGIN BAND', 'mol block cannot be parsed'),
     ],
 )

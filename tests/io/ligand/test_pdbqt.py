@@ -5,7 +5,11 @@ import pytest
 
 Chem = pytest.importorskip('rdkit.Chem')
 
-from pyg_multipose.io.ligand.pdbqt import parse_model, pdbqt_records  # noqa: E402
+from pyg_multipose.io.ligand.pdbqt import (  # noqa: E402
+    PDBQT,
+    parse_model,
+    pdbqt_records,
+)
 from pyg_multipose.io.ligand.pdbqt_ligand import ligand_of_model  # noqa: E402
 from pyg_multipose.io.molecule.autodock_types import (  # noqa: E402
     atomic_number,
@@ -159,8 +163,9 @@ def test_remark_of_another_stereoisomer(make):
         (r'SMILES CCCCO', 'SMILES CCCO', 'it has no atoms'),
         (r'SMILES CCCCO', 'SMILES CCCCO.O', 'index map does not fit'),
         (r'SMILES CCCCO', 'SMILES C1CCO', 'unreadable SMILES remark'),
-        (r'ROOT\n', 'ROOT\nROOT\n', 'not one ligand'),
-        (r'ROOT\n', '', 'not one ligand'),
+        (r'ROOT\n', 'ROOT\nROOT\n', 'several ligands .*two ligands'),
+        (r'ROOT\n', 'ROOT\nROOT\nROOT\n', '3 ligands'),
+        (r'\nROOT\n', '\n', 'not one ligand.*a receptor'),
         (r'ENDROOT', 'BRANCH 1 2', 'incomplete model'),
         (r'ENDROOT', 'BRANCH 1 2\nENDBRANCH 1 3', 'incomplete model'),
         (r'ENDROOT', 'BEGIN_RES LYS A 1', 'incomplete model'),
@@ -179,7 +184,7 @@ def test_what_is_no_model(make, old, new, match):
         ligand(spoiled)
 
 
-def test_flexible_residues_and_glue_are_not_ligand(make):
+def test_flexible_residues_and_glue_are_not_ligand(make, tmp_path):
     text = make.pdbqt(make.embedded('CCCCO', hydrogens=True), 'CCCCO')
     residue = text[text.index('ROOT') : text.index('TORSDOF')]
     glue = re.search('ATOM.*C\n', text)[0].replace('    1  C', '   99  G')
@@ -188,6 +193,36 @@ def test_flexible_residues_and_glue_are_not_ligand(make):
     text += f'BEGIN_RES LYS A 12\n{residue}END_RES LYS A 12\n'
     got = ligand(text)
     assert got.molecule.smiles == 'CCCCO' and len(got.pos) == 5
+    # Where the residues moved, nobody reads, and it is said.
+    for count, said in ((1, 'LYS A 12'), (2, 'LYS A 12, LYS A 12')):
+        model = text + text[text.index('BEGIN_RES') :] * (count - 1)
+        (record,) = split(tmp_path, model)
+        (note,) = PDBQT().ligand(record, None).notes
+        assert note[0] == 'flexible residues not read'
+        assert note[1].startswith(f'{said}:')
+    alone = text[text.index('BEGIN_RES') :]
+    with pytest.raises(Rejected, match='flexible residues of a receptor'):
+        ligand(alone)
+
+
+@pytest.mark.parametrize(
+    'remark, says',
+    [
+        ('', 'no SMILES remark'),
+        ('REMARK  Name = CPD 7', 'no SMILES remark'),
+        ('REMARK  SMILES = CCO', "'REMARK SMILES = CCO' is not the remark"),
+        ('REMARK SMILES: CCO', "'REMARK SMILES: CCO' is not the remark"),
+        ('REMARK canonical smiles CCO', 'smiles CCO. is not the remark'),
+        ('USER    SMI CCO', 'not the remark of Meeko'),
+    ],
+)
+def test_remarks_of_other_programs(make, remark, says):
+    text = make.pdbqt(make.embedded('CCO', hydrogens=True))
+    with pytest.raises(Rejected, match='no bonds') as error:
+        ligand(f'{remark}\n{text}')
+    assert says in error.value.detail or re.search(says, error.value.detail)
+    assert 'template=' in error.value.detail
+    assert ligand(f'{remark}\n{text}', 'CCO').molecule.smiles == 'CCO'
 
 
 def test_macrocycle_without_an_index_map():
@@ -239,6 +274,13 @@ def test_a_file_without_models_is_one(make, tmp_path):
     assert record.items['vina_affinity'] == ['-7.000']
     (record,) = split(tmp_path, text.replace('TORSDOF 0\n', ''))
     assert record.problem == ('incomplete model', 'the file ends within it')
+    # A receptor has neither; it is not cut off.
+    atoms = ''.join(re.findall(r'ATOM.*\n', text))
+    for end in ('', 'TER\n', 'END\n'):
+        (record,) = split(tmp_path, atoms + end)
+        assert record.problem is None
+        with pytest.raises(Rejected, match='not one ligand: .*a receptor'):
+            PDBQT().ligand(record, None)
     (record,) = split(tmp_path, 'nothing of this\n')
     assert record.problem[0] == 'no atoms'
     assert split(tmp_path, '\n \n') == []

@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,15 +81,12 @@ def test_a_cut_file_keeps_whole_records_only(path, made, data):
         assert found.problem is None
         assert (found.title, found.items) == (title, items)
     for last in got[whole:]:
-        # A value may have lost its end, unless a blank line is after it.
+        # It may lack items, or lines of the last one, but no end of a line.
         _, lines, items = made[whole]
-        assert last.problem or (
-            last.notes[-1] == ('no $$$$', 'the file ends without it')
-            and all(
-                items[name][: len(value)] == value
-                for name, value in last.items.items()
-            )
-        )
+        assert last.problem or last.notes[-1][0] == 'no $$$$'
+        for name, values in last.items.items():
+            for value, full in zip(values, items[name], strict=False):
+                assert f'{full}\n'.startswith(f'{value}\n') or not value
 
 
 @given(st.binary(max_size=300))
@@ -164,33 +163,55 @@ def test_what_is_no_record(path, lines, reason):
     assert one(path, *lines).problem[0] == reason
 
 
+WITHOUT = 'the file ends without it'
+WITHIN = "the file ends within the data item 'a', which is not read"
+
+
+@pytest.mark.parametrize('before', [0, 2])
 @pytest.mark.parametrize(
-    'text, reason',
+    'tail, items, note',
     [
         # A mol file: one block, nothing else.
-        ('\n'.join([*HEAD, *BLOCK, '']), None),
-        ('\n'.join([*HEAD, *BLOCK]), None),
-        ('\n'.join([*HEAD, *BLOCK, '> <a>', '1', '', '']), None),
-        ('\n'.join([*HEAD, *BLOCK, '> <a>', '-7.41', '']), 'cut off'),
-        ('\n'.join([*HEAD, *BLOCK, '> <a>', '-7.41']), 'cut off'),
-        ('\n'.join([*HEAD, *BLOCK, '> <a']), 'cut off'),
-        ('\n'.join([*HEAD, *BLOCK[:2], '']), 'cut off'),
+        ('\n', {}, WITHOUT),
+        ('', {}, WITHOUT),
+        ('\n> <a>\n-7.41\n\n', {'a': ['-7.41']}, WITHOUT),
+        ('\n> <a>\n-7.41\n', {'a': ['-7.41']}, WITHOUT),
+        ('\r\n> <a>\r\n-7.41\r\n', {'a': ['-7.41']}, WITHOUT),
+        # Is this -7.41, or the beginning of -7.413?
+        ('\n> <a>\n-7.41', {}, WITHIN),
+        ('\n> <a>\n-7.41\n-7.4', {}, WITHIN),
+        ('\n> <b>\n1\n\n> <a>\n-7.41', {'b': ['1']}, WITHIN),
+        ('\n> <a>\n1\n\n> <a>\n-7.41', {'a': ['1']}, WITHIN),
+        ('\n> <a>', {}, WITHIN),
+        ('\n> <a', {}, WITHOUT),
+        # The mark itself was cut.
+        ('\n> <a>\n-7.41\n$$', {'a': ['-7.41']}, WITHOUT),
+        ('\n$$$\n', {}, WITHOUT),
     ],
 )
-def test_last_record_without_a_delimiter(path, text, reason):
-    (found,) = split(path, text)
-    assert (found.problem or (None,))[0] in (reason, 'incomplete mol block')
-    assert (found.problem is None) == (reason is None)
-    if reason is None:
-        assert found.notes
-
-
-def test_second_record_that_ends_after_its_block_lost_its_items(path):
+def test_last_record_without_a_delimiter(path, before, tail, items, note):
     whole = '\n'.join([*HEAD, *BLOCK, '> <a>', '1', '', '$$$$', ''])
-    got = split(path, whole + '\n'.join([*HEAD, *BLOCK, '']))
-    assert [found.problem and found.problem[0] for found in got] == [
-        None, 'cut off'
-    ]  # fmt: skip
+    *others, last = split(path, whole * before + '\n'.join([*HEAD, *BLOCK])
+                          + tail)  # fmt: skip
+    assert len(others) == before and not any(r.problem for r in others)
+    assert last.problem is None and last.block == BLOCK
+    assert last.items == items and last.notes == [('no $$$$', note)]
+
+
+@pytest.mark.parametrize('size', range(len(BLOCK[0]), len('\n'.join(BLOCK))))
+def test_last_record_that_is_cut_in_its_block(path, size):
+    text = '\n'.join([*HEAD, '\n'.join(BLOCK)[:size]])
+    (found,) = split(path, text)
+    assert found.problem[0] == 'incomplete mol block'
+
+
+def test_last_record_of_a_damaged_gzip_file(path):
+    """What came before the damage may be damaged, too."""
+    text = '\n'.join([*HEAD, *BLOCK, '> <a>', '1', ''])
+    packed = path.with_suffix('.gz')
+    packed.write_bytes(gzip.compress(text.encode())[:-6])
+    (found,) = sdf_records(TextFile(packed), 'a.sdf.gz')
+    assert found.problem[0] == 'cut off'
 
 
 def test_a_record_that_is_too_long_spares_the_next(path, monkeypatch):

@@ -163,7 +163,7 @@ def test_reading_flags_it(made, tmp_path):
 
     mol = chem.MolFromSmiles('CCO')
     texts = []
-    for start in (10.05, 11.0, 100.0):
+    for start in (10.05, 11.0, 55.0):
         conformer = chem.Conformer(3)
         for atom in range(3):
             x, y, z = start + 1.4 * atom, 0.2 * (atom == 1), 0.2 * (atom == 2)

@@ -17,7 +17,8 @@ def test_read_poses(make, read):
     conformer.SetAtomPosition(0, conformer.GetAtomPosition(0) * 3)
     text = make.sdf(mol, 'A') + make.sdf(bad, 'A') + make.sdf(mol, 'B')
     receptor = Data(z=torch.tensor([6]), pos=torch.tensor([[90.0, 0, 0]]))
-    poses = read(text, receptor=receptor)
+    with pytest.warns(UserWarning, match='no contact'):
+        poses = read(text, receptor=receptor)
     report = check_poses(poses)
     report.check()
     assert report.num_seen == 3

@@ -33,9 +33,13 @@ def poses_of(make, smiles='CC(C)CO', count=3, title='A', **kwargs):
 # Files ######################################################################
 
 
-@pytest.mark.parametrize('name', ['a.sdf', 'a.sdf.gz', 'a.SDF', 'a.sd'])
+@pytest.mark.parametrize(
+    'name', ['a.sdf', 'a.sdf.gz', 'a.SDF', 'a.sd', 'a.sdfgz', 'a.sdz']
+)
 def test_formats_of_sdf(make, read, name):
-    poses = read({name: poses_of(make)})
+    text = poses_of(make)
+    packed = name.endswith(('gz', 'z'))
+    poses = read({name: gzip.compress(text.encode()) if packed else text})
     assert values(poses, 'minimizedAffinity') == [-1, -2, -3]
     assert poses.names == ['A'] and not poses.report.rows
 

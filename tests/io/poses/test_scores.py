@@ -101,12 +101,42 @@ def test_key(name, key):
     'scores, match',
     [
         (['mine'], r"'mine' is not known.*Score\('mine'"),
-        ([Score('my index', '', True)], 'my_index'),
-        ([Score('pos', '', True)], "'pos' is taken"),
+        (
+            [Score('my index', '', True)],
+            r"my_index.*Score\('my ind.*key=",
+        ),
+        ([Score('adj', '', True)], 'adj.*Score'),
+        ([Score('pos', '', True)], "'pos' is taken.*key="),
         ([Score('y', '', True)], "'y' is taken"),
+        ([Score('a', '', True, key='batch_a')], 'batch_a'),
+        ([Score('a', '', True, key='a b')], 'no Python identifier'),
+        ([Score('a', '', True, key='y')], "'y' is taken"),
         ([Score('a b', '', True), Score('a.b', '', True)], 'both be the key'),
+        ([Score('a', '', True), Score('b', '', True, key='a')], 'both be'),
     ],
 )
 def test_what_cannot_be_a_score(scores, match):
     with pytest.raises(ValueError, match=match):
         chosen(scores)
+
+
+@pytest.mark.parametrize(
+    'name', ['Ligand index score', 'batch', 'adj', 'ptr', 'y', 'edge_score',
+             'receptor_size', 'aromatic', 'x']
+)  # fmt: skip
+def test_any_item_can_be_read_under_another_key(make, read, name):
+    """Its values come out of a batch as they went in."""
+    pytest.importorskip('rdkit')
+    from torch_geometric.loader import DataLoader
+
+    mine = Score(name, 'bits', True, key='mine')
+    assert chosen([mine]) == {name: mine} and mine.key == 'mine'
+    text = ''.join(
+        make.sdf(make.embedded('CCO', seed), title, [(name, seed)])
+        for title in 'AB'
+        for seed in (1, 2)
+    )
+    poses = read(text, scores=[mine])
+    assert list(poses.scores) == ['mine'] and poses.scores['mine'].name == name
+    (batch,) = DataLoader(poses, batch_size=2)
+    assert batch.mine.tolist() == [1, 2, 1, 2]

@@ -30,6 +30,8 @@ def found(paths):
         ('rank3_confidence_-1.5.sdf.gz', 3, '-1.5'),
         ('rank3_confidencenan.sdf', 3, 'nan'),
         ('rank3_confidence.sdf', 3, ''),
+        ('rank3_confidence-1.5.sdfgz', 3, '-1.5'),
+        ('rank3_confidence-1.5.sdz', 3, '-1.5'),
     ],
 )
 def test_names_of_diffdock(name, rank, confidence):
@@ -79,6 +81,19 @@ def test_a_folder_is_read_in_natural_order(tmp_path):
         ('/notes.txt', 'not a pose'),
         ('rocess.pdb', 'not a pose'),
     ]
+
+
+def test_ends_of_gzip_files(tmp_path):
+    ends = ['sdf.gz', 'sdfgz', 'sdz', 'SDFGZ', 'mol2gz', 'pdbqtgz', 'molz']
+    touch(tmp_path, *(f'{n}.{end}' for n, end in enumerate(ends)))
+    touch(tmp_path, 'x.gz', 'y.z', 'z.xyz', 'gz', 'sdfgz', 'a.sdf.z')
+    sources, report = found(tmp_path)
+    assert [source.stem for source in sources] == list('0123456')
+    assert [source.format.name for source in sources] == [
+        *['sdf'] * 4, 'mol2', 'pdbqt', 'sdf'
+    ]  # fmt: skip
+    assert len(report.dropped) == 6
+    assert all('gz or z' in row.detail for row in report.dropped)
 
 
 def test_without_confidences_rank_one_is_a_pose(tmp_path):
