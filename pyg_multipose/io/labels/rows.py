@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
-from pyg_multipose.io.labels.table import Table, stripped
 from pyg_multipose.io.labels.values import (
     Format,
     Measurement,
@@ -17,6 +16,7 @@ from pyg_multipose.io.labels.values import (
     units_of_name,
 )
 from pyg_multipose.io.report import Rejected, Report
+from pyg_multipose.io.source.table import Table, stripped
 
 #: What a column can hold; the first two have to be there.
 ROLES = ('ligand_id', 'value', 'target_id', 'unit', 'relation', 'kind')

@@ -17,6 +17,8 @@ from __future__ import annotations
 import math
 import re
 
+from pyg_multipose.io.source.table import MICRO
+
 #: What a free energy in kcal/mol or kJ/mol is converted at, in Kelvin.
 TEMPERATURE = 298.15
 #: Free energies per kT, from the gas constant 8.31446261815324 J / (mol K).
@@ -39,8 +41,6 @@ _WORDS = {
 }  # fmt: skip
 _PER_LITRE = re.compile(r'([munpfµ]?)mol(?:/|·)?[lL](?:\^?-1)?')
 _P_SCALE = re.compile(r'p(?:IC50|EC50|AC50|XC50|Ki|Kd|K)', re.IGNORECASE)
-#: The micro sign, and the Greek letter that looks like it.
-MICRO = str.maketrans({'\u00b5': 'u', '\u03bc': 'u'})
 
 
 def parse_unit(text: str) -> str | None:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyg_multipose.io.labels.units import MICRO
+#: The micro sign, and the Greek letter that looks like it.
+MICRO = str.maketrans({'\u00b5': 'u', '\u03bc': 'u'})
 
 #: Blanks around a cell that str.strip does not remove.
 _ZERO_WIDTH = '\u200b\u200c\u200d\u2060\ufeff'
@@ -73,7 +74,9 @@ def stripped(text: str) -> str:
     return text
 
 
-def read_table(path: Path, delimiter: str | None, encoding: str) -> Table:
+def read_table(
+    path: Path, delimiter: str | None, encoding: str, of: str = 'labels'
+) -> Table:
     r"""Reads a CSV file, plain or gzip.
 
     Args:
@@ -81,6 +84,7 @@ def read_table(path: Path, delimiter: str | None, encoding: str) -> Table:
         delimiter: What separates cells; if :obj:`None`, a tabulator in files
             whose name ends in .tsv or .tab, and else a comma.
         encoding: The encoding; a byte order mark may be there.
+        of: What it is a table of, for messages. (default: :obj:`"labels"`)
 
     Raises:
         FileNotFoundError: If the file does not exist.
@@ -90,10 +94,10 @@ def read_table(path: Path, delimiter: str | None, encoding: str) -> Table:
     file = path.as_posix()
     if not path.exists():
         raise FileNotFoundError(
-            f"'{file}' does not exist; expected a table of labels"
+            f"'{file}' does not exist; expected a table of {of}"
         )
     if not path.is_file():
-        raise ValueError(f"'{file}' is no file; expected a table of labels")
+        raise ValueError(f"'{file}' is no file; expected a table of {of}")
     if delimiter is None:
         name = path.name.lower().removesuffix('.gz')
         delimiter = '\t' if name.endswith(('.tsv', '.tab')) else ','
@@ -114,7 +118,7 @@ def read_table(path: Path, delimiter: str | None, encoding: str) -> Table:
             rows.append((number, cells))
     if header is None:
         raise ValueError(
-            f"'{file}' is empty; expected a header and rows of labels"
+            f"'{file}' is empty; expected a header and rows of {of}"
         )
     return Table(file, header, rows)
 
