@@ -7,6 +7,8 @@ import sys
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from math import nan
 from typing import Any
 
 import torch
@@ -14,9 +16,11 @@ from torch_geometric.data import Data
 from tqdm import tqdm
 
 from pyg_multipose.data import PoseSet
+from pyg_multipose.io.ligand.format import Format, check_format
 from pyg_multipose.io.ligand.formats import FORMATS
 from pyg_multipose.io.molecule.features import FEATURES, check_features
 from pyg_multipose.io.molecule.templates import Templates
+from pyg_multipose.io.poses.advice import advice
 from pyg_multipose.io.poses.compound import Compound, Pose, compound_of
 from pyg_multipose.io.poses.docked_poses import DockedPoses
 from pyg_multipose.io.poses.grouping import Grouping
@@ -48,12 +52,14 @@ def read_poses(
     features: Sequence[str] = FEATURES,
     transform: Callable[[PoseSet], Any] | None = None,
     progress: bool | None = None,
+    formats: Iterable[type[Format]] = (),
 ) -> DockedPoses:
     r"""Reads the poses that docking programs write.
 
     Formats are told by the end of a name, each also with :obj:`.gz`:
-    multi-record SDF (gnina, smina, Glide, OpenEye, DiffDock), PDBQT with
-    models (Vina), and MOL2 (DOCK, GOLD).
+    multi-record SDF (gnina, smina, Glide, OpenEye, rDock, DiffDock), PDBQT
+    with models (Vina), docking logs (AutoDock 4, AutoDock-GPU), MOL2 (DOCK,
+    GOLD), and Maestro files (Glide).
     A folder is read with all that is below it; in a folder of DiffDock each
     file is a pose and each subfolder a set.
 
@@ -82,7 +88,8 @@ def read_poses(
             It gives PDBQT its bonds, repairs records with impossible
             valences, and refuses other molecules. (default: :obj:`None`)
         scores: The scores to read: names of known ones, and
-            :class:`~pyg_multipose.io.Score` objects for your own.
+            :class:`~pyg_multipose.io.Score` objects for your own, which also
+            say where a number is that is no data item.
             If :obj:`None`, all known ones that are met.
             (default: :obj:`None`)
         receptor: The receptor of all poses; sets without one hold ligands
@@ -99,6 +106,9 @@ def read_poses(
         transform: Applied to a set at every access. (default: :obj:`None`)
         progress: Whether to show a progress bar on stderr; if :obj:`None`,
             on a terminal, after a few seconds. (default: :obj:`None`)
+        formats: Formats of your own, subclasses of
+            :class:`~pyg_multipose.io.Format`; one that claims the end of a
+            name takes it from those of the package. (default: :obj:`()`)
 
     Raises:
         FileNotFoundError: If a path does not exist.
@@ -135,12 +145,14 @@ def read_poses(
     report = Report()
     features = check_features(features)
     wanted = None if scores is None else chosen(scores)
+    for format_ in (formats := tuple(formats)):
+        check_format(format_)
     templates = Templates(template)
     grouping = Grouping(group_by, pattern)
     reader = Reader(
         grouping, templates, KNOWN if wanted is None else wanted, report
     )
-    sources = find_sources(paths, report, FORMATS)
+    sources = find_sources(paths, report, (*FORMATS, *formats))
     _read(sources, reader, progress)
     sets = _named_by_template(reader.sets, sources, grouping, templates)
     compounds = [
@@ -158,16 +170,9 @@ def read_poses(
         )
     names = reader.met if wanted is None else wanted
     read = [reader.scores[name] for name in names]
+    _settle_tables(compounds, reader, report)
     _flag_missing(compounds, read, report)
-    if compounds and not read and reader.items:
-        report.flag(
-            '',
-            None,
-            '',
-            'no known scores',
-            f'pass scores=[Score(...)] to read one of the data items '
-            f'{sorted(reader.items)}',
-        )
+    _advise(compounds, read, reader, report)
     _flag_sets(compounds, templates, report)
     if receptor is not None:
         found = _overlaps(receptor, compounds)
@@ -176,6 +181,8 @@ def read_poses(
         f'{len(compounds)} sets of {report.num_kept} poses, scores: '
         + (', '.join(f'{s.name} ({s.unit})' for s in read) or 'none')
     )
+    # How they were read may be a function, which cannot be pickled.
+    read = [replace(score, read=None) for score in read]
     return DockedPoses(
         compounds, read, report, features, receptor, receptor_name, transform
     )
@@ -211,6 +218,39 @@ def _named_by_template(
             templates.used.add(only[0])
             return {only[0]: next(iter(sets.values()))}
     return sets
+
+
+def _settle_tables(
+    compounds: Sequence[Compound], reader: Reader, report: Report
+) -> None:
+    """Takes back scores that are of several poses, and reports on tables."""
+    for name, table in reader.tables.items():
+        shared = table.shared()
+        for compound in compounds:
+            for pose in compound.poses:
+                why = shared.get((pose.file, pose.record))
+                if why is not None:
+                    pose.scores[name] = nan
+                    pose.unread[name] = why
+        table.report(report)
+
+
+def _advise(
+    compounds: Sequence[Compound],
+    read: Sequence[Score],
+    reader: Reader,
+    report: Report,
+) -> None:
+    """Says where scores may be, if there are none or one is nowhere."""
+    met = {name for c in compounds for pose in c.poses for name in pose.scores}
+    absent = [s.name for s in read if s.read is None and s.name not in met]
+    if not compounds or (read and not absent):
+        return
+    for detail in advice(reader.items, reader.stems, plain=not read):
+        if read:
+            detail = f'{absent}: {detail}'
+        reason = 'score not found' if read else 'no known scores'
+        report.flag('', None, '', reason, detail)
 
 
 def _flag_missing(

@@ -13,15 +13,18 @@ from pyg_multipose.io.molecule.molecule import Molecule
 from pyg_multipose.io.molecule.templates import Templates
 from pyg_multipose.io.poses.compound import Pose
 from pyg_multipose.io.poses.grouping import Grouping
-from pyg_multipose.io.poses.scores import Score, value_of
+from pyg_multipose.io.poses.score_table import OpenScoreTable, ScoreTable
+from pyg_multipose.io.poses.scores import Score, read_value, value_of
 from pyg_multipose.io.rdkit import Chem
 from pyg_multipose.io.report import Rejected, Report
 from pyg_multipose.io.source.diffdock import CONFIDENCE
 from pyg_multipose.io.source.sources import Source
 from pyg_multipose.io.source.text_file import TextFile
 
-#: Names of data items that advice is given from.
+#: Data items, and names of files, that advice is given from.
 MAX_ITEMS = 50
+#: The longest text that advice is given from.
+MAX_TEXT = 10_000
 #: Glide's mark of the record that holds the receptor.
 _GLIDE_RECEPTOR = 'b_glide_receptor'
 _BACKBONE = Chem.MolFromSmarts('NCC(=O)NCC(=O)NCC(=O)')
@@ -55,11 +58,21 @@ class Reader:
     sets: dict[str, list[Pose]] = field(default_factory=dict)
     #: Names of scores in the order in which they were met.
     met: dict[str, None] = field(default_factory=dict)
-    #: Names of all data items, for advice.
-    items: set[str] = field(default_factory=set)
+    #: The first text of each data item, and names of files, for advice.
+    items: dict[str, str] = field(default_factory=dict)
+    stems: list[str] = field(default_factory=list)
+    #: The tables that scores are read from, by the names of these.
+    tables: dict[str, OpenScoreTable] = field(init=False)
     _formats: dict[type[Format], Format] = field(default_factory=dict)
     #: Molecules by content: most records of a set hold the same one.
     _molecules: dict[tuple, Molecule] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tables = {
+            name: score.read.open()
+            for name, score in self.scores.items()
+            if isinstance(score.read, ScoreTable)
+        }
 
     def read(self, source: Source, advance: Callable[[int], object]) -> None:
         r"""Reads a file; what fails is in the report.
@@ -103,9 +116,9 @@ class Reader:
                     "DiffDock's copy of a pose",
                     'another file of this rank has the confidence',
                 )
-            if len(self.items) < MAX_ITEMS:
-                self.items.update(record.items)
+            self._note(record, source)
             has_score = any(name in record.items for name in self.scores)
+            has_score |= source.format.score in record.items
             if source.has_output and not has_score:
                 raise Rejected(
                     'not a pose', 'the input of docking: its output is beside'
@@ -115,9 +128,17 @@ class Reader:
                 raise Rejected(*record.problem)
             if _is_true(record.items.get(_GLIDE_RECEPTOR, [])):
                 raise Rejected('not a pose', "Glide's record of the receptor")
-            name = self.grouping.id_of(record, source)
+            name = record.ligand_id = self.grouping.id_of(record, source)
+            scores, unread = self._scores(record)
             ligand = self._ligand(record, source, name)
-            pose = self._pose(record, ligand)
+            pose = Pose(
+                record.file,
+                record.number,
+                record.title,
+                ligand,
+                scores,
+                unread,
+            )
             if '.' in ligand.molecule.smiles:
                 record.notes.append(
                     ('several molecules in a record', ligand.molecule.smiles)
@@ -184,16 +205,33 @@ class Reader:
         molecule = self._molecules.setdefault(key, molecule)
         return replace(ligand, molecule=molecule)
 
-    def _pose(self, record: Record, ligand: Ligand) -> Pose:
-        pose = Pose(record.file, record.number, record.title, ligand)
+    def _note(self, record: Record, source: Source) -> None:
+        if len(self.items) < MAX_ITEMS:
+            for name, values in record.items.items():
+                self.items.setdefault(name, ''.join(values[:1])[:MAX_TEXT])
+        if record.number == 1 and len(self.stems) < MAX_ITEMS:
+            self.stems.append(source.stem)
+
+    def _scores(
+        self, record: Record
+    ) -> tuple[dict[str, float], dict[str, str]]:
+        """The scores that a record has, and why it has no others."""
+        scores: dict[str, float] = {}
+        unread: dict[str, str] = {}
         for name, score in self.scores.items():
-            if name not in record.items:
+            if score.read is not None:
+                read = self.tables.get(name, score.read)
+                assert not isinstance(read, ScoreTable)
+                value, why = read_value(read, record)
+            elif name in record.items:
+                value, why = value_of(record.items[name])
+            else:
                 continue
-            value, why = value_of(record.items[name])
-            pose.scores[name] = value
             if why:
-                pose.unread[name] = why
-            elif not score.range[0] <= value <= score.range[1]:
+                unread[name] = why
+            if score.read is None or not why:
+                scores[name] = value
+            if not why and not score.range[0] <= value <= score.range[1]:
                 record.notes.append(
                     (
                         'score out of range',
@@ -201,7 +239,7 @@ class Reader:
                         f'{score.range[1]:g} {score.unit}',
                     )
                 )
-        return pose
+        return scores, unread
 
     def _settle(self, entries: list[_Entry]) -> None:
         """Decides whether records without scores are poses."""

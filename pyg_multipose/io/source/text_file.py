@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 #: Bytes that are read, and at most decompressed, at a time.
 CHUNK = 1 << 16
@@ -27,6 +27,16 @@ _MARKS = {
     b'PK\x03\x04': 'zip',
     b'\xfd7zXZ\x00': 'xz',
 }
+
+
+class Lines(Protocol):
+    r"""Lines of a file, and why its end is missing, known after the last."""
+
+    @property
+    def cut(self) -> str:
+        r"""Why the end of the file is missing, or an empty text."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
 
 
 class TextFile:
@@ -90,7 +100,8 @@ class TextFile:
     def _content(self, file: BinaryIO) -> Iterator[bytes]:
         data = self._read(file)
         is_gzip = data.startswith(_GZIP)
-        if data and is_gzip != (self._path.suffix.lower() == '.gz'):
+        # Also of '.maegz'.
+        if data and is_gzip != self._path.name.lower().endswith('gz'):
             kind = 'gzip' if is_gzip else 'not gzip'
             self.notes.append(f'{kind} in spite of its name')
         read = self._members if is_gzip else self._plain
