@@ -28,6 +28,10 @@ _ATOMS, _BONDS = 'm_atom', 'm_bond'
 _XYZ = ('r_m_x_coord', 'r_m_y_coord', 'r_m_z_coord')
 _ELEMENT, _CHARGE = 'i_m_atomic_number', 'i_m_formal_charge'
 _ENDS = ('i_m_from', 'i_m_to', 'i_m_order')
+#: What a part has before it that has no structure there.
+_NO_WHOLE = Rejected(
+    'incomplete Maestro block', 'p_m_ct, a part, without an f_m_ct before it'
+)
 #: Glide's files of poses whose first structure is the receptor.
 _POSE_VIEWER = re.compile(r'.*_pv\.mae(gz|\.gz)?', re.IGNORECASE)
 #: Beginnings of names of values that Glide gives poses.
@@ -64,7 +68,7 @@ class Maestro(Format):
             text = '\n'.join(clean_lines(record, raw))
             if kind:
                 number += 1
-                record.whole = whole
+                record.whole = whole if kind == 'p' else None
                 _read(record, text)
                 yield record
                 if kind == 'f':
@@ -88,9 +92,8 @@ class Maestro(Format):
             template: The molecule that it is said to be, if that is known.
         """
         assert isinstance(record, _Record)
-        structure, whole = record.structure, record.structure
-        if record.is_partial:
-            whole = _whole_of(record)
+        structure = record.structure
+        whole = record.whole or structure
         atoms = _atoms(structure)
         elements = _atoms(whole)
         if atoms.size != elements.size:
@@ -146,8 +149,11 @@ def _read(record: _Record, text: str) -> None:
     for name, value in structure.values.items():
         record.add_item(name, value)
     values = structure.values
-    if record.is_partial and record.whole is not None:
-        values = {**record.whole.values, **values}
+    if record.is_partial:
+        whole = record.whole or Structure(problem=_NO_WHOLE)
+        values = {**whole.values, **values}
+        if structure.problem is None:
+            structure.problem = whole.problem
     record.title = values.get('s_m_title', '').strip()
     if record.number == 1 and _POSE_VIEWER.fullmatch(record.file):
         if not any(name.startswith(_OF_POSES) for name in record.items):
@@ -170,20 +176,6 @@ def _lost(file: str, number: int, words: list[str]) -> Record | None:
         detail = f'before or after structures, {error.detail}'
         return Record(file, number, problem=(error.reason, detail))
     return None
-
-
-def _whole_of(record: _Record) -> Structure:
-    whole = record.whole
-    if whole is None:
-        raise Rejected(
-            'incomplete Maestro block', 'a part, p_m_ct, without an f_m_ct'
-        )
-    if whole.problem is not None:
-        raise Rejected(
-            'incomplete Maestro block',
-            f'a part, p_m_ct, of a damaged one: {whole.problem.detail}',
-        )
-    return whole
 
 
 def _atoms(structure: Structure) -> Table:

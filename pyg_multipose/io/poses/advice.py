@@ -33,21 +33,22 @@ def advice(
     out = []
     others = []
     for name, text in items.items():
+        is_number = not value_of([text])[1]
         keys = _numbers_of(text)
-        if keys:
+        if is_number:
+            others.append(name)
+        elif keys:
             out.append(
                 f'the data item {name!r} is a JSON text with the numbers '
                 f'{keys[:_SHOWN]}; pass scores=[{_SCORE}, '
                 f'read=JSONValue({name!r}, {keys[0]!r}))]'
             )
-        elif value_of([text])[1] and (match := _IN_TEXT.search(text)):
+        elif match := _IN_TEXT.search(text):
             out.append(
                 f'the data item {name!r} is a text with numbers; pass '
                 f'scores=[{_SCORE}, read=TextNumber({name!r}, '
                 f'after={match[1]!r}))]'
             )
-        else:
-            others.append(name)
     if plain and others:
         out.insert(
             0,

@@ -224,7 +224,7 @@ def parse_json(text: str) -> Any:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     out = dict(pairs)
-    for key, value in pairs:
+    for key, value in pairs if len(out) < len(pairs) else ():
         if out[key] != value:
             raise ValueError(f'{key!r} is given several times')
     return out
