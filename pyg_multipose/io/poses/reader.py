@@ -13,7 +13,11 @@ from pyg_multipose.io.molecule.molecule import Molecule
 from pyg_multipose.io.molecule.templates import Templates
 from pyg_multipose.io.poses.compound import Pose
 from pyg_multipose.io.poses.grouping import Grouping
-from pyg_multipose.io.poses.score_table import OpenScoreTable, ScoreTable
+from pyg_multipose.io.poses.score_table import (
+    OpenScoreTable,
+    ScoreTable,
+    open_table,
+)
 from pyg_multipose.io.poses.scores import Score, read_value, value_of
 from pyg_multipose.io.rdkit import Chem
 from pyg_multipose.io.report import Rejected, Report
@@ -69,7 +73,7 @@ class Reader:
 
     def __post_init__(self) -> None:
         self.tables = {
-            name: score.read.open()
+            name: open_table(score.read)
             for name, score in self.scores.items()
             if isinstance(score.read, ScoreTable)
         }

@@ -168,23 +168,25 @@ class FileName:
                 'the name of a file is of one pose, and this is record '
                 f'{record.number}'
             )
-        return self.texts(record)
+        return found_in_name(self, record)
 
-    def texts(self, record: Record) -> list[str]:
-        r"""What the pattern finds, whatever record of its file it is.
 
-        Args:
-            record: The record.
+def found_in_name(read: FileName, record: Record) -> list[str]:
+    r"""What a pattern finds, whatever record of its file it is.
 
-        Raises:
-            Rejected: If it is not found.
-        """
-        name = stem_of(record.file)
-        found = [match[1] for match in re.finditer(self.pattern, name)]
-        found = [text for text in found if text]
-        if not found:
-            raise Rejected(f'{self.pattern!r} is not in the name {name!r}')
-        return found
+    Args:
+        read: The pattern.
+        record: The record.
+
+    Raises:
+        Rejected: If it is not found.
+    """
+    name = stem_of(record.file)
+    found = [match[1] for match in re.finditer(read.pattern, name)]
+    found = [text for text in found if text]
+    if not found:
+        raise Rejected(f'{read.pattern!r} is not in the name {name!r}')
+    return found
 
 
 def item_of(record: Record, name: str) -> str:

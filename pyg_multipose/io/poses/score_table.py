@@ -11,7 +11,11 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyg_multipose.io.poses.score_readers import FileName, item_of
+from pyg_multipose.io.poses.score_readers import (
+    FileName,
+    found_in_name,
+    item_of,
+)
 from pyg_multipose.io.report import Rejected, Report
 from pyg_multipose.io.source.sources import stem_of
 from pyg_multipose.io.source.table import Table, read_table, stripped
@@ -76,17 +80,20 @@ class ScoreTable:
                 f'{self.match!r}'
             )
 
-    def open(self) -> OpenScoreTable:
-        r"""Reads the table, for one reading of poses.
 
-        Raises:
-            FileNotFoundError: If the file does not exist.
-            ValueError: If it is no table, or a column is absent.
-        """
-        path = Path(self.path)
-        table = read_table(path, self.delimiter, self.encoding, of='scores')
-        places = [_place(table, name) for name in (self.column, *self.match)]
-        return OpenScoreTable(self, table, places[0], places[1:])
+def open_table(of: ScoreTable) -> OpenScoreTable:
+    r"""Reads a table, for one reading of poses.
+
+    Args:
+        of: What is asked for.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is no table, or a column is absent.
+    """
+    table = read_table(Path(of.path), of.delimiter, of.encoding, of='scores')
+    places = [_place(table, name) for name in (of.column, *of.match)]
+    return OpenScoreTable(of, table, places[0], places[1:])
 
 
 class OpenScoreTable:
@@ -215,7 +222,7 @@ def _texts(
 ) -> list[str]:
     """What a cell may be; the first is for messages."""
     if isinstance(rule, FileName):
-        found = set(rule.texts(record))
+        found = set(found_in_name(rule, record))
         if len(found) > 1:
             raise Rejected(f'{rule.pattern!r} finds {sorted(found)}')
         return list(found)
