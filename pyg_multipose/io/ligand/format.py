@@ -93,11 +93,13 @@ def check_format(format_: object) -> None:
             f'pyg_multipose.io.Format'
         )
     suffixes = getattr(format_, 'suffixes', ())
-    if not isinstance(suffixes, tuple | list) or not suffixes:
-        suffixes = [suffixes]
-    for end in suffixes:
-        if not isinstance(end, str) or not re.fullmatch(r'\.[^.A-Z]+', end):
-            raise ValueError(
-                f'{format_.__name__}.suffixes has {end!r}; expected ends of '
-                f"names in lower case with one dot, e.g., ('.xyz',)"
-            )
+    if (
+        not isinstance(suffixes, tuple | list)
+        or not suffixes
+        or not all(isinstance(end, str) for end in suffixes)
+        or not all(re.fullmatch(r'\.[^.A-Z]+', end) for end in suffixes)
+    ):
+        raise ValueError(
+            f'{format_.__name__}.suffixes is {suffixes!r}; expected a tuple '
+            f"of ends of names in lower case, with one dot, e.g., ('.xyz',)"
+        )

@@ -35,6 +35,11 @@ NO_VALUE = '<>'
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|#[^#\n]*#?|\S+', re.DOTALL)
 _NAME = re.compile(r'[birs]_\S+')
 _BLOCK = re.compile(r'([A-Za-z][A-Za-z0-9]*_[^\s\[{]+)(?:\[(\d+)\])?')
+#: What a value of a type looks like; a real one may be damaged by itself.
+_TYPES = {
+    'i': re.compile(r'[+-]?[0-9]+'),
+    'b': re.compile(r'[01]'),
+}
 _ESCAPED = re.compile(r'\\(.)', re.DOTALL)
 
 
@@ -195,11 +200,15 @@ def _values(words: _Words) -> dict[str, str]:
         raise _incomplete(
             f'{len(names)} values expected, then a block, got {after[:30]!r}'
         )
-    return {
-        name: _text(text)
-        for name, text in zip(names, texts, strict=True)
-        if text != NO_VALUE
-    }
+    out = {}
+    for name, text in zip(names, texts, strict=True):
+        if text == NO_VALUE:
+            continue
+        kind = _TYPES.get(name[0])
+        if kind is not None and not kind.fullmatch(text):
+            raise _incomplete(f'{name}: {text[:30]!r} is of another type')
+        out[name] = _text(text)
+    return out
 
 
 def _table(words: _Words, name: str, size: int) -> Table:
