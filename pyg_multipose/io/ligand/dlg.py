@@ -45,6 +45,9 @@ class DLG(Format):
         Args:
             lines: The lines of the file.
             file: How the report calls it.
+
+        Yields:
+            One record after another.
         """
         docked = _Docked(lines)
         number = 0

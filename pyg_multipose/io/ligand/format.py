@@ -78,11 +78,11 @@ class Format(ABC):
         """
 
 
-def check_format(format_: object) -> None:
-    r"""Refuses what is no format.
+def check_format(format_: type[Format]) -> type[Format]:
+    r"""Gives back a format of a caller, and refuses what is none.
 
     Args:
-        format_: A class of a caller.
+        format_: The class.
 
     Raises:
         ValueError: If it is none.
@@ -103,3 +103,4 @@ def check_format(format_: object) -> None:
             f'{format_.__name__}.suffixes is {suffixes!r}; expected a tuple '
             f"of ends of names in lower case, with one dot, e.g., ('.xyz',)"
         )
+    return format_

@@ -60,6 +60,9 @@ class Maestro(Format):
         Args:
             lines: The lines of the file.
             file: How the report calls it.
+
+        Yields:
+            One record after another.
         """
         number = 0
         whole: Structure | None = None

@@ -53,6 +53,7 @@ def mol_of(
     """
     places = np.array(pos, dtype=np.float64).reshape(-1, 3)
     size = len(atomic_numbers)
+    charges = [0] * size if charges is None else list(charges)
     check_count(size, len({tuple(sorted(bond[:2])) for bond in bonds}))
     check_elements(atomic_numbers)
     if max(atomic_numbers) > _HEAVIEST:
@@ -60,17 +61,15 @@ def mol_of(
             'placeholder atom or unknown element',
             f'an atom has atomic number {max(atomic_numbers)}',
         )
-    if len(places) != size or len(charges or places) != size:
+    if not len(places) == len(charges) == size:
         raise Rejected(
             'incomplete atoms',
-            f'{size} elements, {len(places)} positions'
-            + (f', {len(charges)} charges' if charges else ''),
+            f'{size} elements, {len(places)} positions and {len(charges)} '
+            f'charges',
         )
     check_positions(places)
     mol = Chem.RWMol()
-    for number, charge in zip(
-        atomic_numbers, charges or [0] * size, strict=True
-    ):
+    for number, charge in zip(atomic_numbers, charges, strict=True):
         atom = Chem.Atom(int(number))
         atom.SetFormalCharge(int(charge))
         mol.AddAtom(atom)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from numbers import Real
 
 from pyg_multipose.io.poses.score_readers import parse_json
 from pyg_multipose.io.poses.scores import value_of
@@ -13,6 +12,8 @@ from pyg_multipose.io.report import Rejected
 
 #: Names that a message lists.
 _SHOWN = 20
+#: Letters of a text that are searched for a number.
+_SEARCHED = 500
 _SCORE = 'Score(..., unit=..., higher_is_better=...'
 # A word and a number with decimals: confidence_168.61, score-7.2.
 _NAMED = re.compile(r'([A-Za-z]+)([_=]?)[+-]?[0-9]+\.[0-9]+')
@@ -43,7 +44,7 @@ def advice(
                 f'{keys[:_SHOWN]}; pass scores=[{_SCORE}, '
                 f'read=JSONValue({name!r}, {keys[0]!r}))]'
             )
-        elif match := _IN_TEXT.search(text):
+        elif match := _IN_TEXT.search(text[:_SEARCHED]):
             out.append(
                 f'the data item {name!r} is a text with numbers; pass '
                 f'scores=[{_SCORE}, read=TextNumber({name!r}, '
@@ -80,7 +81,5 @@ def _numbers_of(text: str) -> list[str]:
     except Rejected:
         return []
     return [
-        key
-        for key, value in values.items()
-        if isinstance(value, Real) and not isinstance(value, bool)
+        key for key, value in values.items() if type(value) in (int, float)
     ]

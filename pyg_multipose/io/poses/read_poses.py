@@ -145,14 +145,13 @@ def read_poses(
     report = Report()
     features = check_features(features)
     wanted = None if scores is None else chosen(scores)
-    for format_ in (formats := tuple(formats)):
-        check_format(format_)
+    all_formats = [*FORMATS, *map(check_format, formats)]
     templates = Templates(template)
     grouping = Grouping(group_by, pattern)
     reader = Reader(
         grouping, templates, KNOWN if wanted is None else wanted, report
     )
-    sources = find_sources(paths, report, (*FORMATS, *formats))
+    sources = find_sources(paths, report, all_formats)
     _read(sources, reader, progress)
     sets = _named_by_template(reader.sets, sources, grouping, templates)
     compounds = [

@@ -13,6 +13,7 @@ from pyg_multipose.io.molecule.molecule import Molecule
 from pyg_multipose.io.molecule.templates import Templates
 from pyg_multipose.io.poses.compound import Pose
 from pyg_multipose.io.poses.grouping import Grouping
+from pyg_multipose.io.poses.score_readers import FileName
 from pyg_multipose.io.poses.score_table import (
     OpenScoreTable,
     ScoreTable,
@@ -97,6 +98,15 @@ class Reader:
                 done = lines.position
         except OSError as error:
             lines.cut = f'unreadable: {error}'
+        except Exception as error:  # of a format that is not ours
+            self.report.drop(
+                source.file,
+                None,
+                '',
+                'unexpected error',
+                f'after {seen} records, {type(error).__name__}: {error}',
+            )
+            lines.cut = lines.cut or 'not read to its end'
         advance(lines.position - done)
         self.report.seen[source.file] += seen
         self._settle(entries)
@@ -160,7 +170,11 @@ class Reader:
             self.report.flag(
                 record.file, record.number, record.title, reason, detail
             )
-        entries.append(_Entry(pose, name, bool(pose.scores)))
+        # A name has the score of one pose; the others are poses, too.
+        has_score = bool(scores) or any(
+            isinstance(score.read, FileName) for score in self.scores.values()
+        )
+        entries.append(_Entry(pose, name, has_score))
 
     def _add_implied(
         self, record: Record, source: Source, has_score: bool

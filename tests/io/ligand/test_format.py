@@ -70,6 +70,25 @@ def test_a_format_that_fails(read, make, why):
     assert poses.names == ['A']
 
 
+def test_a_format_that_stops(read, make, why):
+    """The records before are read, and so are the other files."""
+
+    class Stops(SDF):
+        name = 'stops'
+        suffixes = ('.stops',)
+
+        def records(self, lines, file):
+            yield from super().records(lines, file)
+            raise KeyError('x')
+
+    sdf = make.sdf(make.embedded('CCO'))
+    poses = read({'a.stops': sdf, 'b.sdf': sdf}, formats=[Stops])
+    assert poses.num_poses.tolist() == [2]
+    (row,) = poses.report.dropped
+    assert row.reason == 'unexpected error' and row.file.endswith('a.stops')
+    assert row.detail == "after 1 records, KeyError: 'x'"
+
+
 def test_formats_of_the_package():
     names = [format_.name for format_ in FORMATS]
     ends = [end for format_ in FORMATS for end in format_.suffixes]

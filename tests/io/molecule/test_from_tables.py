@@ -39,6 +39,16 @@ def test_what_a_molecule_states_gives_it_back(make, smiles, hydrogens):
     assert np.allclose(ligand.pos, places)
 
 
+def test_arrays():
+    mol = mol_of(
+        np.array([6, 8, 8]),
+        np.array(POS),
+        np.array([[0, 1, 2], [0, 2, 1]]),
+        np.array([0, 0, -1]),
+    )
+    assert ligand_of(mol, None).molecule.smiles == 'O=C[O-]'
+
+
 def test_a_bond_from_both_ends_is_one():
     mol = mol_of([6, 8, 7], POS, [(0, 1, 2), (1, 0, 2), (0, 2, 1)])
     assert mol.GetNumBonds() == 2

@@ -162,6 +162,19 @@ def test_by_parts_of_the_name(read, record, table):
     assert scores(poses, 1, 'second') == [7]
 
 
+def test_the_name_of_a_file_with_two_poses(read, make):
+    """The first has the score of the name; the other is a pose, too."""
+    peptide = 'NCC(=O)NCC(=O)NCC(=O)O'
+    text = ''.join(
+        make.sdf(make.embedded(peptide, seed), 'A') for seed in (1, 2)
+    )
+    score = Score('score', '', True, read=FileName(r'_([-.\d]+)'))
+    poses = read({'x_-7.5.sdf': text}, scores=[score])
+    assert scores(poses) == [-7.5, None]
+    ((number, why),) = missing(poses)
+    assert number == 2 and 'of one pose' in why
+
+
 def test_by_a_function_and_an_item(read, record, table):
     text = 'run,half,score\nx,0,1\nx,1,2\n'
     match = {'run': 'Run', 'half': lambda record: record.number // 2}
