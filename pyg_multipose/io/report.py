@@ -19,6 +19,12 @@ class Rejected(Exception):
         reason: A short text, the same for all records that fail alike.
         detail: What it was in this record, and what to do.
             (default: :obj:`""`)
+
+    Example:
+        >>> from pyg_multipose.io import Rejected
+        >>> error = Rejected('no bonds', 'the format has none')
+        >>> print(error)
+        no bonds: the format has none
     """
 
     def __init__(self, reason: str, detail: str = '') -> None:

@@ -161,10 +161,103 @@ def models(*texts):
     )
 
 
+def dlg(*texts, remarks=True, program='AutoDock-GPU'):
+    """A docking log of AutoDock, from models without MODEL lines.
+
+    Args:
+        texts: Pairs of a free energy (None for no line) and a model.
+        remarks: Whether remarks are repeated in the models; else they are
+            those of the input alone, and are taken from the first model.
+        program: Whose log.
+    """
+    out = [f'{program} version: made up', '']
+    for line in texts[0][1].splitlines():
+        out.append(f'INPUT-LIGAND-PDBQT: {line}')
+    for run, (energy, text) in enumerate(texts, start=1):
+        lines = [f'MODEL     {run:4d}', f'USER    Run = {run}', 'USER']
+        if energy is not None:
+            lines += [
+                f'USER    Estimated Free Energy of Binding    ={energy:9.2f} '
+                f'kcal/mol  [=(1)+(2)+(3)-(4)]',
+                f'USER    (1) Final Intermolecular Energy     ='
+                f'{energy - 1:9.2f} kcal/mol',
+            ]
+        for line in text.splitlines():
+            if remarks or not line.startswith('REMARK'):
+                lines.append(line)
+        lines += ['TER', 'ENDMDL']
+        out += [*(f'DOCKED: {line}' for line in lines), '_' * 80, '', '']
+    # AutoDock 4 writes the best of each cluster once more.
+    out += ['    LOWEST ENERGY DOCKED CONFORMATION from EACH CLUSTER', '']
+    out += ['MODEL        1', *texts[0][1].splitlines(), 'ENDMDL', '']
+    out += ['   1      1      1     -7.30      0.00     80.00     RANKING']
+    return '\n'.join(out) + '\n'
+
+
+MAESTRO_HEAD = '{\n  s_m_m2io_version\n  :::\n  2.0.0\n}\n\n'
+
+
+def mae(mol, title='A', values=(), kind='f', only=None):
+    """One structure of a Maestro file.
+
+    Args:
+        mol: Kekulized here; hydrogens as it has them.
+        title: None for no title.
+        values: Pairs of a name and a value, e.g., ('r_i_docking_score', -7).
+        kind: 'p' for a part, without bonds.
+        only: The columns of atoms, all if None.
+    """
+    mol = Chem.Mol(mol)
+    Chem.Kekulize(mol, clearAromaticFlags=True)
+    pairs = [] if title is None else [('s_m_title', f'"{title}"')]
+    pairs += values
+    names = ''.join(f'  {name}\n' for name, _ in pairs)
+    texts = ''.join(f'  {value}\n' for _, value in pairs)
+    xyz = mol.GetConformer().GetPositions()
+    atoms = [
+        {
+            'i_m_mmod_type': 3,
+            'r_m_x_coord': f'{x:.6f}',
+            'r_m_y_coord': f'{y:.6f}',
+            'r_m_z_coord': f'{z:.6f}',
+            's_m_pdb_atom_name': f'" {atom.GetSymbol()} "',
+            'i_m_atomic_number': atom.GetAtomicNum(),
+            'i_m_formal_charge': atom.GetFormalCharge(),
+            'r_m_charge1': '<>',
+        }
+        for atom, (x, y, z) in zip(mol.GetAtoms(), xyz, strict=True)
+    ]
+    bonds = [
+        {
+            'i_m_from': bond.GetBeginAtomIdx() + 1,
+            'i_m_to': bond.GetEndAtomIdx() + 1,
+            'i_m_order': int(bond.GetBondTypeAsDouble()),
+        }
+        for bond in mol.GetBonds()
+    ]
+    blocks = _maestro_table('m_atom', atoms, only)
+    if kind == 'f':
+        blocks += _maestro_table('m_bond', bonds)
+    return f'{kind}_m_ct {{\n{names}  :::\n{texts}{blocks}}}\n\n'
+
+
+def _maestro_table(name, rows, only=None):
+    columns = only or list(rows[0])
+    lines = [f'{name}[{len(rows)}] {{', '  # First column is Index #']
+    lines += [f'  {column}' for column in columns] + ['  :::']
+    for number, row in enumerate(rows, start=1):
+        values = ' '.join(str(row[column]) for column in columns)
+        lines.append(f'  {number} {values}')
+    return ''.join(f'  {line}\n' for line in [*lines, '  :::', '}'])
+
+
 @pytest.fixture
 def make():
     return SimpleNamespace(
+        dlg=dlg,
         embedded=embedded,
+        mae=mae,
+        mae_head=MAESTRO_HEAD,
         mol2=mol2,
         models=models,
         pdbqt=pdbqt,

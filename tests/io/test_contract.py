@@ -9,13 +9,22 @@ pytest.importorskip('rdkit')
 from pyg_multipose.io import read_poses  # noqa: E402
 from pyg_multipose.testing import ReaderContract  # noqa: E402
 
-CASES = Path(__file__).with_name('cases')
+HERE = Path(__file__).parent
 
 
 class TestReadPoses(ReaderContract):
-    @pytest.fixture(params=['05-*/mixed.sdf', '28-*/*.mol2'], autouse=True)
+    @pytest.fixture(
+        params=[
+            'cases/05-*/mixed.sdf',
+            'cases/28-*/*.mol2',
+            'cases/68-*/*.maegz',
+            'samples/*.mae',
+            'samples/*.dlg',
+        ],
+        autouse=True,
+    )
     def choose(self, request):
-        (self.chosen,) = CASES.glob(request.param)
+        (self.chosen,) = HERE.glob(request.param)
 
     def path(self):
         return self.chosen

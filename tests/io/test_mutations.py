@@ -13,12 +13,16 @@ Chem = pytest.importorskip('rdkit.Chem')
 from pyg_multipose.io import read_poses  # noqa: E402
 
 CASES = Path(__file__).with_name('cases')
+#: Of formats that no case has, made up; each pose has a score of its own.
+SAMPLES = sorted(Path(__file__).with_name('samples').iterdir())
+SUFFIXES = ('sdf', 'pdbqt', 'mol2', 'mae', 'dlg')
 FILES = sorted(
     path
-    for suffix in ('sdf', 'pdbqt', 'mol2')
+    for suffix in SUFFIXES
     for path in CASES.rglob(f'*.{suffix}')
     if 'cplx' not in path.parent.name
 )
+FILES += SAMPLES * (len(FILES) // len(SAMPLES) // 2)
 #: What spoils a file in a way that matters to its format.
 PIECES = [
     b'\n', b'\r', b'\r\n', b'\0', b'$$$$\n', b'M  END\n', b'> <a>\n', b'nan',
@@ -31,6 +35,10 @@ PIECES = [
     b'BEGIN_RES LYS A 1\n', b'END_RES LYS A 1\n', b'TORSDOF 0\n', b'$$$',
     b'REMARK SMILES [CH2]C\n', b'REMARK  SMILES = CC\n', b'\xff\xfe',
     b'\xc3\x28', '\u2212'.encode(),
+    b'f_m_ct {\n', b'p_m_ct {\n', b'm_atom[999] {\n', b'm_bond[0] {\n',
+    b':::\n', b'}\n', b'{', b'"', b'\\', b'#', b'<>', b'i_m_x\n',
+    b'DOCKED: ', b'DOCKED: MODEL 2\n', b'DOCKED: ENDMDL\n', b'USER a = 1\n',
+    b'INPUT-LIGAND-PDBQT: REMARK SMILES CC\n',
 ]  # fmt: skip
 
 
@@ -104,7 +112,7 @@ def test_spoiled_gzip(folder, made, data):
     read(folder, f'a{path.suffix}.gz', bytes(packed[:size]))
 
 
-@given(st.binary(max_size=400), st.sampled_from(['sdf', 'pdbqt', 'mol2']))
+@given(st.binary(max_size=400), st.sampled_from(SUFFIXES))
 @settings(deadline=None, max_examples=50)
 def test_any_bytes(folder, content, suffix):
     read(folder, f'b.{suffix}', content)
@@ -121,6 +129,19 @@ def scored(path):
             for key in poses.scores:
                 value = pose_set[key][number].item()
                 out[key, pose.pos.numpy().tobytes()] = value
+    return out
+
+
+def pairs(poses):
+    """Where the atoms of each pose are, and its score."""
+    out = set()
+    for pose_set in poses:
+        (key,) = poses.scores
+        for pose in pose_set.to_poses():
+            places = sorted(map(tuple, pose.pos.round(decimals=3).tolist()))
+            score = pose[key].item()
+            if score == score:
+                out.add((tuple(places), score))
     return out
 
 
@@ -150,3 +171,33 @@ def test_no_score_on_other_coordinates(folder, name):
                     assert value == right[place]
                     found += 1
     assert found or not right
+
+
+@pytest.mark.parametrize(
+    'path',
+    [*SAMPLES, *CASES.glob('68-*/*.mae')],
+    ids=lambda path: path.name,
+)
+@given(data=st.data())
+@settings(deadline=None, max_examples=100)
+def test_no_score_of_other_coordinates(folder, path, data):
+    """Lines that are lost, or there twice, move no score to another pose.
+
+    An SDF cannot promise that: where a value and the next name are lost, the
+    next value follows the first name.
+    """
+    lines = path.read_bytes().splitlines(keepends=True)
+    count = data.draw(st.integers(1, 6))
+    at = data.draw(st.integers(0, len(lines) - count))
+    run = lines[at : at + count]
+    middle = run * 2 if data.draw(st.booleans()) else []
+    spoiled = folder / f'docked_pv{path.suffix}'
+    spoiled.write_bytes(b''.join(lines[:at] + middle + lines[at + count :]))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        poses = read_poses(spoiled)
+    expected = pairs(read_poses(path))
+    assert len(expected) >= 2
+    assert pairs(poses) <= expected
+    # A structure that is damaged takes the parts that follow it along.
+    assert len(pairs(poses)) >= len(expected) - 3

@@ -15,7 +15,13 @@ import torch
 
 Chem = pytest.importorskip('rdkit.Chem')
 
-from pyg_multipose.io import read_poses, read_receptor  # noqa: E402
+from pyg_multipose.io import (  # noqa: E402
+    FileName,
+    JSONValue,
+    Score,
+    read_poses,
+    read_receptor,
+)
 
 CASES = Path(__file__).with_name('cases')
 NUMBERS = '01 04 05 08 10 12 15 17 19 21 23 25 27 28 49 60'.split()
@@ -90,6 +96,64 @@ def test_radicals_of_sdf(folder):
     assert poses.smiles == ['CCO'] and poses[0].num_hydrogens.sum() == 6
     row, *_ = poses.report.flagged
     assert (row.record, row.reason) == (1, 'open valences')
+
+
+@pytest.fixture(params=['51', '54', '68'])
+def elsewhere(request, tmp_path, monkeypatch):
+    """Cases whose scores are no plain data items, or in other formats."""
+    (folder,) = CASES.glob(f'{request.param}-*')
+    shutil.copytree(folder, tmp_path / 'case')
+    monkeypatch.chdir(tmp_path / 'case')
+    return request.param, json.loads(Path('expected.json').read_text())
+
+
+#: How to read what is no plain data item, and what the report says of it.
+READ = {
+    '51': (
+        Score(
+            'free_energy',
+            'kcal/mol',
+            False,
+            read=JSONValue('meeko', 'free_energy'),
+        ),
+        ("'meeko'", "JSONValue('meeko', 'free_energy')"),
+    ),
+    '54': (
+        Score(
+            'confidence',
+            'arbitrary',
+            True,
+            read=FileName(r'_confidence_([+-]?[0-9.]+)'),
+        ),
+        ('names of files', "FileName('confidence_"),
+    ),
+}
+
+
+def test_scores_elsewhere(elsewhere):
+    number, case = elsewhere
+    expect, how = case['expect'], case['read']
+    options = {key: how[key] for key in ('group_by', 'pattern') if key in how}
+    score, told = READ.get(number, ('r_i_docking_score', ()))
+    if told:
+        # Nothing is taken for it, and the report says how to read it.
+        poses = read_poses(how['poses'], **options)
+        assert not poses.scores
+        (row,) = poses.report.flagged
+        assert row.reason == 'no known scores'
+        assert all(words in row.detail for words in told)
+    files = [how['poses']] if told else how['poses']
+    for file in files:
+        poses = read_poses(file, scores=[score], **options)
+        assert len(poses) == expect['n_sets']
+        assert not poses.report.rows
+        (of_set,) = json.loads(json.dumps(expect['sets']))
+        for pose in of_set['poses']:
+            pose['file'] = pose['file'] if told else file
+        check_set(of_set, poses)
+        for name, best in expect.get('best', {}).items():
+            pose_set = poses[poses.names.index(name)]
+            assert pose_set.free_energy.min().item() == pytest.approx(best)
 
 
 def load(case, template=None):
@@ -169,7 +233,7 @@ def find(rows, expected, words):
     return None
 
 
-def check_set(expect, poses, score_meta):
+def check_set(expect, poses, score_meta=None):
     files = [pose['file'] for pose in expect['poses']]
     records = [pose['record'] for pose in expect['poses']]
     expected = set(zip(files, records, strict=True))
@@ -183,23 +247,8 @@ def check_set(expect, poses, score_meta):
     assert pose_set.num_poses == expect['n_poses']
 
     mol = molecule(pose_set.pose(0))
-    assert mol.GetNumAtoms() == expect['n_heavy_atoms']
-    assert mol.GetNumBonds() == expect['n_heavy_bonds']
-    assert Chem.GetFormalCharge(mol) == expect['formal_charge']
-    assert not any(a.GetNumRadicalElectrons() for a in mol.GetAtoms())
-    flat = Chem.MolFromSmiles(poses.smiles[index])
-    Chem.RemoveStereochemistry(flat)
-    assert Chem.MolToSmiles(mol) == expect['smiles'] == Chem.MolToSmiles(flat)
-    if 'ring_size' in expect:
-        sizes = [len(ring) for ring in mol.GetRingInfo().AtomRings()]
-        assert expect['ring_size'] in sizes
-    if 'symbols' in expect:
-        got = [atom.GetSymbol() for atom in mol.GetAtoms()]
-        assert got == expect['symbols']
-    if 'n_double_CO' in expect:
-        double = mol.GetSubstructMatches(Chem.MolFromSmarts('C=O'))
-        assert len(double) == expect['n_double_CO']
-
+    if 'smiles' in expect:
+        check_molecule(expect, mol, poses.smiles[index])
     for want in expect['poses']:
         place = poses.records[index].index((want['file'], want['record']))
         pose = pose_set.pose(place)
@@ -214,17 +263,35 @@ def check_set(expect, poses, score_meta):
                 assert math.isnan(value)
             else:
                 assert value == pytest.approx(score, rel=1e-6)
-            known = poses.scores[name]
-            assert known.unit == score_meta[name]['unit']
-            assert (
-                known.higher_is_better == score_meta[name]['higher_is_better']
-            )
+            if score_meta is not None:
+                known, meta = poses.scores[name], score_meta[name]
+                assert known.unit == meta['unit']
+                assert known.higher_is_better == meta['higher_is_better']
         for atom in want.get('unique_atoms', []):
             pattern = Chem.MolFromSmarts(atom['smarts'])
             ((row,),) = mol.GetSubstructMatches(pattern)
             torch.testing.assert_close(
                 pose.pos[row], torch.tensor(atom['xyz']), atol=1e-3, rtol=0
             )
+
+
+def check_molecule(expect, mol, smiles):
+    assert mol.GetNumAtoms() == expect['n_heavy_atoms']
+    assert mol.GetNumBonds() == expect['n_heavy_bonds']
+    assert Chem.GetFormalCharge(mol) == expect['formal_charge']
+    assert not any(a.GetNumRadicalElectrons() for a in mol.GetAtoms())
+    flat = Chem.MolFromSmiles(smiles)
+    Chem.RemoveStereochemistry(flat)
+    assert Chem.MolToSmiles(mol) == expect['smiles'] == Chem.MolToSmiles(flat)
+    if 'ring_size' in expect:
+        sizes = [len(ring) for ring in mol.GetRingInfo().AtomRings()]
+        assert expect['ring_size'] in sizes
+    if 'symbols' in expect:
+        got = [atom.GetSymbol() for atom in mol.GetAtoms()]
+        assert got == expect['symbols']
+    if 'n_double_CO' in expect:
+        double = mol.GetSubstructMatches(Chem.MolFromSmarts('C=O'))
+        assert len(double) == expect['n_double_CO']
 
 
 def molecule(pose):

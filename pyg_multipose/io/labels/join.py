@@ -15,9 +15,9 @@ from pyg_multipose.data import PoseSet
 from pyg_multipose.io.labels.ids import Pair, by_likeness, likeness
 from pyg_multipose.io.labels.label import Label
 from pyg_multipose.io.labels.labels import Labels
-from pyg_multipose.io.labels.table import stripped
 from pyg_multipose.io.labels.units import TEMPERATURE, from_pk
 from pyg_multipose.io.report import Report
+from pyg_multipose.io.source.table import stripped
 
 #: The unit of each scale that a label can be put on.
 SCALES = {'pK': 'pK', 'dG_kT': 'kT', 'dG_kcal': 'kcal/mol'}

@@ -12,10 +12,10 @@ from typing import overload
 from pyg_multipose.io.labels.ids import by_likeness
 from pyg_multipose.io.labels.label import Label, aggregated
 from pyg_multipose.io.labels.rows import LabelReader
-from pyg_multipose.io.labels.table import read_table
 from pyg_multipose.io.labels.units import TEMPERATURE
 from pyg_multipose.io.labels.values import Format, Measurement
 from pyg_multipose.io.report import Rejected, Report
+from pyg_multipose.io.source.table import read_table
 
 
 class Labels(Sequence[Label]):

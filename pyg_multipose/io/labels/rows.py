@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from pyg_multipose.io.labels.column_name import check_name, read_name
-from pyg_multipose.io.labels.table import BREAK, UNQUOTED, Table, stripped
 from pyg_multipose.io.labels.units import parse_unit
 from pyg_multipose.io.labels.value_text import ValueText
 from pyg_multipose.io.labels.values import (
@@ -18,6 +17,7 @@ from pyg_multipose.io.labels.values import (
     unit_and_kind,
 )
 from pyg_multipose.io.report import Rejected, Report
+from pyg_multipose.io.source.table import BREAK, UNQUOTED, Table, stripped
 
 #: What a column can hold; the first two have to be there.
 ROLES = ('ligand_id', 'value', 'target_id', 'unit', 'relation', 'kind')

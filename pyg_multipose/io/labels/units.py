@@ -19,6 +19,8 @@ import math
 import re
 import unicodedata
 
+from pyg_multipose.io.source.table import MICRO
+
 #: What a free energy in kcal/mol or kJ/mol is converted at, in Kelvin.
 TEMPERATURE = 298.15
 #: Free energies per kT, from the gas constant 8.31446261815324 J / (mol K).
@@ -56,8 +58,6 @@ _LOG_SCALE = re.compile(
     r'(?P<unit>.*?)[\s)\]]*',
     re.IGNORECASE,
 )
-#: The micro sign, and the Greek letter that looks like it.
-MICRO = str.maketrans({'\u00b5': 'u', '\u03bc': 'u'})
 
 
 def parse_unit(text: str) -> str | None:

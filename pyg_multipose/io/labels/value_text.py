@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pyg_multipose.io.labels.table import stripped
 from pyg_multipose.io.labels.units import parse_unit
 from pyg_multipose.io.labels.values import SIGNS, is_known_kind
+from pyg_multipose.io.source.table import stripped
 
 _KIND = re.compile(rf'([-\u2212]?[^\W\d][\w ]*?)\s*(:|(?=[{SIGNS}]))', re.S)
 _SIGN = re.compile(rf'[{SIGNS}]*')

@@ -8,9 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from pyg_multipose.io.labels.table import stripped
 from pyg_multipose.io.labels.units import (
-    MICRO,
     UNITS,
     falls,
     is_concentration,
@@ -20,6 +18,7 @@ from pyg_multipose.io.labels.units import (
     to_pk,
 )
 from pyg_multipose.io.report import Rejected
+from pyg_multipose.io.source.table import MICRO, stripped
 
 #: What a value is to the truth: "<" says that the truth is below it.
 Relation = Literal['=', '<', '<=', '>', '>=', '~']

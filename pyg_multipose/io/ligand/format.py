@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
@@ -16,8 +17,28 @@ class Format(ABC):
     r"""A format of poses: how a file is cut, and what a record holds.
 
     A new one is a subclass in a file of its own, listed in
-    :mod:`pyg_multipose.io.ligand.formats`. An instance serves one call of
-    :func:`~pyg_multipose.io.read_poses`, so it may remember molecules.
+    :mod:`pyg_multipose.io.ligand.formats`, or passed as :obj:`formats`. An
+    instance serves one call of :func:`~pyg_multipose.io.read_poses`, so it
+    may remember molecules.
+
+    Example:
+        >>> from pyg_multipose.io import Format, Record, ligand_of, mol_of
+        >>> class Atoms(Format):  # one record a file, 'x y z' of each carbon
+        ...     name = 'atoms'
+        ...     suffixes = ('.atoms',)
+        ...
+        ...     def records(self, lines, file):
+        ...         block = [line.decode() for line in lines]
+        ...         yield Record(file, 1, title='C', block=block)
+        ...
+        ...     def ligand(self, record, template):
+        ...         pos = [line.split() for line in record.block]
+        ...         bonds = [(i, i + 1, 1) for i in range(len(pos) - 1)]
+        ...         mol = mol_of([6] * len(pos), pos, bonds)
+        ...         return ligand_of(mol, template)
+        >>> record = Record('a.atoms', 1, block=['0 0 0', '1.5 0 0'])
+        >>> Atoms().ligand(record, None).molecule.smiles
+        'CC'
     """
 
     #: What the report calls it.
@@ -56,3 +77,31 @@ class Format(ABC):
         Raises:
             Rejected: If it is no sound pose of that molecule.
         """
+
+
+def check_format(format_: type[Format]) -> type[Format]:
+    r"""Gives back a format of a caller, and refuses what is none.
+
+    Args:
+        format_: The class.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if not (isinstance(format_, type) and issubclass(format_, Format)):
+        raise ValueError(
+            f'formats has {format_!r}; expected subclasses of '
+            f'pyg_multipose.io.Format'
+        )
+    suffixes = getattr(format_, 'suffixes', ())
+    if (
+        not isinstance(suffixes, tuple | list)
+        or not suffixes
+        or not all(isinstance(end, str) for end in suffixes)
+        or not all(re.fullmatch(r'\.[^.A-Z]+', end) for end in suffixes)
+    ):
+        raise ValueError(
+            f'{format_.__name__}.suffixes is {suffixes!r}; expected a tuple '
+            f"of ends of names in lower case, with one dot, e.g., ('.xyz',)"
+        )
+    return format_

@@ -64,6 +64,14 @@ def ligand_of(mol: Chem.Mol, template: Molecule | None) -> Ligand:
 
     Raises:
         Rejected: If the record is not sound, or is not its template.
+
+    Example:
+        >>> from pyg_multipose.io import ligand_of, mol_of
+        >>> pos = [[0.0, 0.0, 0.0], [1.4, 0.0, 0.1], [-0.5, 1.4, 0.3]]
+        >>> mol = mol_of([6, 8, 9], pos, [(0, 1, 1), (0, 2, 1)])
+        >>> ligand = ligand_of(mol, template=None)
+        >>> ligand.molecule.smiles, ligand.pos.shape
+        ('OCF', (3, 3))
     """
     try:
         sound = sanitized(Chem.Mol(mol))

@@ -12,7 +12,7 @@ from pyg_multipose.io.ligand.pdbqt_ligand import ligand_of_model
 from pyg_multipose.io.ligand.pdbqt_model import parse_model
 from pyg_multipose.io.ligand.record import MAX_RECORD, Record, clean_lines
 from pyg_multipose.io.molecule.molecule import Molecule
-from pyg_multipose.io.source.text_file import MAX_LINE, TextFile
+from pyg_multipose.io.source.text_file import MAX_LINE, Lines, TextFile
 
 #: The score in the remark of Vina and of those that write like it.
 VINA_SCORE = 'vina_affinity'
@@ -58,7 +58,7 @@ class PDBQT(Format):
         return replace(ligand, notes=(*ligand.notes, note))
 
 
-def pdbqt_records(lines: TextFile, file: str) -> Iterator[Record]:
+def pdbqt_records(lines: Lines, file: str) -> Iterator[Record]:
     r"""Cuts a file into its models; a file without any is one model.
 
     Args:

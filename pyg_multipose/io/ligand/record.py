@@ -23,6 +23,14 @@ class Record:
         items: The values of each data item; more than one if it is repeated.
         problem: Why it cannot be read, as (reason, detail).
         notes: What deserves a look, as (reason, detail).
+        ligand_id: The id of its set, once it is known.
+
+    Example:
+        >>> from pyg_multipose.io import Record
+        >>> record = Record('docked.sdf', 3, title='CPD-1')
+        >>> record.add_item('my_score', '-7.5')
+        >>> record.items
+        {'my_score': ['-7.5']}
     """
 
     file: str
@@ -32,6 +40,7 @@ class Record:
     items: dict[str, list[str]] = field(default_factory=dict)
     problem: tuple[str, str] | None = None
     notes: list[tuple[str, str]] = field(default_factory=list)
+    ligand_id: str = ''
 
     def add_item(self, name: str, value: str) -> None:
         r"""Adds the value of a data item.

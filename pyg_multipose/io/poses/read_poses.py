@@ -6,6 +6,8 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from math import nan
 from typing import Any
 
 import torch
@@ -13,6 +15,7 @@ from torch_geometric.data import Data
 from tqdm import tqdm
 
 from pyg_multipose.data import PoseSet
+from pyg_multipose.io.ligand.format import Format, check_format
 from pyg_multipose.io.ligand.formats import FORMATS
 from pyg_multipose.io.molecule.features import FEATURES, check_features
 from pyg_multipose.io.molecule.same import check_may_differ
@@ -22,6 +25,7 @@ from pyg_multipose.io.poses.compound import Compound, Pose, compound_of
 from pyg_multipose.io.poses.contact import check_contact
 from pyg_multipose.io.poses.docked_poses import DockedPoses
 from pyg_multipose.io.poses.grouping import Grouping
+from pyg_multipose.io.poses.hints import hints
 from pyg_multipose.io.poses.overlap import (
     Overlap,
     OverlapSearch,
@@ -49,13 +53,15 @@ def read_poses(
     features: Sequence[str] = FEATURES,
     transform: Callable[[PoseSet], Any] | None = None,
     progress: bool | None = None,
+    formats: Iterable[type[Format]] = (),
 ) -> DockedPoses:
     r"""Reads the poses that docking programs write.
 
     Formats are told by the end of a name, each also with :obj:`.gz` (or
     :obj:`.sdfgz`):
-    multi-record SDF (gnina, smina, Glide, OpenEye, DiffDock), PDBQT with
-    models (Vina), and MOL2 (DOCK, GOLD).
+    multi-record SDF (gnina, smina, Glide, OpenEye, rDock, DiffDock), PDBQT
+    with models (Vina), docking logs (AutoDock 4, AutoDock-GPU), MOL2 (DOCK,
+    GOLD), and Maestro files (Glide).
     A folder is read with all that is below it; in a folder of DiffDock each
     file is a pose and each subfolder a set.
 
@@ -84,7 +90,8 @@ def read_poses(
             It gives PDBQT its bonds, repairs records with impossible or open
             valences, and refuses other molecules. (default: :obj:`None`)
         scores: The scores to read: names of known ones, and
-            :class:`~pyg_multipose.io.Score` objects for your own.
+            :class:`~pyg_multipose.io.Score` objects for your own, which also
+            say where a number is that is no data item.
             If :obj:`None`, all known ones that are met.
             (default: :obj:`None`)
         receptor: The receptor of all poses; sets without one hold ligands
@@ -108,6 +115,9 @@ def read_poses(
         transform: Applied to a set at every access. (default: :obj:`None`)
         progress: Whether to show a progress bar on stderr; if :obj:`None`,
             on a terminal, after a few seconds. (default: :obj:`None`)
+        formats: Formats of your own, subclasses of
+            :class:`~pyg_multipose.io.Format`; one that claims the end of a
+            name takes it from those of the package. (default: :obj:`()`)
 
     Raises:
         FileNotFoundError: If a path does not exist.
@@ -150,12 +160,13 @@ def read_poses(
     differ = check_may_differ(may_differ)
     features = check_features(features)
     wanted = None if scores is None else chosen(scores)
+    all_formats = [*FORMATS, *map(check_format, formats)]
     templates = Templates(template, differ or frozenset())
     grouping = Grouping(group_by, pattern)
     reader = Reader(
         grouping, templates, KNOWN if wanted is None else wanted, report
     )
-    sources = find_sources(paths, report, FORMATS)
+    sources = find_sources(paths, report, all_formats)
     _read(sources, reader, progress)
     sets = _named_by_template(reader.sets, sources, grouping, templates)
     compounds = []
@@ -178,16 +189,9 @@ def read_poses(
         )
     names = reader.met if wanted is None else wanted
     read = [reader.scores[name] for name in names]
+    _settle_tables(compounds, reader, report)
     flag_missing(compounds, read, report)
-    if compounds and not read and reader.items:
-        report.flag(
-            '',
-            None,
-            '',
-            'no known scores',
-            f'pass scores=[Score(...)] to read one of the data items '
-            f'{sorted(reader.items)}',
-        )
+    _hint(compounds, read, reader, report)
     flag_sets(compounds, templates, report)
     for text in advice(compounds, reader.ids, report):
         warnings.warn(text, UserWarning, stacklevel=2)
@@ -200,6 +204,8 @@ def read_poses(
         f'{len(compounds)} sets of {report.num_kept} poses, scores: '
         f'{scores_read}; {_rule(differ, templates)}'
     )
+    # How they were read may be a function, which cannot be pickled.
+    read = [replace(score, read=None) for score in read]
     return DockedPoses(
         compounds, read, report, features, receptor, receptor_name, transform
     )
@@ -247,6 +253,39 @@ def _named_by_template(
             templates.used.add(only[0])
             return {only[0]: next(iter(sets.values()))}
     return sets
+
+
+def _settle_tables(
+    compounds: Sequence[Compound], reader: Reader, report: Report
+) -> None:
+    """Takes back scores that are of several poses, and reports on tables."""
+    for name, table in reader.tables.items():
+        shared = table.shared()
+        for compound in compounds:
+            for pose in compound.poses:
+                why = shared.get((pose.file, pose.record))
+                if why is not None:
+                    pose.scores[name] = nan
+                    pose.unread[name] = why
+        table.report(report)
+
+
+def _hint(
+    compounds: Sequence[Compound],
+    read: Sequence[Score],
+    reader: Reader,
+    report: Report,
+) -> None:
+    """Says where scores may be, if there are none or one is nowhere."""
+    met = {name for c in compounds for pose in c.poses for name in pose.scores}
+    absent = [s.name for s in read if s.read is None and s.name not in met]
+    if not compounds or (read and not absent):
+        return
+    for detail in hints(reader.items, reader.stems, plain=not read):
+        if read:
+            detail = f'{absent}: {detail}'
+        reason = 'score not found' if read else 'no known scores'
+        report.flag('', None, '', reason, detail)
 
 
 def _overlaps(receptor: Data, compounds: Sequence[Compound]) -> list[Overlap]:

@@ -13,15 +13,23 @@ from pyg_multipose.io.molecule.molecule import Molecule
 from pyg_multipose.io.molecule.templates import Templates
 from pyg_multipose.io.poses.compound import Pose
 from pyg_multipose.io.poses.grouping import Grouping
-from pyg_multipose.io.poses.scores import Score, value_of
+from pyg_multipose.io.poses.score_readers import FileName
+from pyg_multipose.io.poses.score_table import (
+    OpenScoreTable,
+    ScoreTable,
+    open_table,
+)
+from pyg_multipose.io.poses.scores import Score, read_value, value_of
 from pyg_multipose.io.rdkit import Chem
 from pyg_multipose.io.report import Rejected, Report
 from pyg_multipose.io.source.diffdock import CONFIDENCE
 from pyg_multipose.io.source.sources import Source
 from pyg_multipose.io.source.text_file import TextFile
 
-#: Names of data items that advice is given from.
+#: Data items, and names of files, that advice is given from.
 MAX_ITEMS = 50
+#: The longest text that advice is given from.
+MAX_TEXT = 10_000
 #: Glide's mark of the record that holds the receptor.
 _GLIDE_RECEPTOR = 'b_glide_receptor'
 _BACKBONE = Chem.MolFromSmarts('NCC(=O)NCC(=O)NCC(=O)')
@@ -55,8 +63,11 @@ class Reader:
     sets: dict[str, list[Pose]] = field(default_factory=dict)
     #: Names of scores in the order in which they were met.
     met: dict[str, None] = field(default_factory=dict)
-    #: Names of all data items, for advice.
-    items: set[str] = field(default_factory=set)
+    #: The first text of each data item, and names of files, for advice.
+    items: dict[str, str] = field(default_factory=dict)
+    stems: list[str] = field(default_factory=list)
+    #: The tables that scores are read from, by the names of these.
+    tables: dict[str, OpenScoreTable] = field(init=False)
     #: How many records had each id, also those that were dropped.
     ids: Counter[str] = field(default_factory=Counter)
     #: The ids whose molecule a template decides.
@@ -64,6 +75,13 @@ class Reader:
     _formats: dict[type[Format], Format] = field(default_factory=dict)
     #: Molecules by content: most records of a set hold the same one.
     _molecules: dict[tuple, Molecule] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tables = {
+            name: open_table(score.read)
+            for name, score in self.scores.items()
+            if isinstance(score.read, ScoreTable)
+        }
 
     def read(self, source: Source, advance: Callable[[int], object]) -> None:
         r"""Reads a file; what fails is in the report.
@@ -84,6 +102,15 @@ class Reader:
                 done = lines.position
         except OSError as error:
             lines.cut = f'unreadable: {error}'
+        except Exception as error:  # of a format that is not ours
+            self.report.drop(
+                source.file,
+                None,
+                '',
+                'unexpected error',
+                f'after {seen} records, {type(error).__name__}: {error}',
+            )
+            lines.cut = lines.cut or 'not read to its end'
         advance(lines.position - done)
         self.report.seen[source.file] += seen
         self._settle(entries)
@@ -107,9 +134,9 @@ class Reader:
                     "DiffDock's copy of a pose",
                     'another file of this rank has the confidence',
                 )
-            if len(self.items) < MAX_ITEMS:
-                self.items.update(record.items)
+            self._note(record, source)
             has_score = any(name in record.items for name in self.scores)
+            has_score |= source.format.score in record.items
             if source.has_output and not has_score:
                 raise Rejected(
                     'not a pose', 'the input of docking: its output is beside'
@@ -119,10 +146,18 @@ class Reader:
                 raise Rejected(*record.problem)
             if _is_true(record.items.get(_GLIDE_RECEPTOR, [])):
                 raise Rejected('not a pose', "Glide's record of the receptor")
-            name = self.grouping.id_of(record, source)
+            name = record.ligand_id = self.grouping.id_of(record, source)
             self.ids[name] += 1
+            scores, unread = self._scores(record)
             ligand = self._ligand(record, source, name)
-            pose = self._pose(record, ligand)
+            pose = Pose(
+                record.file,
+                record.number,
+                record.title,
+                ligand,
+                scores,
+                unread,
+            )
             if '.' in ligand.molecule.smiles:
                 record.notes.append(
                     ('several molecules in a record', ligand.molecule.smiles)
@@ -140,7 +175,11 @@ class Reader:
             self.report.flag(
                 record.file, record.number, record.title, reason, detail
             )
-        entries.append(_Entry(pose, name, bool(pose.scores)))
+        # A name has the score of one pose; the others are poses, too.
+        has_score = bool(scores) or any(
+            isinstance(score.read, FileName) for score in self.scores.values()
+        )
+        entries.append(_Entry(pose, name, has_score))
 
     def _add_implied(
         self, record: Record, source: Source, has_score: bool
@@ -193,16 +232,33 @@ class Reader:
         molecule = self._molecules.setdefault(key, molecule)
         return replace(ligand, molecule=molecule)
 
-    def _pose(self, record: Record, ligand: Ligand) -> Pose:
-        pose = Pose(record.file, record.number, record.title, ligand)
+    def _note(self, record: Record, source: Source) -> None:
+        if len(self.items) < MAX_ITEMS:
+            for name, values in record.items.items():
+                self.items.setdefault(name, ''.join(values[:1])[:MAX_TEXT])
+        if record.number == 1 and len(self.stems) < MAX_ITEMS:
+            self.stems.append(source.stem)
+
+    def _scores(
+        self, record: Record
+    ) -> tuple[dict[str, float], dict[str, str]]:
+        """The scores that a record has, and why it has no others."""
+        scores: dict[str, float] = {}
+        unread: dict[str, str] = {}
         for name, score in self.scores.items():
-            if name not in record.items:
+            if score.read is not None:
+                read = self.tables.get(name, score.read)
+                assert not isinstance(read, ScoreTable)
+                value, why = read_value(read, record)
+            elif name in record.items:
+                value, why = value_of(record.items[name])
+            else:
                 continue
-            value, why = value_of(record.items[name])
-            pose.scores[name] = value
             if why:
-                pose.unread[name] = why
-            elif not score.range[0] <= value <= score.range[1]:
+                unread[name] = why
+            if score.read is None or not why:
+                scores[name] = value
+            if not why and not score.range[0] <= value <= score.range[1]:
                 record.notes.append(
                     (
                         'score out of range',
@@ -210,7 +266,7 @@ class Reader:
                         f'{score.range[1]:g} {score.unit}',
                     )
                 )
-        return pose
+        return scores, unread
 
     def _settle(self, entries: list[_Entry]) -> None:
         """Decides whether records without scores are poses."""

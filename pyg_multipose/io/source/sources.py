@@ -44,9 +44,18 @@ class Source:
     @property
     def stem(self) -> str:
         r"""The name of the file without what tells its format."""
-        name = self.path.name
-        name = name[:-3] if name.lower().endswith('.gz') else name
-        return Path(name).stem
+        return stem_of(self.path.name)
+
+
+def stem_of(file: str) -> str:
+    r"""The name of a file without its folders and what tells its format.
+
+    Args:
+        file: The path of the file.
+    """
+    name = Path(file).name
+    name = name[:-3] if name.lower().endswith('.gz') else name
+    return Path(name).stem
 
 
 def find_sources(

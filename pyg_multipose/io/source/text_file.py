@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 #: Bytes that are read, and at most decompressed, at a time.
 CHUNK = 1 << 16
@@ -27,6 +27,16 @@ _MARKS = {
     b'PK\x03\x04': 'zip',
     b'\xfd7zXZ\x00': 'xz',
 }
+
+
+class Lines(Protocol):
+    r"""Lines of a file, and why its end is missing, known after the last."""
+
+    @property
+    def cut(self) -> str:
+        r"""Why the end of the file is missing, or an empty text."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
 
 
 class TextFile:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyg_multipose.io.labels.units import MICRO
+#: The micro sign, and the Greek letter that looks like it.
+MICRO = str.maketrans({'\u00b5': 'u', '\u03bc': 'u'})
 
 #: What to do about marks that quote nothing.
 UNQUOTED = (
@@ -91,6 +92,7 @@ def read_table(
     delimiter: str | None,
     encoding: str,
     quotechar: str | None = '"',
+    of: str = 'labels',
 ) -> Table:
     r"""Reads a CSV file, plain or gzip.
 
@@ -101,6 +103,7 @@ def read_table(
         encoding: The encoding; a byte order mark may be there.
         quotechar: What quotes cells; if :obj:`None`, nothing does.
             (default: a quotation mark)
+        of: What it is a table of, for messages. (default: :obj:`"labels"`)
 
     Raises:
         FileNotFoundError: If the file does not exist.
@@ -110,10 +113,10 @@ def read_table(
     file = path.as_posix()
     if not path.exists():
         raise FileNotFoundError(
-            f"'{file}' does not exist; expected a table of labels"
+            f"'{file}' does not exist; expected a table of {of}"
         )
     if not path.is_file():
-        raise ValueError(f"'{file}' is no file; expected a table of labels")
+        raise ValueError(f"'{file}' is no file; expected a table of {of}")
     if delimiter is None:
         name = path.name.lower().removesuffix('.gz')
         delimiter = '\t' if name.endswith(('.tsv', '.tab')) else ','
@@ -147,7 +150,7 @@ def read_table(
             rows.append((number, cells))
     if header is None:
         raise ValueError(
-            f"'{file}' is empty; expected a header and rows of labels"
+            f"'{file}' is empty; expected a header and rows of {of}"
         )
     return Table(file, header, rows, delimiter, lines)
 
