@@ -361,8 +361,30 @@ def _check(lines: Sequence[str]) -> _Table:
             'MOL2 cannot be parsed',
             f'bonds of atoms {sorted(strange)[:5]}, which it does not have',
         )
+    _check_order(table)
     if SECTION in sections:
         table.charges, table.others = stated_charges(
             sections[SECTION], table.ids
         )
     return table
+
+
+def _check_order(table: _Table) -> None:
+    """Refuses bonds that mean one thing by number and another by order.
+
+    The format says that bonds are between numbers of atoms, and also that
+    these are for reference only; SYBYL and RDKit go by the order of atoms.
+    """
+    order = list(range(1, len(table.ids) + 1))
+    if table.ids == order or sorted(table.ids) != order:
+        return
+    row = dict(zip(table.ids, order, strict=True))
+    by_order = {frozenset((i, j)) for i, j, _ in table.bonds}
+    by_number = {frozenset((row[i], row[j])) for i, j, _ in table.bonds}
+    if by_order != by_number:
+        raise Rejected(
+            'atoms are not in the order of their numbers',
+            f'the first are {table.ids[:5]}, so that it cannot be told '
+            f'whether bonds go by the numbers or by the order; number the '
+            f'atoms from 1 on',
+        )

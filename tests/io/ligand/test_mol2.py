@@ -192,3 +192,34 @@ def test_types_of_bonds_in_capitals(make, tmp_path):
     text = make.mol2(make.embedded('Cc1ccccc1C(=O)N', hydrogens=True))
     text = text.replace(' ar', ' AR')
     assert ligand(tmp_path, text).molecule.smiles == 'Cc1ccccc1C(N)=O'
+
+
+def renumbered(text, numbers):
+    """The same molecule, its atoms called otherwise; bonds go by number."""
+    out, section = [], ''
+    for line in text.splitlines():
+        if line.startswith('@'):
+            section = line
+        fields = line.split()
+        if section.endswith('ATOM') and len(fields) > 5:
+            fields[0] = str(numbers[int(fields[0]) - 1])
+            line = ' '.join(fields)
+        elif section.endswith('BOND') and len(fields) > 3:
+            ends = (str(numbers[int(end) - 1]) for end in fields[1:3])
+            line = ' '.join([fields[0], *ends, *fields[3:]])
+        out.append(line)
+    return '\n'.join([*out, ''])
+
+
+def test_numbers_of_atoms(make, tmp_path):
+    """They are told from the order where they can be."""
+    mol = make.embedded('CCO', hydrogens=True)
+    text, count = make.mol2(mol), mol.GetNumAtoms()
+    shifted = renumbered(text, range(11, 11 + count))
+    assert ligand(tmp_path, shifted).molecule.smiles == 'CCO'
+    turned = renumbered(text, [count, *range(1, count)])
+    with pytest.raises(Rejected, match='not in the order of their numbers'):
+        ligand(tmp_path, turned)
+    hydrogens = [*range(1, count - 1), count, count - 1]
+    with pytest.raises(Rejected, match='whether bonds go by the numbers'):
+        ligand(tmp_path, renumbered(text, hydrogens))
