@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args
 
 import numpy as np
@@ -108,6 +108,12 @@ def check_part(part: Any, where: str) -> None:
             raise ValueError(
                 f"{where} has '{key}', but there is one for the whole set: "
                 f'pass {key}=... and remove it from the poses'
+            )
+        if level_by_name(key) == 'moved':
+            raise ValueError(
+                f"{where} has '{key}', but keys that begin with 'moved_' "
+                f'describe which atoms of a receptor are elsewhere in a set: '
+                f'pass moved=... to PoseSet.from_complex, or rename it'
             )
 
 
@@ -257,6 +263,32 @@ def check_index(ends: Any, size: int, key: str, where: str) -> None:
                 f"{where}: '{key}' holds atoms {low} to {high}, but there "
                 f'are {size} (0 to {size - 1})'
             )
+
+
+def check_relation(
+    values: Mapping[str, Any], size: int, relation: str, where: str
+) -> None:
+    r"""Refuses edges or bonds that are not among some atoms.
+
+    Args:
+        values: The values of a graph.
+        size: How many atoms it has.
+        relation: :obj:`"edge"` or :obj:`"bond"`.
+        where: Which graph it is, for messages.
+    """
+    index = f'{relation}_index'
+    keys = [key for key in values if level_by_name(key) == relation]
+    if keys and index not in keys:
+        raise ValueError(
+            f"{where}: {keys} describe the rows of '{index}', which it does "
+            f'not have'
+        )
+    for key in sorted(keys, key=index.__ne__):  # the index first
+        if key == index:
+            check_index(values[key], size, key, where)
+        else:
+            rows = values[index].size(1)
+            check_rows(values[key], rows, relation, key, where)
 
 
 def check_counts(

@@ -169,14 +169,17 @@ def check_moved(
             )
         for what, rows in (
             ('the receptor has moved', gone - receptor.start),
-            ('the pose stands for', stands[stands != own.start] - own.start),
+            (
+                'the pose stands for one',
+                stands[stands != own.start] - own.start,
+            ),
         ):
             values, count = np.unique(rows, return_counts=True)
             if (count > 1).any():
                 raise ValueError(
-                    f'{where}: atom {values[count > 1][0]} of {what} '
-                    f'{count.max()} times; an atom of the receptor has one '
-                    f'position in a pose'
+                    f"{where}: by 'moved_index', atom "
+                    f'{values[count > 1][0]} of {what} {count.max()} times; '
+                    f'an atom of the receptor has one position in a pose'
                 )
         for relation, index in ends.items():
             mine = tables[relation].rows_of(moved.segment(pose))

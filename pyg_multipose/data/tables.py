@@ -12,10 +12,10 @@ from torch_geometric.data import Data
 
 from pyg_multipose.data.checks import (
     check_finite,
-    check_index,
     check_is_ligand,
     check_like,
     check_part,
+    check_relation,
     check_rows,
     check_same_keys,
 )
@@ -99,11 +99,15 @@ def joined(
                 (part.size,), of_ligand, device=_device(part.values)
             )
 
+    keys = _checked_node_keys([*fixed, *ligands], attrs)
+    for part in (*fixed, *ligands):
+        for relation in GRAPH_RELATIONS:
+            check_relation(part.values, part.size, relation, part.where)
     pairs = None
     if moved is not None:
         alone = fixed[0] if fixed else None
-        ligands, pairs = with_moved(alone, ligands, moved)
-    out: dict[str, Any] = _node_tables([*fixed, *ligands], attrs)
+        ligands, pairs = with_moved(alone, ligands, moved, keys)
+    out: dict[str, Any] = _node_tables([*fixed, *ligands], keys)
     levels: dict[str, Level] = dict.fromkeys(out, 'node')
     for relation in GRAPH_RELATIONS:
         tables = _relation_tables(fixed, ligands, relation)
@@ -160,10 +164,10 @@ def _node_keys(values: Iterable[str], attrs: Sequence[str]) -> list[str]:
     ]
 
 
-def _node_tables(
+def _checked_node_keys(
     parts: Sequence[Part], attrs: Sequence[str]
-) -> dict[str, Tensor]:
-    """The atoms of the receptor (if any) and of all poses."""
+) -> list[str]:
+    """The keys of atoms, which all parts have in one form."""
     keys = _node_keys(parts[0].values, attrs)
     for part in parts:
         got = _node_keys(part.values, attrs)
@@ -171,6 +175,13 @@ def _node_tables(
         for key in keys:
             check_rows(part.values[key], part.size, 'atom', key, part.where)
             check_like(part.values[key], parts[0].values[key], key, part.where)
+    return keys
+
+
+def _node_tables(
+    parts: Sequence[Part], keys: Sequence[str]
+) -> dict[str, Tensor]:
+    """The atoms of the receptor (if any) and of all poses."""
     out = {
         key: torch.cat([part.values[key] for part in parts]) for key in keys
     }
@@ -190,11 +201,6 @@ def _relation_tables(
     shift = 0
     for part in (*fixed, *ligands):
         keys = [key for key in part.values if level_by_name(key) == relation]
-        if keys and index not in keys:
-            raise ValueError(
-                f"{part.where}: {keys} describe the rows of '{index}', which "
-                f'it does not have'
-            )
         if part not in fixed:
             like = ligands[0].values
             check_same_keys(
@@ -207,14 +213,11 @@ def _relation_tables(
             first, tables = part, {key: [] for key in keys}
         if keys and first is not None:
             check_same_keys(keys, tables, part.where, first.where)
-            ends = part.values[index]
-            check_index(ends, part.size, index, part.where)
             for key in keys:
                 value = part.values[key]
                 if key == index:
-                    value = ends + shift
+                    value = value + shift
                 else:
-                    check_rows(value, ends.size(1), relation, key, part.where)
                     check_like(value, first.values[key], key, part.where)
                 tables[key].append(value)
         for key, value in part.bonds.items() if relation == 'bond' else ():
