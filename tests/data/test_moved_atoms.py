@@ -131,7 +131,7 @@ def test_positions_keep_their_gradient():
         map(complex_of, [made.receptor] * 4, made.ligands, made.moved),
     ):
         pos = torch.cat([graph.pos for graph in graphs])
-        weight = torch.arange(pos.numel()).view_as(pos).cos()
+        weight = torch.arange(pos.numel(), dtype=pos.dtype).view_as(pos).cos()
         loss = (pos * weight).sum()
         grads.append(torch.autograd.grad(loss, leaves))
     for got, expected in zip(*grads, strict=True):
