@@ -27,14 +27,14 @@ def make_atoms(count, generator, spread, bonds=0):
     return out
 
 
-def make_moved(count, generator, spread, moved, absent, some=None):
+def make_moved(count, generator, spread, moved, absent):
     """Other places for some atoms of a receptor, and some that are gone."""
-    if some is None:
-        some = torch.randperm(count, generator=generator)
-    where = torch.randn(moved, 3, generator=generator, dtype=torch.float64)
-    return MovedAtoms(
-        some[:moved], spread * where, some[moved : moved + absent]
+    atoms = torch.randperm(count, generator=generator)
+    index, rest = atoms[:moved], atoms[moved:]
+    where = torch.randn(
+        len(index), 3, generator=generator, dtype=torch.float64
     )
+    return MovedAtoms(index, spread * where, rest[:absent])
 
 
 def complex_of(receptor, ligand, moved):
@@ -115,27 +115,29 @@ def make(
     return Moved(receptor, ligands, moved, edges, **kwargs)
 
 
-def make_batch(**kwargs):
-    """Two receptors; one has the poses of two sets, one of them rigid."""
+def make_sets(**kwargs):
+    """Sets of two receptors, of which one is rigid in one of its sets."""
     first = make(1, (5, 3, 6), name='a', **kwargs)
     second = make(2, (4, 4, 3), name='b', **kwargs)
-    third = make(
-        3,
-        (2, 3),
-        name='c',
-        receptor=first.receptor,
-        counts=((2, 1),),
-        **kwargs,
+    third, rigid = (
+        make(
+            seed,
+            sizes,
+            receptor=of.receptor,
+            name=name,
+            **{**kwargs, 'counts': counts},
+        )
+        for seed, sizes, of, name, counts in (
+            (3, (2, 3), first, 'c', ((2, 1),)),
+            (4, (3, 4), second, 'd', ((0, 0),)),
+        )
     )
-    rigid = make(
-        4,
-        (3, 4),
-        name='d',
-        receptor=second.receptor,
-        counts=((0, 0),),
-        **kwargs,
-    )
-    return Batch.from_data_list([m.set for m in (first, second, third, rigid)])
+    return [first, second, third, rigid]
+
+
+def make_batch(**kwargs):
+    """The batch of these."""
+    return Batch.from_data_list([one.set for one in make_sets(**kwargs)])
 
 
 def bonds_of(graph):
@@ -174,3 +176,31 @@ def same_graphs(ones, twos):
     """As above, of several."""
     for one, two in zip(ones, twos, strict=True):
         same_graph(one, two)
+
+
+def leaves_of(sets):
+    """All coordinates and features that sets are made of, with gradient."""
+    parts = [part for one in sets for part in (one.receptor, *one.ligands)]
+    tensors = [part[key] for part in parts for key in ('pos', 'x')]
+    tensors += [m.pos for one in sets for m in one.moved if m is not None]
+    # A receptor may be that of several sets.
+    unique = {id(tensor): tensor for tensor in tensors if tensor.numel()}
+    return [tensor.requires_grad_() for tensor in unique.values()]
+
+
+def batch_of(sets):
+    """A batch of sets, made anew so that it depends on their leaves."""
+    return Batch.from_data_list(
+        [Moved(one.receptor, one.ligands, one.moved).set for one in sets]
+    )
+
+
+def graphs_of(sets):
+    """All plain complexes of sets, and the set of each, as `batch_of`."""
+    found = [
+        Moved(one.receptor, one.ligands, one.moved).complexes for one in sets
+    ]
+    count = torch.tensor([len(graphs) for graphs in found])
+    graphs = [graph for graphs in found for graph in graphs]
+    number = torch.arange(len(found)).repeat_interleave(count)
+    return Batch.from_data_list(graphs), number
