@@ -3,8 +3,6 @@
 The reference is plain autograd on complexes that are put together by hand.
 """
 
-import warnings
-
 import pytest
 import torch
 from torch import nn
@@ -393,53 +391,3 @@ def test_a_moved_atom_that_is_called_ligand():
     assert "'is_ligand' of set" in readout.last_plan.receptor
     poses = model(Batch.from_data_list(batch.to_poses()))
     same([out.detach()], [poses.mean(0).detach()])
-
-
-# Models that know of no moved atoms ##########################################
-
-
-class Rigid(nn.Module):
-    """Takes all rows of a pose for its ligand, as if nothing could move."""
-
-    def __init__(self):
-        super().__init__()
-        self.embedding = nn.Embedding(10, 1)
-
-    def forward(self, batch):
-        return global_add_pool(
-            self.embedding(batch.z), batch.batch, batch.num_graphs
-        )
-
-    def encode_receptor(self, receptor):
-        return self.embedding(receptor.z).sum(0)
-
-    def forward_poses(self, poses, state):
-        size = int(poses.receptor_size)
-        pose = torch.arange(poses.num_poses)
-        pose = pose.repeat_interleave(poses.pose_size)
-        own = self.embedding(poses.z[size:])
-        return state + global_add_pool(own, pose, poses.num_poses)
-
-
-@pytest.mark.parametrize('counts', [(3, 0), (0, 3)])
-def test_a_model_that_is_seen_to_be_wrong(counts):
-    """Right while receptors are rigid; looked at again when atoms move."""
-    torch.manual_seed(0)
-    model = Rigid().double()
-    rigid = [make(1, (2,) * 16, counts=((0, 0),))]
-    moved = [make(2, (2,) * 16, counts=(counts,))]
-    readout = MultiPoseReadout(model, 'mean')
-    same([readout(batch_of(rigid)).detach()], [plainly(model, rigid)[0]])
-    assert readout.last_plan.counts.encoded == 1
-    with pytest.warns(UserWarning, match='Receptors were shared in 1 calls'):
-        out = readout(batch_of(moved))
-    same([out.detach()], [plainly(model, moved)[0]])
-    assert 'predictions differ' in readout.last_plan.receptor
-    asked = MultiPoseReadout(model, 'mean', share_receptor=True)
-    asked(batch_of(rigid))
-    with (
-        warnings.catch_warnings(),
-        pytest.raises(ValueError, match='share_receptor=True is not poss'),
-    ):
-        warnings.simplefilter('ignore')
-        asked(batch_of(moved))
