@@ -140,9 +140,9 @@ MUTANTS = [
         'layout: counts that do not fit',
         'data/checks.py',
         'if got != expected:\n            raise ValueError(\n'
-        '                f"\'{key}\' has {got} entries',
+        "                f\"'{key}' has {got} entries",
         'if got > expected:\n            raise ValueError(\n'
-        '                f"\'{key}\' has {got} entries',
+        "                f\"'{key}' has {got} entries",
         _OF_LAYOUT,
     ),
     Mutant(

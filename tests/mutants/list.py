@@ -9,6 +9,7 @@ from tests.mutants import (
     looks,
     models,
     modes,
+    moved_atoms,
     plan,
     receptors,
     replay,
@@ -32,4 +33,5 @@ MUTANTS = [
     *followed_models.MUTANTS,
     *results.MUTANTS,
     *data.MUTANTS,
+    *moved_atoms.MUTANTS,
 ]
