@@ -68,20 +68,23 @@ def taken_apart(
         _check_same(receptor, receptors[0], f'{called}, complex {number}')
     keys = [key for key in receptors[0].keys() if level_by_name(key) != 'bond']
     tables = {k: torch.stack([one[k] for one in receptors]) for k in keys}
+    first = {key: table[0] for key, table in tables.items()}
+    # The number of comparisons grows with the square of that of complexes.
+    some = _differ(tables, first, None)[1].any(dim=0)
+    rows = {key: table[:, some] for key, table in tables.items()}
     agreeing = torch.stack(
         [
-            (
-                ~_differ(tables, {k: v[one] for k, v in tables.items()}, snap)[
-                    1
-                ]
-            ).sum(dim=0)
+            (~_differ(rows, {k: v[one] for k, v in rows.items()}, snap)[1])
+            .sum(dim=0)
             for one in range(len(parts))
         ]
-    )
+    )  # fmt: skip
     # Of an atom that is nowhere twice, all positions come from one complex.
-    chosen = agreeing.argmax(dim=0)
     usual = int(agreeing.sum(dim=1).argmax())
-    chosen[agreeing[usual] == agreeing.amax(dim=0)] = usual
+    best = agreeing.argmax(dim=0)
+    best[agreeing[usual] == agreeing.amax(dim=0)] = usual
+    chosen = torch.full_like(some, usual, dtype=torch.long)
+    chosen[some] = best
     atom = torch.arange(chosen.numel(), device=chosen.device)
     receptor = receptors[usual].clone()
     for key, table in tables.items():
@@ -116,12 +119,15 @@ def _differ(
     snap: float | None,
 ) -> tuple[Tensor, Tensor]:
     """How far atoms are from those of a reference, and which differ."""
-    far = (tables['pos'].double() - reference['pos'].double()).norm(dim=2)
+    pos = tables['pos'].detach().double()
+    far = (pos - reference['pos'].detach().double()).norm(dim=2)
     differ = far > (snap or 0.0)
     for key, table in tables.items():
         if key != 'pos':
             unlike = table != reference[key]
-            differ |= unlike.reshape(*differ.shape, -1).any(dim=2)
+            while unlike.dim() > 2:
+                unlike = unlike.any(dim=-1)
+            differ |= unlike
     return far, differ
 
 

@@ -127,7 +127,7 @@ MUTANTS = [
     Mutant(
         'complexes: values other than positions are those of most',
         _COMPLEXES,
-        'differ |= unlike.reshape(*differ.shape, -1).any(dim=2)',
+        'differ |= unlike',
         'pass',
         _OF_COMPLEXES,
     ),
@@ -141,8 +141,15 @@ MUTANTS = [
     Mutant(
         'complexes: the receptor of each atom is another one',
         _COMPLEXES,
-        'chosen[agreeing[usual] == agreeing.amax(dim=0)] = usual',
+        'best[agreeing[usual] == agreeing.amax(dim=0)] = usual',
         'pass',
+        _OF_COMPLEXES,
+    ),
+    Mutant(
+        'complexes: what one other value tells is enough',
+        _COMPLEXES,
+        'unlike = unlike.any(dim=-1)',
+        'unlike = unlike.all(dim=-1)',
         _OF_COMPLEXES,
     ),
     Mutant(
