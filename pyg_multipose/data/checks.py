@@ -18,6 +18,7 @@ from pyg_multipose.data.levels import (
     Level,
     level_by_name,
 )
+from pyg_multipose.data.part import Part
 
 #: In names of keys, and what PyG's batching and sets use them for.
 _WORDS = ('index', 'batch', 'ptr')
@@ -108,6 +109,12 @@ def check_part(part: Any, where: str) -> None:
             raise ValueError(
                 f"{where} has '{key}', but there is one for the whole set: "
                 f'pass {key}=... and remove it from the poses'
+            )
+        if level_by_name(key) == 'moved':
+            raise ValueError(
+                f"{where} has '{key}', but keys that begin with 'moved_' "
+                f'describe which atoms of a receptor are elsewhere in a set: '
+                f'pass moved=... to PoseSet.from_complex, or rename it'
             )
 
 
@@ -271,6 +278,28 @@ def check_index(ends: Any, size: int, key: str, where: str) -> None:
                 f"{where}: '{key}' holds atoms {low} to {high}, but there "
                 f'are {size} (0 to {size - 1})'
             )
+
+
+def check_relation(part: Part, relation: str) -> None:
+    r"""Refuses edges or bonds that are not among the atoms of a part.
+
+    Args:
+        part: A receptor or a pose.
+        relation: :obj:`"edge"` or :obj:`"bond"`.
+    """
+    index, values, where = f'{relation}_index', part.values, part.where
+    keys = part.on(relation)
+    if keys and index not in keys:
+        raise ValueError(
+            f"{where}: {keys} describe the rows of '{index}', which it does "
+            f'not have'
+        )
+    for key in sorted(keys, key=index.__ne__):  # the index first
+        if key == index:
+            check_index(values[key], part.size, key, where)
+        else:
+            rows = values[index].size(1)
+            check_rows(values[key], rows, relation, key, where)
 
 
 def check_counts(

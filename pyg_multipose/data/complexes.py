@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import NamedTuple
+from numbers import Real
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from pyg_multipose.data.checks import check_part
+from pyg_multipose.data.checks import (
+    check_finite,
+    check_part,
+    check_relation,
+    check_rows,
+)
 from pyg_multipose.data.levels import level_by_name
 from pyg_multipose.data.moved_atoms import MovedPart
+from pyg_multipose.data.part import Part
 
 
 def taken_apart(
@@ -40,17 +47,19 @@ def taken_apart(
         ValueError: If complexes do not have the same atoms.
     """
     called = f"set '{name}'" if name else 'the set'
-    if isinstance(complexes, Data) or not len(complexes):
-        got = 'one' if isinstance(complexes, Data) else 'none'
+    given: Any = complexes  # whatever was passed
+    if not isinstance(given, list | tuple) or not given:
+        got = 'none' if given in ([], ()) else f'a {type(given).__name__}'
         raise ValueError(
             f'{called}: expected a list of complexes, one for each pose, got '
             f'{got}'
         )
-    if snap is not None and not 0 < float(snap) < float('inf'):
+    if snap is not None and not _is_distance(snap):
         raise ValueError(
-            f"{called}: 'snap' is a positive distance in Angstrom, got {snap}"
+            f"{called}: 'snap' is a positive distance in Angstrom, got "
+            f'{snap!r}'
         )
-    attrs = {pose_attrs} if isinstance(pose_attrs, str) else set(pose_attrs)
+    attrs = set(pose_attrs)
     parts = [
         _split(data, attrs, f'{called}, complex {number}')
         for number, data in enumerate(complexes)
@@ -60,20 +69,23 @@ def taken_apart(
         _check_same(receptor, receptors[0], f'{called}, complex {number}')
     keys = [key for key in receptors[0].keys() if level_by_name(key) != 'bond']
     tables = {k: torch.stack([one[k] for one in receptors]) for k in keys}
+    first = {key: table[0] for key, table in tables.items()}
+    # The number of comparisons grows with the square of that of complexes.
+    some = _differ(tables, first, None)[1].any(dim=0)
+    rows = {key: table[:, some] for key, table in tables.items()}
     agreeing = torch.stack(
         [
-            (
-                ~_differ(tables, {k: v[one] for k, v in tables.items()}, snap)[
-                    1
-                ]
-            ).sum(dim=0)
+            (~_differ(rows, {k: v[one] for k, v in rows.items()}, snap)[1])
+            .sum(dim=0)
             for one in range(len(parts))
         ]
-    )
+    )  # fmt: skip
     # Of an atom that is nowhere twice, all positions come from one complex.
-    chosen = agreeing.argmax(dim=0)
     usual = int(agreeing.sum(dim=1).argmax())
-    chosen[agreeing[usual] == agreeing.amax(dim=0)] = usual
+    best = agreeing.argmax(dim=0)
+    best[agreeing[usual] == agreeing.amax(dim=0)] = usual
+    chosen = torch.full_like(some, usual, dtype=torch.long)
+    chosen[some] = best
     atom = torch.arange(chosen.numel(), device=chosen.device)
     receptor = receptors[usual].clone()
     for key, table in tables.items():
@@ -97,18 +109,26 @@ def taken_apart(
     return receptor, [part.ligand for part in parts], moved
 
 
+def _is_distance(given: Any) -> bool:
+    is_number = isinstance(given, Real) and not isinstance(given, bool)
+    return is_number and 0 < float(given) < float('inf')
+
+
 def _differ(
     tables: Mapping[str, Tensor],
     reference: Mapping[str, Tensor],
     snap: float | None,
 ) -> tuple[Tensor, Tensor]:
     """How far atoms are from those of a reference, and which differ."""
-    far = (tables['pos'].double() - reference['pos'].double()).norm(dim=2)
+    pos = tables['pos'].detach().double()
+    far = (pos - reference['pos'].detach().double()).norm(dim=2)
     differ = far > (snap or 0.0)
     for key, table in tables.items():
         if key != 'pos':
             unlike = table != reference[key]
-            differ |= unlike.reshape(*differ.shape, -1).any(dim=2)
+            while unlike.dim() > 2:
+                unlike = unlike.any(dim=-1)
+            differ |= unlike
     return far, differ
 
 
@@ -121,25 +141,7 @@ class _Complex(NamedTuple):
 
 
 def _split(data: Data, attrs: Set[str], where: str) -> _Complex:
-    check_part(data, where)
-    is_ligand = data.get('is_ligand')
-    if not isinstance(is_ligand, Tensor) or is_ligand.dtype != torch.bool:
-        raise ValueError(
-            f"{where} has no boolean 'is_ligand', which tells the atoms of "
-            f'its ligand from those of its receptor'
-        )
-    for key in ('pos', 'z'):
-        if not isinstance(data.get(key), Tensor):
-            raise ValueError(
-                f"{where} has no '{key}', by which receptors are compared"
-            )
-    edges = [key for key in data.keys() if level_by_name(key) == 'edge']
-    if edges:
-        raise ValueError(
-            f'{where} has {edges}, but which edges are those of the receptor '
-            f'is not known yet. Leave them out, and apply RadiusGraph to the '
-            f'set'
-        )
+    is_ligand = _checked(data, attrs, where)
     row = torch.where(
         is_ligand, is_ligand.cumsum(0) - 1, (~is_ligand).cumsum(0) - 1
     )
@@ -147,11 +149,11 @@ def _split(data: Data, attrs: Set[str], where: str) -> _Complex:
     bonds: dict[str, Tensor] = {}
     ends = data.get('bond_index')
     for key, value in data.stores[0].items():
-        if key in attrs or not isinstance(value, Tensor):
+        if key == 'num_nodes':
+            continue
+        if key in attrs:
             parts[1][key] = value
         elif level_by_name(key) == 'bond':
-            if ends is None:
-                raise ValueError(f"{where} has '{key}', but no 'bond_index'")
             of_ligand = is_ligand[ends]
             across = of_ligand[0] != of_ligand[1]
             within = (of_ligand.any(dim=0), of_ligand.all(dim=0))
@@ -169,6 +171,43 @@ def _split(data: Data, attrs: Set[str], where: str) -> _Complex:
         if not len(part['pos']):
             raise ValueError(f"{where} has no {what} by its 'is_ligand'")
     return _Complex(*parts, bonds)
+
+
+def _checked(data: Data, attrs: Set[str], where: str) -> Tensor:
+    """Which atoms of a complex are the ligand's, if all of it is sound."""
+    check_part(data, where)
+    is_ligand = data.get('is_ligand')
+    if (
+        not isinstance(is_ligand, Tensor)
+        or is_ligand.dtype != torch.bool
+        or is_ligand.dim() != 1
+    ):
+        raise ValueError(
+            f"{where} has no boolean 'is_ligand' of shape [num_atoms], which "
+            f'tells the atoms of its ligand from those of its receptor'
+        )
+    for key, dim in (('pos', 2), ('z', 1)):
+        value = data.get(key)
+        if not isinstance(value, Tensor) or value.dim() < dim:
+            raise ValueError(
+                f"{where} has no '{key}', by which receptors are compared"
+            )
+    edges = [key for key in data.keys() if level_by_name(key) == 'edge']
+    if edges:
+        raise ValueError(
+            f'{where} has {edges}, but which edges are those of the receptor '
+            f'is not known yet. Leave them out, and apply RadiusGraph to the '
+            f'set'
+        )
+    values = dict(data.stores[0].items())
+    size = values.pop('num_nodes', data['pos'].size(0))
+    for key, value in values.items():
+        if key not in attrs and level_by_name(key) in (None, 'node'):
+            check_rows(value, size, 'atom', key, where)
+    levels = {key: level_by_name(key) or 'node' for key in values}
+    check_relation(Part(where, values, size, levels), 'bond')
+    check_finite(data['pos'], where)
+    return is_ligand
 
 
 def _check_same(receptor: Data, first: Data, where: str) -> None:

@@ -18,7 +18,11 @@ from pyg_multipose.data.levels import (
     Levels,
     num_rows,
 )
-from pyg_multipose.data.moved_rows import MovedRows, check_moved
+from pyg_multipose.data.moved_rows import (
+    MovedRows,
+    check_moved,
+    check_owners,
+)
 from pyg_multipose.data.runs import Runs, offsets
 from pyg_multipose.data.transfer import on_device, on_host, to_device
 
@@ -386,18 +390,15 @@ class Layout:
         if pairs is None or not pairs.size.any():
             return None
         index = on_host(values['moved_index'])
+        check_owners(index, pairs, self._receptor_segment, self.set_name)
         self._ends: dict[str, np.ndarray] = {
             name: on_host(values[f'{name}_index'])
             for name in GRAPH_RELATIONS
             if name in self._segments
         }
-        out = MovedRows(
-            index,
-            pairs,
-            self._segments['node'],
-            self._pose_segment,
-            self._receptor_segment[self.set_of_pose],
-        )
+        nodes, poses = self._segments['node'], self._pose_segment
+        receptors = self._receptor_segment[self.set_of_pose]
+        out = MovedRows(index, pairs, nodes, poses, receptors)
         check_moved(out, self._ends, self._segments, self.pose_name)
         return out
 

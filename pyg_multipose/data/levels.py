@@ -110,6 +110,11 @@ def level_by_name(key: str) -> Level | None:
 @lru_cache(maxsize=256)
 def _levels(text: str, keys: tuple[str, ...]) -> Levels:
     declared = parse(text)
+    if 'moved_index' in declared and 'moved_index' not in keys:
+        raise ValueError(
+            "The pose set lacks ['moved_index'], by which rows of its poses "
+            'are atoms of the receptor. Leave this key out of exclude_keys'
+        )
     out: dict[str, Level] = {}
     for key in keys:
         if key in BOOKKEEPING or key.endswith(('_batch', '_ptr')):
@@ -178,6 +183,11 @@ def _raise_mixed(
             '. Sets made by from_complex have is_ligand; to batch conformers '
             'with them, give the poses is_ligand too, all True, before '
             'from_poses'
+        )
+    elif any('moved_index' in which for which in only):
+        hint = (
+            '. A set of which no atom has moved has moved_index, too, if it '
+            'is made by from_complex(..., moved=[None] * num_poses)'
         )
     raise ValueError(
         f'The sets of a batch need the same keys on the same levels, but '

@@ -75,6 +75,7 @@ def with_moved(
     receptor: Part | None,
     poses: Sequence[Part],
     moved: Sequence[MovedAtoms | MovedPart | None],
+    keys: Sequence[str],
 ) -> tuple[list[Part], Tensor]:
     r"""Adds the atoms that have moved to poses, with the bonds they have.
 
@@ -82,6 +83,7 @@ def with_moved(
         receptor: The receptor.
         poses: The ligands.
         moved: One for each pose.
+        keys: The keys of atoms.
 
     Returns:
         The poses with more atoms, and the values of :obj:`moved_index`.
@@ -110,14 +112,14 @@ def with_moved(
             f"'moved' is a list with MovedAtoms or None for each of the "
             f'{len(poses)} poses, got {got}'
         )
-    if not isinstance(receptor.values.get('pos'), Tensor):
+    if 'pos' not in keys:
         raise ValueError(f"{receptor.where} needs 'pos' if its atoms move")
     out, pairs, first = [], [], receptor.size
     for pose, one in zip(poses, moved, strict=True):
         if isinstance(one, MovedPart):
             part = one
         else:
-            part = _part(one, receptor, pose.where)
+            part = _part(one, receptor, pose.where, keys)
         out.append(_joined(pose, receptor, part))
         stands = torch.arange(pose.size, out[-1].size) + first
         none = torch.full((part.absent.numel(),), first)
@@ -134,8 +136,7 @@ def _joined(pose: Part, receptor: Part, moved: MovedPart) -> Part:
     """A pose with the rows of atoms that have moved."""
     values = dict(pose.values)
     for key, rows in moved.values.items():
-        if isinstance(values.get(key), Tensor):
-            values[key] = torch.cat([values[key], rows])
+        values[key] = torch.cat([values[key], rows])
     # Where an atom of the receptor is in this pose, if it is anywhere.
     place = -1 - torch.arange(receptor.size, device=moved.gone.device)
     place[moved.index] = pose.size + torch.arange(
@@ -170,7 +171,12 @@ def _joined(pose: Part, receptor: Part, moved: MovedPart) -> Part:
     )
 
 
-def _part(moved: MovedAtoms | None, receptor: Part, where: str) -> MovedPart:
+def _part(
+    moved: MovedAtoms | None,
+    receptor: Part,
+    where: str,
+    keys: Sequence[str],
+) -> MovedPart:
     pos, size = receptor.values['pos'], receptor.size
     if moved is None:
         moved = MovedAtoms((), pos.new_empty(0, *pos.shape[1:]))
@@ -195,7 +201,7 @@ def _part(moved: MovedAtoms | None, receptor: Part, where: str) -> MovedPart:
             f'{int(count.max())} positions; an atom is in one place, or '
             f'absent'
         )
-    new = torch.as_tensor(moved.pos)
+    new = _tensor(moved.pos, 'pos', where)
     expected = (index.numel(), *pos.shape[1:])
     if tuple(new.shape) != expected or not new.is_floating_point():
         raise ValueError(
@@ -205,16 +211,22 @@ def _part(moved: MovedAtoms | None, receptor: Part, where: str) -> MovedPart:
         )
     if new.numel():
         check_finite(new, f'{where}, moved atoms')
-    rows = {
-        key: value[index]
-        for key, value in receptor.values.items()
-        if isinstance(value, Tensor) and level_by_name(key) in (None, 'node')
-    }
+    rows = {key: receptor.values[key][index] for key in keys}
     return MovedPart(index, {**rows, 'pos': new.to(pos)}, absent)
 
 
+def _tensor(given: Any, name: str, where: str) -> Tensor:
+    try:
+        return torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(
+            f"{where}: '{name}' of the moved atoms is {given!r}, expected a "
+            f'tensor'
+        ) from None
+
+
 def _numbers(given: Any, name: str, like: Tensor, where: str) -> Tensor:
-    out = torch.as_tensor(given, device=like.device)
+    out = _tensor(given, name, where).to(like.device)
     if not out.numel():
         return torch.empty(0, dtype=torch.long, device=like.device)
     if out.dim() != 1 or out.dtype.is_floating_point or out.is_complex():

@@ -234,11 +234,10 @@ class PoseSet(Data):
             >>> pose_set.pose(2).pos[2]
             tensor([0.5000, 0.0000, 1.0000])
         """
-        receptor, ligands, moved = taken_apart(
-            complexes, name, pose_attrs, snap
-        )
+        attrs = [pose_attrs] if isinstance(pose_attrs, str) else [*pose_attrs]
+        receptor, ligands, moved = taken_apart(complexes, name, attrs, snap)
         return cls._build(
-            receptor, ligands, y, name, pose_attrs, receptor_name, moved
+            receptor, ligands, y, name, attrs, receptor_name, moved
         )
 
     # Counts ##################################################################

@@ -22,6 +22,11 @@ class MissingKeyError(KeyError):
                 'the ligand: for conformers, data.is_ligand = torch.ones('
                 'data.num_nodes, dtype=torch.bool) before from_poses'
             )
+        if key == 'moved_index':
+            hint = (
+                " A set of which no atom has moved has 'moved_index', too, if "
+                'it is made by from_complex(..., moved=[None] * num_poses)'
+            )
         called = f"Set '{name}'" if isinstance(name, str) else 'A batch'
         return (
             f"{called} has no '{key}', only {has}. (The sets of a batch need "

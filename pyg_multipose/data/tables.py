@@ -12,10 +12,10 @@ from torch_geometric.data import Data
 
 from pyg_multipose.data.checks import (
     check_finite,
-    check_index,
     check_is_ligand,
     check_like,
     check_part,
+    check_relation,
     check_rows,
     check_same_keys,
 )
@@ -106,11 +106,15 @@ def joined(
             )
             part.level['is_ligand'] = 'node'
 
+    keys = _checked_node_keys([*fixed, *ligands])
+    for part in (*fixed, *ligands):
+        for relation in GRAPH_RELATIONS:
+            check_relation(part, relation)
     pairs = None
     if moved is not None:
         alone = fixed[0] if fixed else None
-        ligands, pairs = with_moved(alone, ligands, moved)
-    out: dict[str, Any] = _node_tables([*fixed, *ligands])
+        ligands, pairs = with_moved(alone, ligands, moved, keys)
+    out: dict[str, Any] = _node_tables([*fixed, *ligands], keys)
     levels: dict[str, Level] = dict.fromkeys(out, 'node')
     for relation in GRAPH_RELATIONS:
         tables = _relation_tables(fixed, ligands, relation)
@@ -168,14 +172,21 @@ def _part(
     return Part(where, values, int(size), level)
 
 
-def _node_tables(parts: Sequence[Part]) -> dict[str, Tensor]:
-    """The atoms of the receptor (if any) and of all poses."""
+def _checked_node_keys(parts: Sequence[Part]) -> list[str]:
+    """The keys of atoms, which all parts have in one form."""
     keys = parts[0].on('node')
     for part in parts:
         check_same_keys(part.on('node'), keys, part.where, parts[0].where)
         for key in keys:
             check_rows(part.values[key], part.size, 'atom', key, part.where)
             check_like(part.values[key], parts[0].values[key], key, part.where)
+    return keys
+
+
+def _node_tables(
+    parts: Sequence[Part], keys: Sequence[str]
+) -> dict[str, Tensor]:
+    """The atoms of the receptor (if any) and of all poses."""
     out = {
         key: torch.cat([part.values[key] for part in parts]) for key in keys
     }
@@ -195,11 +206,6 @@ def _relation_tables(
     shift = 0
     for part in (*fixed, *ligands):
         keys = part.on(relation)
-        if keys and index not in keys:
-            raise ValueError(
-                f"{part.where}: {keys} describe the rows of '{index}', which "
-                f'it does not have'
-            )
         if part not in fixed:
             like = ligands[0]
             check_same_keys(keys, like.on(relation), part.where, like.where)
@@ -207,14 +213,11 @@ def _relation_tables(
             first, tables = part, {key: [] for key in keys}
         if keys and first is not None:
             check_same_keys(keys, tables, part.where, first.where)
-            ends = part.values[index]
-            check_index(ends, part.size, index, part.where)
             for key in keys:
                 value = part.values[key]
                 if key == index:
-                    value = ends + shift
+                    value = value + shift
                 else:
-                    check_rows(value, ends.size(1), relation, key, part.where)
                     check_like(value, first.values[key], key, part.where)
                 tables[key].append(value)
         for key, value in part.bonds.items() if relation == 'bond' else ():

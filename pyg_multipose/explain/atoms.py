@@ -34,7 +34,8 @@ class AtomContributions:
         gradient: :math:`\mathbf{g}_a`, shape :math:`(n, D)`.
         contribution: :math:`c_a`, shape :math:`(n)`.
         pose: The pose of each atom, as poses are counted in the
-            attribution; -1 for atoms of a receptor. Shape :math:`(n)`.
+            attribution; -1 for atoms of a receptor, but for those that have
+            moved in a pose. Shape :math:`(n)`.
         set_index: The set of each atom, shape :math:`(n)`.
 
     Example:

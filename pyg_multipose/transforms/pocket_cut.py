@@ -34,6 +34,8 @@ class PocketCut(PoseSetTransform):
     Each set then has a receptor of its own, with a name of its own; with
     :obj:`around`, sets with the same receptor have the same pocket, which the
     models of this package then encode once for all of them.
+    An atom that has moved in a pose is near if it is so in that pose, and
+    then it is kept in all of them.
     Edges and bonds among the atoms that are left are kept.
 
     Args:
@@ -99,7 +101,8 @@ class PocketCut(PoseSetTransform):
             )
         if not self.per_pose:
             out = self._cut(pose_set)
-            if self.around is None:
+            # Atoms that have moved may come within reach of fixed points.
+            if self.around is None or _gone(pose_set)[0].numel():
                 name_by_content(out)
             return out
         levels = Levels.of(pose_set)
@@ -124,18 +127,23 @@ class PocketCut(PoseSetTransform):
         is_ligand = ligand_rows(pose_set)
         around = self.around
         around = pos[is_ligand] if around is None else around.to(pos)
-        atom, stands = _moved(pose_set, size)
+        atom, stands = _gone(pose_set)
+        # Absent ones have no place; the first row of a pose is its ligand's.
+        is_moved = ~is_ligand[stands]
+        point, near = radius(pos[:size], around, self.r)
+        of_moved = of_ligand = None
         if self.around is None and atom.numel():
-            # An atom that has moved is near if it is so in its own pose.
+            # An atom is near if it is so in a pose, where it is in that pose.
             layout = Layout(pose_set)
             pose = torch.from_numpy(
                 np.repeat(np.arange(layout.num_poses), layout.pose_size)
             ).to(pos.device)
-            mine, others = pose[stands - size], pose[is_ligand[size:]]
-            _, moved = radius(pos[stands], around, self.r, mine, others)
-        else:
-            _, moved = radius(pos[stands], around, self.r)
-        _, near = radius(pos[:size], around, self.r)
+            gone = pose[stands - size] * size + atom
+            of_ligand = pose[is_ligand[size:]]
+            near = near[~torch.isin(of_ligand[point] * size + near, gone)]
+            of_moved = pose[stands[is_moved] - size]
+        atom, stands = atom[is_moved], stands[is_moved]
+        _, moved = radius(pos[stands], around, self.r, of_moved, of_ligand)
         near = torch.cat([near, atom[moved]])
         if not len(near):
             raise ValueError(
@@ -169,12 +177,10 @@ class PocketCut(PoseSetTransform):
         )
 
 
-def _moved(pose_set: PoseSet, size: int) -> tuple[Tensor, Tensor]:
-    """Atoms of the receptor that are elsewhere in poses, and their rows."""
+def _gone(pose_set: PoseSet) -> tuple[Tensor, Tensor]:
+    """Atoms of the receptor that are not where it has them, and their rows."""
     pairs = pose_set.get('moved_index')
     if pairs is None:
         none = torch.empty(0, dtype=torch.long, device=pose_set.pos.device)
         return none, none
-    is_moved = ~ligand_rows(pose_set)[pairs[1]]
-    atom, stands = pairs[:, is_moved]
-    return atom, stands
+    return pairs[0], pairs[1]

@@ -64,10 +64,15 @@ def keep_nearest(
     apart = np.flatnonzero(cut_sets & shared).tolist()
     if apart:
         sets, follow_batch = _taken_apart(data, layout.set_name(apart[0]))
-        for index in apart:
-            sets[index], cut = _pose_by_pose(sets[index], max_num_neighbors)
+        for index in list(apart):
+            poses, cut = _pose_by_pose(sets[index], max_num_neighbors)
+            if not any(cut):  # its neighbours are absent wherever they count
+                apart.remove(index)
+                continue
+            sets[index] = poses
             first = layout.set_ptr[index]
             cut_atoms[first : first + len(cut)] = cut
+    if apart:
         data = sets[0]
         if follow_batch is not None:
             data = Batch.from_data_list(sets, follow_batch)

@@ -19,6 +19,8 @@ from pyg_multipose.datasets import (
 )
 from pyg_multipose.loader import PoseSetSampler, set_sizes
 from pyg_multipose.transforms import RadiusGraph
+from tests.moved_sets import make as make_moved
+from tests.moved_sets import same_graphs
 
 
 @pytest.fixture
@@ -88,6 +90,32 @@ def test_a_receptor_is_stored_once(make, dataset):
     assert dataset.db.connection.execute(query).fetchone() == (2,)
     batch = Batch.from_data_list([dataset[n] for n in range(4)])
     assert batch.receptor_groups().tolist() == [0, 1, 0, 1]
+
+
+def test_atoms_that_have_moved(make, dataset):
+    """They are rows of poses; the receptor is stored once for all."""
+    first = make_moved(1, bonds=12, name='A')
+    other = make_moved(2, bonds=12, name='B', receptor=first.receptor)
+    rigid = make_moved(
+        3, bonds=12, name='C', receptor=first.receptor, counts=((0, 0),)
+    )
+    sets = [first.set, other.set, rigid.set]
+    for one in sets:
+        moved_by = torch.arange(one.moved_index.size(1), dtype=torch.half)
+        one.put('moved_by', moved_by, 'moved')
+    dataset.extend(sets)
+    query = 'SELECT COUNT(*) FROM receptors'
+    assert dataset.db.connection.execute(query).fetchone() == (1,)
+    for index, one in enumerate(sets):
+        make.same(dataset[index], one)
+    same_graphs(dataset[1].to_poses(), other.complexes)
+    (batch,) = DataLoader(dataset, 3)
+    assert batch.receptor_groups().tolist() == [0, 0, 0]
+    sizes = set_sizes(dataset)
+    assert sizes[:, 0].tolist() == [one.num_nodes for one in sets]
+    plain = PoseSet.from_complex(rigid.receptor, rigid.ligands, name='D')
+    with pytest.raises(ValueError, match="only the dataset has .'moved_by"):
+        dataset.append(RadiusGraph(2.5)(plain))
 
 
 def test_many_receptors(make, dataset):

@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 _FILES = 'data/files.py'
+_GRAPHS = 'data/graphs.py'
 _LAYOUT = 'data/layout.py'
 _RECEPTORS = 'data/receptors.py'
 _RUNS = 'data/runs.py'
@@ -46,14 +47,14 @@ MUTANTS = [
     ),
     Mutant(
         'layout: the first atom of a ligand is taken for the receptor',
-        _LAYOUT,
+        _GRAPHS,
         'torch.where(old >= ligand[graph], by, shifts[0])',
         'torch.where(old > ligand[graph], by, shifts[0])',
         _OF_LAYOUT,
     ),
     Mutant(
         'layout: edges of neighbours keep their rows',
-        _LAYOUT,
+        _GRAPHS,
         'return moved.sub_(first) if first else moved',
         'return moved',
         _OF_LAYOUT,
@@ -61,8 +62,8 @@ MUTANTS = [
     Mutant(
         'layout: atoms of a pose without its receptor',
         _LAYOUT,
-        'return self.receptor_size[self.set_of_pose] + self.pose_size',
-        'return self.pose_size',
+        'out = self.receptor_size[self.set_of_pose] + self.pose_size',
+        'out = self.pose_size',
         _OF_LAYOUT,
     ),
     Mutant(
@@ -74,9 +75,9 @@ MUTANTS = [
     ),
     Mutant(
         'layout: PyG takes out graphs with rows of the batch',
-        _LAYOUT,
-        "                incs[key] = slice_of['node'][:-1]\n",
-        '',
+        _GRAPHS,
+        "incs[key] = slice_of['node'][:-1]",
+        'pass',
         _OF_LAYOUT,
     ),
     Mutant(
@@ -95,21 +96,21 @@ MUTANTS = [
     ),
     Mutant(
         'layout: a set without poses',
-        _LAYOUT,
+        'data/checks.py',
         'if 0 in sizes:',
         'if False:',
         _OF_LAYOUT,
     ),
     Mutant(
         'layout: tables of poses in another order',
-        _LAYOUT,
+        _GRAPHS,
         'return [value[pose] for pose in poses]',
         'return [value[pose] for pose in sorted(poses)]',
         [*_OF_LAYOUT, *_OF_CHANGES],
     ),
     Mutant(
         'layout: lists of sets are not joined',
-        _LAYOUT,
+        _GRAPHS,
         'if value and isinstance(value[0], list):',
         'if False:',
         [*_OF_LAYOUT, *_OF_BATCHING, *_OF_CHANGES],
@@ -123,7 +124,7 @@ MUTANTS = [
     ),
     Mutant(
         'layout: neighbours that do not start at zero',
-        _LAYOUT,
+        _GRAPHS,
         'return moved.sub_(first) if first else moved',
         'return moved.sub_(first) if first > 1 else moved',
         _OF_LAYOUT,
@@ -137,9 +138,11 @@ MUTANTS = [
     ),
     Mutant(
         'layout: counts that do not fit',
-        _LAYOUT,
-        '            if got != expected:\n',
-        '            if got > expected:\n',
+        'data/checks.py',
+        'if got != expected:\n            raise ValueError(\n'
+        "                f\"'{key}' has {got} entries",
+        'if got > expected:\n            raise ValueError(\n'
+        "                f\"'{key}' has {got} entries",
         _OF_LAYOUT,
     ),
     Mutant(
@@ -243,8 +246,7 @@ MUTANTS = [
     Mutant(
         'pose set: bonds are not counted on in a batch',
         'data/pose_set.py',
-        "        if key in ('edge_index', 'bond_index'):\n"
-        '            return self.num_nodes\n',
+        '        if key in INDICES:\n            return self.num_nodes\n',
         "        if key == 'edge_index':\n            return self.num_nodes\n",
         _OF_BATCHING,
     ),

@@ -9,6 +9,7 @@ from tests.mutants import (
     looks,
     models,
     modes,
+    moved_atoms,
     plan,
     receptors,
     replay,
@@ -34,4 +35,5 @@ MUTANTS = [
     *results.MUTANTS,
     *data.MUTANTS,
     *siblings.MUTANTS,
+    *moved_atoms.MUTANTS,
 ]

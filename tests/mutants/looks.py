@@ -255,8 +255,8 @@ MUTANTS = [
     Mutant(
         'witnesses: atoms of a receptor are those of a ligand',
         _WITNESSES,
-        "{'receptor': rows[receptor], 'ligand': rows[~receptor]}",
-        "{'receptor': rows, 'ligand': rows}",
+        'name: rows[part == number]',
+        'name: rows',
         _OF_WITNESSES,
     ),
     Mutant(

@@ -107,8 +107,8 @@ MUTANTS = [
     ),
     Mutant(
         'receptors: one name for two',
-        _RECEPTORS,
-        'receptors.check_names(names, groups, layout)',
+        'data/receptors.py',
+        'check_names(names, out, layout)',
         'pass',
         [f'{_STATE}::test_one_name_for_two_receptors'],
     ),

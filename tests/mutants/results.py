@@ -29,8 +29,8 @@ MUTANTS = [
     Mutant(
         'parts: the ligand part is that of the receptor',
         'nn/strategy/parts.py',
-        'keep = keep >= poses.receptor_size',
-        'keep = keep < poses.receptor_size',
+        '        poses.is_ligand,\n        graph[is_ligand],',
+        '        ~poses.is_ligand,\n        graph[is_ligand],',
         _PARTS,
     ),
     Mutant(

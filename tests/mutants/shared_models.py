@@ -37,7 +37,7 @@ MUTANTS = [
     Mutant(
         'reach: an atom is reached twice',
         _REACH,
-        '(mark & (place < 0))',
+        '(mark & (place == -1))',
         'mark',
         _PARITY,
     ),

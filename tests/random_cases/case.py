@@ -75,6 +75,8 @@ class Case:
             for twist in self.twists:
                 TWISTS[twist](built, rng)
             built.model.double().train(self.train)
+        if built.rigid and any(spec.moved for spec in self.batches):
+            built.shares = False
         if any(twist not in HARMLESS for twist in self.twists):
             built.shares = False
         return built
@@ -113,7 +115,10 @@ class Case:
         shapes = [
             (
                 spec.leaf * 'leaf ' + spec.contradicts * 'mask ',
-                [f'{s.form} {s.receptor}.{s.variant}' for s in spec.sets],
+                [
+                    f'{s.form} {s.receptor}.{s.variant}' + s.moved * ' moved'
+                    for s in spec.sets
+                ],
             )
             for spec in self.batches
         ]

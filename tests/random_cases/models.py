@@ -55,6 +55,8 @@ class Built:
     singular: bool = False
     #: Gradients inside, without switching them on.
     bare: bool = False
+    #: Its way to share is wrong where atoms of a receptor have moved.
+    rigid: bool = False
     #: Which of several that a kind has.
     note: str = ''
     #: Tensors that require grad and are no parameters.

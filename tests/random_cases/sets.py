@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from pyg_multipose.data import PoseSet
+from pyg_multipose.data import MovedAtoms, PoseSet
 from pyg_multipose.transforms import RadiusGraph
 
 CUTOFF = 2.5
@@ -34,6 +34,8 @@ class SetSpec:
     block: int
     receptor: int
     variant: int
+    #: Whether atoms of the receptor are elsewhere in some poses, or absent.
+    moved: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class BatchSpec:
     def has_receptor(self) -> bool:
         """Whether a set holds its receptor once."""
         return any(one.form == 'complex' for one in self.sets)
+
+    @property
+    def moved(self) -> bool:
+        """Whether its sets say which atoms of a receptor have moved."""
+        return self.sets[0].moved
 
 
 def draw_batch(rng: random.Random, seed: int) -> BatchSpec:
@@ -68,8 +75,10 @@ def draw_batch(rng: random.Random, seed: int) -> BatchSpec:
             variant = rng.choice(CROWDS)
         one = rng.choice(['complex', 'poses']) if form == 'mixed' else form
         sets.append(SetSpec(one, seed // BLOCK, receptor, variant))
+    # Of its own, so that all else stays what it was.
+    moved = random.Random(f'moved {seed}').random() < 0.35
     return BatchSpec(
-        tuple(sets),
+        tuple(replace(one, moved=moved) for one in sets),
         number > 1 or rng.random() < 0.5,
         rng.random() < 0.2,
         form != 'poses' and rng.random() < 0.06,
@@ -89,9 +98,20 @@ def make_set(spec: SetSpec) -> PoseSet:
         _atoms(rng.choice([1, 2, 3]), generator, 1.0) for _ in range(number)
     ]
     name = f'set-{spec.receptor}-{spec.variant}'
-    made = PoseSet.from_complex(around, ligands, name=name)
+    moved = None
+    if spec.moved:
+        # In one set out of four, nothing moves in spite of all.
+        often = rng.choice([0.0, 0.5, 0.9, 0.9])
+        moved = [
+            _moved(around, rng, generator) if rng.random() < often else None
+            for _ in ligands
+        ]
+    made = PoseSet.from_complex(around, ligands, name=name, moved=moved)
     if spec.form == 'poses':
         made = PoseSet.from_poses(made.to_poses(), name=name)
+        if spec.moved:  # as the other sets of its batch
+            none = torch.empty(2, 0, dtype=torch.long)
+            made.put('moved_index', none, 'moved')
     return RadiusGraph(CUTOFF)(made)
 
 
@@ -156,3 +176,18 @@ def _atoms(count: int, generator: torch.Generator, spread: float) -> Data:
     rare = torch.rand(count, generator=generator) < 0.3
     z = torch.where((z == RARE) & ~rare, spare, z)
     return Data(z=z, pos=pos * spread)
+
+
+def _moved(
+    around: Data, rng: random.Random, generator: torch.Generator
+) -> MovedAtoms:
+    """Other places for some atoms, near or far; some are gone, up to all."""
+    size = len(around.z)
+    atoms = torch.randperm(size, generator=generator)
+    moved = rng.choice([0, 1, 1, 2, 3, size])
+    absent = rng.choice([0, 0, 1, 2, size - moved])
+    shift = torch.randn(
+        min(moved, size), 3, generator=generator, dtype=torch.float64
+    )
+    pos = around.pos[atoms[:moved]] + rng.choice([0.3, 2.0]) * shift
+    return MovedAtoms(atoms[:moved], pos, atoms[moved : moved + absent])

@@ -250,7 +250,7 @@ SHARING_KINDS: dict[str, Callable[[random.Random], Built]] = {
     'schnet': _schnet,
     'equivariant': _equivariant,
     'layers': _layers,
-    'two-tower': lambda rng: Built(TwoTower(), shares=True),
+    'two-tower': lambda rng: Built(TwoTower(), shares=True, rigid=True),
     'mistaken': _mistaken,
     'capped': _capped,
 }

@@ -10,7 +10,9 @@ from torch_geometric.nn import GATConv
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.nn import MultiPoseReadout
+from pyg_multipose.nn.models import SchNet
 from pyg_multipose.uncertainty import DeepEnsemble, MCDropout, spread
+from tests.moved_sets import CUTOFF, make_batch, make_sets
 
 
 class Model(torch.nn.Module):
@@ -183,3 +185,20 @@ def test_examples(name):
     module = importlib.import_module(f'pyg_multipose.uncertainty.{name}')
     failed, tried = doctest.testmod(module)
     assert tried and not failed
+
+
+def test_atoms_that_have_moved():
+    """As of the same complexes, each with a receptor of its own."""
+    readouts = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        model = SchNet(6, 6, 2, 5, CUTOFF).double()
+        readouts.append(MultiPoseReadout(model, 'free_energy'))
+    whole = [PoseSet.from_poses(one.complexes) for one in make_sets()]
+    ensemble = DeepEnsemble(readouts)
+    out, expected = (
+        ensemble(make_batch()),
+        ensemble(Batch.from_data_list(whole)),
+    )
+    torch.testing.assert_close(out.members, expected.members)
+    torch.testing.assert_close(out.within, expected.within)

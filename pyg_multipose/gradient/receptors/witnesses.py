@@ -12,13 +12,16 @@ from torch import Tensor
 from pyg_multipose.data import Layout
 from pyg_multipose.data.layout import Poses
 
-#: A key, whether of a receptor, a ligand or a pose, and a value of it.
+#: A key, what it describes (a receptor, atoms of it that have moved, a ligand
+#: or a pose), and a value of it.
 Kind = tuple[str, str, int]
 
 #: The most values of a key that are kinds of atoms, and not numbers of them.
 MANY = 256
 #: The same for poses, which often have names and numbers.
 _FEW = 8
+#: The parts of a complex.
+_PARTS = ('receptor', 'moved', 'ligand')
 #: The most poses among which those with most contacts are looked for.
 _SAMPLE = 64
 #: What a contact is, in angstrom.
@@ -36,7 +39,12 @@ def kinds(
         poses: Numbers of poses. (default: :obj:`None`, all)
     """
     out: set[Kind] = set()
-    receptor = None
+    if layout.moved is not None:
+        moved = layout.moved
+        absent = moved.count - moved.moved
+        if (absent if poses is None else absent[np.asarray(poses)]).any():
+            out.add(('moved_index', 'absent', 1))
+    part = None
     for key, value in tables.items():
         level = layout.levels[key]
         if (
@@ -55,13 +63,16 @@ def kinds(
                 continue
             parts = {'pose': rows}
         else:
-            if receptor is None:
-                receptor = _receptor_rows(layout, which).to(rows.device)
-            parts = {'receptor': rows[receptor], 'ligand': rows[~receptor]}
-        for part, values in parts.items():
+            if part is None:
+                part = _part_of_row(layout, which).to(rows.device)
+            parts = {
+                name: rows[part == number]
+                for number, name in enumerate(_PARTS)
+            }
+        for name, values in parts.items():
             found = values.unique().tolist()
             if len(found) <= MANY:
-                out.update((key, part, int(kind)) for kind in found)
+                out.update((key, name, int(kind)) for kind in found)
     return out
 
 
@@ -117,9 +128,11 @@ def _are_few(rows: Tensor) -> bool:
     return not len(rows) or bool((rows >= 0).all() & (rows < _FEW).all())
 
 
-def _receptor_rows(layout: Layout, rows: Tensor | None) -> Tensor:
-    """Which rows of the table of atoms, or of some of them, are receptors'."""
-    out = torch.zeros(layout.num_nodes, dtype=torch.bool)
+def _part_of_row(layout: Layout, rows: Tensor | None) -> Tensor:
+    """Of which part the rows of the table of atoms, or some of them, are."""
+    out = torch.full((layout.num_nodes,), _PARTS.index('ligand'))
     for index in layout.receptor_size.nonzero()[0].tolist():
-        out[layout.receptor_rows(index)] = True
+        out[layout.receptor_rows(index)] = _PARTS.index('receptor')
+    if layout.moved is not None:
+        out[layout.moved.stands()] = _PARTS.index('moved')
     return out if rows is None else out[rows.cpu()]
