@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Outcome = Literal[
-    'same', 'ours', 'theirs', 'not comparable', 'unexplained'
-]
+Outcome = Literal['same', 'ours', 'theirs', 'not comparable', 'unexplained']
 #: Every outcome, and what a table calls it.
 OUTCOMES: dict[Outcome, str] = {
     'same': 'the same',
@@ -42,24 +40,25 @@ class Section:
     Args:
         package: The package.
         kind: The kind, e.g. :obj:`"SDF"`.
-        unit: What is counted as seen: records, or atoms.
-        compared: What is compared: records, or residues.
-        reader: With whom.
+        reader: Which reader it is compared with.
+        files: The number of files.
+        seen: Records, or atoms of receptors, that were seen.
+        kept: How many of them were kept.
+        dropped: Those left out, by reason.
+        flagged: Rows of reports about what was kept, by reason.
+        refused: Files refused as a whole, by reason.
+        findings: The comparison, record by record (of receptors, residue by
+            residue).
     """
 
     package: str
     kind: str
-    unit: str
-    compared: str
     reader: str
     files: int = 0
     seen: int = 0
     kept: int = 0
-    #: Records (of receptors: atoms) left out, by reason.
     dropped: Counter[str] = field(default_factory=Counter)
-    #: Rows of the reports on what is kept, by reason.
     flagged: Counter[str] = field(default_factory=Counter)
-    #: Files that were refused as a whole, by reason.
     refused: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
 

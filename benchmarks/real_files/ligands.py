@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import warnings
 from collections.abc import Callable
@@ -20,8 +21,10 @@ from benchmarks.real_files.molecules import (
 )
 from pyg_multipose.io import DockedPoses, Row, read_poses
 
-#: A record by another reader; None if it refuses it.
+#: The records of a file by another reader, None where it refuses one.
 Theirs = list[Chem.Mol | None]
+#: Reads a file; None if the other reader is not at hand.
+Reader = Callable[[Path], Theirs | None]
 _MOLECULE = re.compile(r'(?m)^(?=@<TRIPOS>MOLECULE)')
 
 
@@ -31,14 +34,18 @@ def by_rdkit(path: Path) -> Theirs:
     Args:
         path: The file.
     """
-    if path.suffix == '.mol2':
-        blocks = _MOLECULE.split(path.read_text(errors='replace'))
+    data = path.read_bytes()
+    text = gzip.decompress(data) if path.suffix == '.gz' else data
+    if '.mol2' in path.suffixes:
+        blocks = _MOLECULE.split(text.decode(errors='replace'))
         return [
             Chem.MolFromMol2Block(block, removeHs=False)
             for block in blocks
             if block.startswith('@<TRIPOS>MOLECULE')
         ]
-    return list(Chem.SDMolSupplier(str(path), removeHs=False))
+    found = Chem.SDMolSupplier()
+    found.SetData(text, removeHs=False)
+    return list(found)
 
 
 def read(path: Path) -> DockedPoses:
@@ -50,7 +57,7 @@ def read(path: Path) -> DockedPoses:
     with warnings.catch_warnings():
         # What they say is in the report, which is counted.
         warnings.simplefilter('ignore', UserWarning)
-        if path.suffix == '.pdbqt':
+        if {'.pdbqt', '.dlg'} & set(path.suffixes):
             return read_poses(path, progress=False)
         poses = read_poses(path, group_by='title', progress=False)
         if 'empty title' in poses.report.reasons():
@@ -59,7 +66,7 @@ def read(path: Path) -> DockedPoses:
 
 
 def compare(
-    section: Section, path: Path, shown: str, reader: Callable[[Path], Theirs]
+    section: Section, path: Path, shown: str, reader: Reader
 ) -> None:
     r"""Reads a file in both ways, and adds what was found.
 
@@ -82,6 +89,11 @@ def compare(
         else:
             section.dropped[row.reason] += 1
     theirs = reader(path)
+    if theirs is None:
+        for number in range(1, report.num_seen + 1):
+            where = f'{shown}, record {number}'
+            section.add(where, ('not comparable', 'no other reader at hand'))
+        return
     if len(theirs) != report.num_seen:
         why = f'{report.num_seen} records, theirs {len(theirs)}'
         section.add(shown, ('unexplained', why))
@@ -148,6 +160,13 @@ def of_dropped(
         return 'not comparable', (
             'no hydrogens and no charges in the MOL2: theirs fills valences, '
             'ours asks for a template'
+        )
+    if reason == 'several ligands in one model' and len(
+        Chem.GetMolFrags(mol)
+    ) > 1:
+        return 'not comparable', (
+            'two ligands in one model: theirs makes two molecules, ours '
+            'refuses one score for both'
         )
     if reason.startswith('another') and reason.endswith('under one id'):
         if smiles_of(mol) not in poses.smiles:

@@ -22,11 +22,12 @@ from pyg_multipose.io import Receptor, read_receptor
 
 BACKBONE = {'N', 'CA', 'C'}
 SUGAR = {"C1'", "C3'", "C4'", "O4'"}
-#: Bases in the names of CHARMM.
-BASES = ('ADE', 'CYT', 'GUA', 'THY', 'URA')
+#: Bases in the names of force fields.
+BASE = re.compile('ADE|CYT|GUA|THY|URA|[DR][ACGTU][35]')
 #: The longest bond of a cap, in Angstrom.
 BOND = 1.75
 OXYGEN = 8
+TWO_LETTERS = 'theirs takes two letters of a name in a chain for the element'
 
 
 def compare(section: Section, path: Path, shown: str) -> None:
@@ -146,11 +147,17 @@ def of_kept(
         if other is None:
             return 'unexplained', f'theirs has no {atom}'
         if other.z != atom.z:
-            mended = element_by_name(key, atom, other)
+            mended = element_by_name(key, mine, atom, other)
             if not mended:
                 return 'unexplained', f'an element: {atom}, theirs {other}'
     taken = {(atom.name, atom.place) for atom in mine}
     rest = [atom for of, atom in theirs.items() if of not in taken]
+    unknown = [atom for atom in rest if not atom.z]
+    rest = [
+        atom
+        for atom in rest
+        if atom.z and not (takes_two_letters(atom) and atom.name[0] in 'HD')
+    ]
     if any(atom.name not in {atom.name for atom in mine} for atom in rest):
         return 'unexplained', f'ours lacks {rest}'
     if mended:
@@ -158,7 +165,8 @@ def of_kept(
     if not group.in_chain:
         return of_no_chain(key, mine, others)
     if not rest:
-        return 'same', ''
+        why = 'an atom without an element to both, left out'
+        return 'same', why if unknown else ''
     chosen = [theirs[one] for one in taken]
     if share(chosen) + 1e-6 < share(rest):
         return 'unexplained', f'{rest} have a higher occupancy than {chosen}'
@@ -179,23 +187,48 @@ def share(atoms: list[Atom]) -> float:
     return max(sum(one) / len(one) for one in found.values())
 
 
-def element_by_name(key: Key, mine: Atom, other: Atom) -> str:
+def is_in_chain(name: str) -> bool:
+    r"""Whether a residue is an amino acid or a nucleotide.
+
+    Args:
+        name: Its name.
+    """
+    known = gemmi.find_tabulated_residue(name)
+    return (
+        known.is_amino_acid()
+        or known.is_nucleic_acid()
+        or BASE.fullmatch(name) is not None
+    )
+
+
+def takes_two_letters(atom: Atom) -> bool:
+    r"""Whether an element is the first two letters of a name, or none.
+
+    Args:
+        atom: The atom.
+    """
+    symbol = gemmi.Element(atom.z).name
+    return not atom.z or symbol.upper() == atom.name[:2].upper()
+
+
+def element_by_name(
+    key: Key, mine: list[Atom], atom: Atom, other: Atom
+) -> str:
     r"""Why the element of ours is right, or an empty text.
 
     Args:
         key: The residue.
-        mine: The atom here.
+        mine: Its atoms here.
+        atom: The atom here.
         other: The atom of the other reader.
     """
-    known = gemmi.find_tabulated_residue(key[3])
-    in_chain = known.is_amino_acid() or known.is_nucleic_acid()
-    if other.z == 0:
-        return 'theirs finds no element in the name'
-    if (in_chain or key[3] in BASES) and mine.name == 'CA' and (mine.z, other.z) == (6, 20):
-        return 'theirs takes a CA of a chain for calcium'
-    if mine.name == 'POT' == key[3] and (mine.z, other.z) == (19, 15):
+    in_chain = is_in_chain(key[3]) or {one.name for one in mine} >= BACKBONE
+    if in_chain and takes_two_letters(other):
+        if gemmi.Element(atom.name[0]).atomic_number == atom.z:
+            return TWO_LETTERS
+    if atom.name == 'POT' == key[3] and (atom.z, other.z) == (19, 15):
         return 'theirs takes potassium in the name of CHARMM for phosphorus'
-    if gemmi.Element(mine.name).atomic_number == mine.z:
+    if gemmi.Element(atom.name).atomic_number == atom.z:
         return 'theirs takes one letter of the name for the element'
     return ''
 
@@ -243,8 +276,9 @@ def of_left_out(group: Group, has_alternative: bool) -> tuple[Outcome, str]:
     if has_alternative and all(atom.altloc for atom in group.atoms):
         return 'ours', 'theirs keeps two residues in one place'
     # Numbers of water may repeat, so there may be several of one name.
-    names = {atom.name.upper() for atom in group.atoms}
-    elements = {atom.z for atom in group.atoms}
+    real = [atom for atom in group.atoms if atom.z]
+    names = {atom.name.upper() for atom in real}
+    elements = {atom.z for atom in real}
     is_chloride = names <= {'CL', 'CLA', 'CL-'}
     if len(names) == 1 and (elements == {OXYGEN} or is_chloride):
         return 'ours', (
