@@ -49,7 +49,9 @@ def main(
     parser.add_argument('--docs', type=Path, default=DOCS)
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as place:
-        out = run(packages, args.folder or Path(place, 'archives'), Path(place))
+        out = run(
+            packages, args.folder or Path(place, 'archives'), Path(place)
+        )
     path = args.docs / TABLE
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'{BEGIN}{tables(out, packages)}\n')

@@ -65,9 +65,7 @@ def read(path: Path) -> DockedPoses:
         return poses
 
 
-def compare(
-    section: Section, path: Path, shown: str, reader: Reader
-) -> None:
+def compare(section: Section, path: Path, shown: str, reader: Reader) -> None:
     r"""Reads a file in both ways, and adds what was found.
 
     Args:
@@ -161,9 +159,10 @@ def of_dropped(
             'no hydrogens and no charges in the MOL2: theirs fills valences, '
             'ours asks for a template'
         )
-    if reason == 'several ligands in one model' and len(
-        Chem.GetMolFrags(mol)
-    ) > 1:
+    if (
+        reason == 'several ligands in one model'
+        and len(Chem.GetMolFrags(mol)) > 1
+    ):
         return 'not comparable', (
             'two ligands in one model: theirs makes two molecules, ours '
             'refuses one score for both'

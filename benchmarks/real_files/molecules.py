@@ -154,7 +154,9 @@ def difference(ours: Heavy, theirs: Heavy) -> str:
         for ends, order in ours.bonds.items()
     }
     if bonds != theirs.bonds:
-        return 'bonds' if bonds.keys() != theirs.bonds.keys() else 'bond orders'
+        return (
+            'bonds' if bonds.keys() != theirs.bonds.keys() else 'bond orders'
+        )
     if ours.smiles != theirs.smiles:
         return 'stereochemistry'
     return ''

@@ -61,9 +61,10 @@ def fetch(package: Package, folder: Path) -> Path:
     pip('download', '--no-deps', '--dest', str(folder), *only, wanted)
     found = _archive(package, folder)
     if found is None:
+        names = sorted(path.name for path in folder.iterdir())
         raise RuntimeError(
             f'pip downloaded {wanted}, but {folder} has no archive of this '
-            f'name and version, only {sorted(p.name for p in folder.iterdir())}'
+            f'name and version, only {names}'
         )
     return found
 
@@ -91,7 +92,13 @@ def pip(*words: str) -> None:
     Raises:
         RuntimeError: If it fails.
     """
-    command = [sys.executable, '-m', 'pip', '--disable-pip-version-check', '-q']
+    command = [
+        sys.executable,
+        '-m',
+        'pip',
+        '--disable-pip-version-check',
+        '-q',
+    ]
     done = subprocess.run(
         [*command, *words], capture_output=True, text=True, check=False
     )

@@ -153,11 +153,8 @@ def of_kept(
     taken = {(atom.name, atom.place) for atom in mine}
     rest = [atom for of, atom in theirs.items() if of not in taken]
     unknown = [atom for atom in rest if not atom.z]
-    rest = [
-        atom
-        for atom in rest
-        if atom.z and not (takes_two_letters(atom) and atom.name[0] in 'HD')
-    ]
+    rest = [atom for atom in rest if atom.z and not is_hydrogen(atom)]
+    hydrogens = sum(map(is_hydrogen, group.atoms))
     if any(atom.name not in {atom.name for atom in mine} for atom in rest):
         return 'unexplained', f'ours lacks {rest}'
     if mended:
@@ -165,9 +162,12 @@ def of_kept(
     if not group.in_chain:
         return of_no_chain(key, mine, others)
     if not rest:
+        if len(mine) + len(unknown) < len(group.atoms) - hydrogens:
+            return 'ours', 'theirs keeps atoms that are written twice'
         why = 'an atom without an element to both, left out'
         return 'same', why if unknown else ''
-    chosen = [theirs[one] for one in taken]
+    twice = {atom.name for atom in rest}
+    chosen = [theirs[one] for one in taken if one[0] in twice]
     if share(chosen) + 1e-6 < share(rest):
         return 'unexplained', f'{rest} have a higher occupancy than {chosen}'
     return 'ours', (
@@ -209,6 +209,15 @@ def takes_two_letters(atom: Atom) -> bool:
     """
     symbol = gemmi.Element(atom.z).name
     return not atom.z or symbol.upper() == atom.name[:2].upper()
+
+
+def is_hydrogen(atom: Atom) -> bool:
+    r"""Whether a hydrogen was taken for another element by its name.
+
+    Args:
+        atom: The atom.
+    """
+    return atom.z > 0 and takes_two_letters(atom) and atom.name[0] in 'HD'
 
 
 def element_by_name(

@@ -86,9 +86,7 @@ def survey(
             for kind, paths in files.models.items():
                 section = Section(str(package), kind, meeko.name)
                 for path in _each(paths, advance):
-                    ligands.compare(
-                        section, path, _shown(path, root), theirs
-                    )
+                    ligands.compare(section, path, _shown(path, root), theirs)
                 out.ligands.append(section)
             for kind, paths in files.structures.items():
                 reader = 'RDKit' if kind == 'PDBQT' else 'gemmi'

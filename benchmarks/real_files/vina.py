@@ -37,24 +37,12 @@ def same_sets(folder: Path) -> list[Finding]:
     Args:
         folder: Where they are.
     """
-    receptor = read_receptor(folder / RECEPTOR)
     with warnings.catch_warnings():
-        warnings.simplefilter('error')  # a pose that is not in the receptor
-        sdf = read_poses(
-            folder / SDF, 'file', receptor=receptor, progress=False
-        )
-        others = {
-            'MOL2': read_poses(
-                folder / MOL2, 'file', receptor=receptor, progress=False
-            ),
-            'PDBQT': read_poses(
-                sorted(folder.glob(PDBQT)),
-                pattern=r'(.+)_ligand_\d+',
-                template={NAME: sdf.smiles[0]} if len(sdf) else None,
-                receptor=receptor,
-                progress=False,
-            ),
-        }
+        warnings.simplefilter('error', UserWarning)
+        try:
+            sdf, others = _read(folder)
+        except UserWarning as told:  # such as poses outside of the receptor
+            return [Finding(NAME, 'unexplained', str(told))]
     out = []
     for kind, poses in others.items():
         problem = _sets(sdf, poses)
@@ -73,6 +61,22 @@ def same_sets(folder: Path) -> list[Finding]:
                 )
             )
     return out
+
+
+def _read(folder: Path) -> tuple[DockedPoses, dict[str, DockedPoses]]:
+    receptor = read_receptor(folder / RECEPTOR)
+    sdf, mol2 = (
+        read_poses(folder / name, 'file', receptor=receptor, progress=False)
+        for name in (SDF, MOL2)
+    )
+    pdbqt = read_poses(
+        sorted(folder.glob(PDBQT)),
+        pattern=r'(.+)_ligand_\d+',
+        template={NAME: sdf.smiles[0]} if len(sdf) else None,
+        receptor=receptor,
+        progress=False,
+    )
+    return sdf, {'MOL2': mol2, 'PDBQT': pdbqt}
 
 
 def _sets(sdf: DockedPoses, poses: DockedPoses) -> str:
