@@ -35,9 +35,10 @@ def by_rdkit(path: Path) -> Theirs:
         path: The file.
     """
     data = path.read_bytes()
-    text = gzip.decompress(data) if path.suffix == '.gz' else data
+    data = gzip.decompress(data) if path.suffix == '.gz' else data
+    text = data.decode(errors='replace')
     if '.mol2' in path.suffixes:
-        blocks = _MOLECULE.split(text.decode(errors='replace'))
+        blocks = _MOLECULE.split(text)
         return [
             Chem.MolFromMol2Block(block, removeHs=False)
             for block in blocks

@@ -165,5 +165,5 @@ def place(xyz: list[float]) -> Place:
     Args:
         xyz: The position.
     """
-    x, y, z = np.float32(xyz).round(3).tolist()
+    x, y, z = np.asarray(xyz, np.float32).round(3).tolist()
     return x, y, z

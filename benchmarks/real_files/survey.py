@@ -84,7 +84,7 @@ def survey(
                     )
                 out.ligands.append(section)
             for kind, paths in files.models.items():
-                section = Section(str(package), kind, meeko.name)
+                section = Section(str(package), kind, 'Meeko')
                 for path in _each(paths, advance):
                     ligands.compare(section, path, _shown(path, root), theirs)
                 out.ligands.append(section)
