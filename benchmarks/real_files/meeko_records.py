@@ -49,7 +49,7 @@ def blocks(path: str) -> list[str | None]:
 
 
 if __name__ == '__main__':
-    read = {}
+    read: dict[str, list[str | None] | str] = {}
     for name in sys.argv[1:]:
         try:
             read[name] = blocks(name)

@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def _inside(folder: Path, name: str, archive: Path) -> Path:
     return folder.joinpath(*parts.parts)
 
 
-def _write(content: object, path: Path) -> None:
+def _write(content: IO[bytes], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open('wb') as out:
-        shutil.copyfileobj(content, out)  # type: ignore[misc]
+        shutil.copyfileobj(content, out)
