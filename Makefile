@@ -22,7 +22,7 @@ STAMPS := $(VENV)/.stamps
 SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz mutants lint docs tutorials scatter-test bench bench-gpu clean distclean
+.PHONY: help demo test fuzz mutants lint docs tutorials scatter-test bench bench-gpu real-files clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s%s\n", $$1, $$2}' Makefile
@@ -64,6 +64,9 @@ bench: $(STAMPS)/base ## time and memory beside every rival, about an hour on an
 
 bench-gpu: $(STAMPS)/base ## the same on a GPU
 	$(RUN) -m benchmarks --device cuda
+
+real-files: $(STAMPS)/base ## read the files inside of pinned packages beside RDKit, Meeko and gemmi (two minutes, network)
+	$(RUN) -m benchmarks.real_files
 
 clean: ## remove what was built, and caches
 	rm -rf build dist docs/_build docs/tutorials results

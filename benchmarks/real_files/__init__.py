@@ -1,0 +1,1 @@
+"""Files that nobody here wrote, read here and by others, record by record."""
