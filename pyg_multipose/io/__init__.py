@@ -11,6 +11,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pyg_multipose.io.cofolding.cofolded_poses import CofoldedPoses
+    from pyg_multipose.io.cofolding.confidences import CONFIDENCES
+    from pyg_multipose.io.cofolding.read_cofolded import read_cofolded
     from pyg_multipose.io.labels.join import join_labels
     from pyg_multipose.io.labels.label import Label
     from pyg_multipose.io.labels.labels import Labels, read_labels
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 #: The module of each public name.
 _MODULES = {
+    'CONFIDENCES': 'cofolding.confidences',
+    'CofoldedPoses': 'cofolding.cofolded_poses',
     'DockedPoses': 'poses.docked_poses',
     'KNOWN': 'poses.scores',
     'Label': 'labels.label',
@@ -37,6 +42,7 @@ _MODULES = {
     'check_overlap': 'poses.overlap',
     'check_poses': 'poses.pose_checks',
     'join_labels': 'labels.join',
+    'read_cofolded': 'cofolding.read_cofolded',
     'read_labels': 'labels.labels',
     'read_poses': 'poses.read_poses',
     'read_receptor': 'receptor.read_receptor',
@@ -44,7 +50,9 @@ _MODULES = {
 }
 
 __all__ = [
+    'CONFIDENCES',
     'KNOWN',
+    'CofoldedPoses',
     'DockedPoses',
     'Label',
     'Labels',
@@ -55,6 +63,7 @@ __all__ = [
     'check_overlap',
     'check_poses',
     'join_labels',
+    'read_cofolded',
     'read_labels',
     'read_poses',
     'read_receptor',

@@ -267,19 +267,36 @@ def _overlaps(receptor: Data, compounds: Sequence[Compound]) -> list[Overlap]:
     return search.overlaps()
 
 
-def _flag_sets(
-    compounds: Sequence[Compound], templates: Templates, report: Report
+def flag_ids(
+    names: Iterable[str], templates: Templates, report: Report
 ) -> None:
+    r"""Flags ids that are nearly the same, and templates without poses.
+
+    Args:
+        names: The ids of all sets.
+        templates: The templates.
+        report: Where to flag them.
+    """
     alike: dict[str, list[str]] = defaultdict(list)
-    for compound in compounds:
-        alike[' '.join(compound.name.casefold().split())].append(compound.name)
-    for names in alike.values():
-        if len(names) > 1:
+    for name in names:
+        alike[' '.join(name.casefold().split())].append(name)
+    for of_one in alike.values():
+        if len(of_one) > 1:
             report.flag(
-                '', None, names[0], 'ids that are nearly the same', f'{names}'
+                '',
+                None,
+                of_one[0],
+                'ids that are nearly the same',
+                f'{of_one}',
             )
     for name in templates.unused():
         report.flag('', None, name, 'template without poses')
+
+
+def _flag_sets(
+    compounds: Sequence[Compound], templates: Templates, report: Report
+) -> None:
+    flag_ids([compound.name for compound in compounds], templates, report)
     if not compounds:
         warnings.warn(
             f'No poses were read. {report}', UserWarning, stacklevel=3

@@ -83,7 +83,7 @@ def find_sources(
                 f"'{path}' does not exist; expected a file of poses or a "
                 f'folder of them'
             )
-        for file, folder in _walk(path, report):
+        for file, folder in walk(path, report):
             real = file.resolve()
             if real in seen:
                 report.drop(
@@ -97,8 +97,16 @@ def find_sources(
     return _with_companions(out, report)
 
 
-def _walk(path: Path, report: Report) -> Iterator[tuple[Path, str]]:
-    """Pairs of a file and its folder's name, relative to what was given."""
+def walk(path: Path, report: Report) -> Iterator[tuple[Path, str]]:
+    r"""Lists a file, or the files of a folder and below, in natural order.
+
+    Args:
+        path: The file or the folder.
+        report: Where to note what is no regular file.
+
+    Yields:
+        Each file, and its folder's name, relative to what was given.
+    """
     if not path.is_dir():
         yield path, path.resolve().parent.name
         return
