@@ -14,6 +14,10 @@ from torch_geometric.data import Data
 from tqdm import tqdm
 
 from pyg_multipose.data import PoseSet
+from pyg_multipose.io.flexible.flexible_residues import (
+    FlexibleFiles,
+    FlexibleResidues,
+)
 from pyg_multipose.io.ligand.formats import FORMATS
 from pyg_multipose.io.molecule.features import FEATURES, check_features
 from pyg_multipose.io.molecule.templates import Templates
@@ -27,6 +31,7 @@ from pyg_multipose.io.poses.overlap import (
 )
 from pyg_multipose.io.poses.reader import Reader
 from pyg_multipose.io.poses.scores import KNOWN, Score, chosen
+from pyg_multipose.io.receptor.receptor import Receptor
 from pyg_multipose.io.report import Report
 from pyg_multipose.io.source.sources import Source, find_sources
 
@@ -44,6 +49,7 @@ def read_poses(
     scores: Iterable[str | Score] | None = None,
     receptor: Data | None = None,
     receptor_name: str | None = None,
+    flexible: FlexibleFiles | None = None,
     hydrogens: bool = False,
     features: Sequence[str] = FEATURES,
     transform: Callable[[PoseSet], Any] | None = None,
@@ -91,6 +97,12 @@ def read_poses(
             warned of, see :func:`~pyg_multipose.io.check_overlap`.
             (default: :obj:`None`)
         receptor_name: What to call it. (default: :obj:`None`)
+        flexible: The file of flexible side chains that :obj:`--out_flex` of
+            smina or gnina names (PDB, PDBQT or SDF, one model for each
+            record), or such files by files of poses. With a receptor of
+            :func:`~pyg_multipose.io.read_receptor`, these atoms, and those
+            of flexible residues in PDBQT models, are moved in their pose.
+            (default: :obj:`None`)
         hydrogens: Whether to keep the hydrogens that records hold as atoms;
             else sets have heavy atoms only, as the bundled dataset.
             None are ever added. (default: :obj:`False`)
@@ -137,10 +149,10 @@ def read_poses(
     wanted = None if scores is None else chosen(scores)
     templates = Templates(template)
     grouping = Grouping(group_by, pattern)
-    reader = Reader(
-        grouping, templates, KNOWN if wanted is None else wanted, report
-    )
-    sources = find_sources(paths, report, FORMATS)
+    residues = FlexibleResidues(receptor, flexible, report)
+    known = KNOWN if wanted is None else wanted
+    reader = Reader(grouping, templates, known, report, residues)
+    sources = residues.without_own(find_sources(paths, report, FORMATS))
     _read(sources, reader, progress)
     sets = _named_by_template(reader.sets, sources, grouping, templates)
     compounds = [
@@ -253,6 +265,13 @@ def _flag_missing(
 
 def _overlaps(receptor: Data, compounds: Sequence[Compound]) -> list[Overlap]:
     """Residues where poses are: a ligand left in the receptor."""
+    moved = [pose.moved for one in compounds for pose in one.poses]
+    away = [torch.as_tensor(m.index) for m in moved if m is not None]
+    if isinstance(receptor, Receptor) and away:
+        # Where a side chain was, another pose may be.
+        stays = torch.ones(len(receptor['z']), dtype=torch.bool)
+        stays[torch.cat(away)] = False
+        receptor = receptor.subgraph(stays)
     search = OverlapSearch(receptor)
     for compound in compounds:
         z = torch.tensor([number for number, _, _ in compound.molecule.atoms])

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from pyg_multipose.io.flexible.flexible_residues import FlexibleResidues
 from pyg_multipose.io.ligand.format import Format
 from pyg_multipose.io.ligand.ligand import Ligand
 from pyg_multipose.io.ligand.record import Record
@@ -45,12 +46,14 @@ class Reader:
         templates: The templates.
         scores: The scores to look for, by name.
         report: Where everything is counted.
+        flexible: The flexible residues of the poses.
     """
 
     grouping: Grouping
     templates: Templates
     scores: Mapping[str, Score]
     report: Report
+    flexible: FlexibleResidues
     #: The poses of each id.
     sets: dict[str, list[Pose]] = field(default_factory=dict)
     #: Names of scores in the order in which they were met.
@@ -82,6 +85,11 @@ class Reader:
             lines.cut = f'unreadable: {error}'
         advance(lines.position - done)
         self.report.seen[source.file] += seen
+        unfit = self.flexible.unfit(source, seen)
+        if unfit:
+            for entry in entries:
+                self._drop(entry.pose, 'flexible residues', unfit)
+            entries = []
         self._settle(entries)
         if not seen:
             why = lines.cut or ('blank' if lines.position else 'empty')
@@ -118,6 +126,7 @@ class Reader:
             name = self.grouping.id_of(record, source)
             ligand = self._ligand(record, source, name)
             pose = self._pose(record, ligand)
+            pose = replace(pose, moved=self.flexible.moved(record, source))
             if '.' in ligand.molecule.smiles:
                 record.notes.append(
                     ('several molecules in a record', ligand.molecule.smiles)
@@ -220,13 +229,8 @@ class Reader:
             elif unusual and _is_peptide(pose):
                 why = 'no score, and a peptide: a protein?'
             if why:
-                self.report.drop(
-                    pose.file,
-                    pose.record,
-                    pose.title,
-                    'not a pose',
-                    f'{why}; a receptor or a reference',
-                )
+                why = f'{why}; a receptor or a reference'
+                self._drop(pose, 'not a pose', why)
                 continue
             if first:
                 self.report.flag(
@@ -238,6 +242,9 @@ class Reader:
                 )
             self.sets.setdefault(entry.name, []).append(pose)
             self.met.update(dict.fromkeys(pose.scores))
+
+    def _drop(self, pose: Pose, reason: str, detail: str) -> None:
+        self.report.drop(pose.file, pose.record, pose.title, reason, detail)
 
 
 def _is_peptide(pose: Pose) -> bool:
