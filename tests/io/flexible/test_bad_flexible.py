@@ -169,10 +169,8 @@ def test_another_number_of_models(read, text):
         poses = read(spoiled)
         assert len(poses) == 0
         rows = sorted(dropped(poses))
-        assert [row[:2] for row in rows] == [
-            (n, 'flexible residues') for n in (1, 2, 3)
-        ]
-        assert 'models, but there are 3 records' in rows[0][2]
+        assert [row[0] for row in rows] == [1, 2, 3]
+        assert any('models, but there are 3' in row[2] for row in rows)
 
 
 def test_model_without_an_end(read, text):
