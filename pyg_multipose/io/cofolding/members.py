@@ -169,19 +169,20 @@ def _frames(
     names = [name for _, name, _ in usual]
     places = {residue: n for n, (residue, _, _) in enumerate(usual)}
     residues = [places[residue] for residue, _, _ in usual]
+    if len(members) == 1:
+        return {0: Frame(np.eye(3), np.zeros(3), 0.0)}
     pockets: list[list[int] | None] = []
+    problems: list[tuple[Pose, Rejected]] = []
     for number, one in enumerate(members):
         ligand, receptor = ligand_pos[number], receptor_pos[number]
         try:
             pockets.append(pocket(names, residues, receptor, ligand, radius))
         except Rejected as error:
             pockets.append(None)
-            if len(members) == 1:
-                _drop(one.pose, error.reason, error.detail, report)
+            problems.append((one.pose, error))
     if not any(pockets):
-        for one in members if len(members) > 1 else ():
-            detail = 'nor has any other sample of the set'
-            _drop(one.pose, 'no pocket', detail, report)
+        for pose, error in problems:
+            _drop(pose, error.reason, error.detail, report)
         return {}
     reference, frames = best_reference(list(receptor_pos), pockets, max_rmsd)
     title = members[reference].sample.title

@@ -97,10 +97,11 @@ def find_samples(
             )
         for file, _ in walk(path, report):
             name = file.as_posix()
-            if seen.setdefault(file.resolve(), name) != name:
-                first = seen[file.resolve()]
-                report.drop(name, None, '', 'given twice', first)
+            real = file.resolve()
+            if real in seen:
+                report.drop(name, None, '', 'given twice', seen[real])
                 continue
+            seen[real] = name
             if not _is_structure(file):
                 others[path].append(file)
                 continue
