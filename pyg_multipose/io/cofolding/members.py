@@ -181,8 +181,8 @@ def _frames(
             pockets.append(None)
             problems.append((one.pose, error))
     if not any(pockets):
-        for pose, error in problems:
-            _drop(pose, error.reason, error.detail, report)
+        for pose, problem in problems:
+            _drop(pose, problem.reason, problem.detail, report)
         return {}
     reference, frames = best_reference(list(receptor_pos), pockets, max_rmsd)
     title = members[reference].sample.title

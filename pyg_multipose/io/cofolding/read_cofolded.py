@@ -19,13 +19,11 @@ from pyg_multipose.io.cofolding.cofolded_poses import CofoldedPoses
 from pyg_multipose.io.cofolding.complexes import read_complex
 from pyg_multipose.io.cofolding.confidences import (
     CONFIDENCES,
-    Unreadable,
     chosen_confidences,
-    number,
-    read_confidences,
 )
 from pyg_multipose.io.cofolding.members import Joined, Member, joined
 from pyg_multipose.io.cofolding.samples import Sample, find_samples
+from pyg_multipose.io.cofolding.scores import add_confidences, met
 from pyg_multipose.io.molecule.features import (
     FEATURES,
     atom_tables,
@@ -38,9 +36,6 @@ from pyg_multipose.io.poses.grouping import Grouping
 from pyg_multipose.io.poses.read_poses import DELAY, flag_ids
 from pyg_multipose.io.poses.scores import Score
 from pyg_multipose.io.report import Rejected, Report
-
-#: Confidences of the first sample alone.
-_OF_FIRST = ('affinity_pred_value', 'affinity_probability_binary')
 
 
 def read_cofolded(
@@ -118,6 +113,28 @@ def read_cofolded(
         FileNotFoundError: If a path does not exist.
         ValueError: If an argument is wrong. A bad sample is no error but a
             row of the report.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from pyg_multipose.io import read_cofolded
+        >>> sample = '''
+        ... ATOM      1  N   GLY A   1       0.000   0.000   0.000
+        ... ATOM      2  CA  GLY A   1       1.458   0.000   0.000
+        ... ATOM      3  C   GLY A   1       2.000   1.420   0.000
+        ... HETATM    4  C1  LIG B   1       4.000   4.000   1.000
+        ... HETATM    5  O1  LIG B   1       4.500   5.300   1.000
+        ... '''
+        >>> with tempfile.TemporaryDirectory() as folder:  # as Boltz
+        ...     file = Path(folder, 'confidence_CPD-1_model_0.json')
+        ...     _ = file.write_text('{"confidence_score": 0.9}')
+        ...     _ = Path(folder, 'CPD-1_model_0.pdb').write_text(sample)
+        ...     poses = read_cofolded(folder, template={'CPD-1': 'CO'})
+        >>> poses
+        CofoldedPoses(1 sets, 1 poses, scores=['confidence_score'])
+        >>> pose_set = poses[0]
+        >>> pose_set.z, pose_set.confidence_score
+        (tensor([7, 6, 6, 6, 8]), tensor([0.9000]))
     """
     report = Report()
     features = check_features(features)
@@ -160,7 +177,8 @@ def read_cofolded(
         for member in one.poses:
             report.kept[member.sample.file] += 1
     report.check()
-    read = _met(found, known, report, wanted is not None)
+    members = [member for one in found for member in one.poses]
+    read = met(members, known, wanted is not None, report)
     taken = [score.key for score in read if score.key in features]
     if taken:
         raise ValueError(
@@ -238,47 +256,8 @@ def _read(
     pose = Pose(sample.file, 1, sample.title, whole.ligand)
     for reason, detail in whole.notes:
         report.flag(sample.file, 1, sample.title, reason, detail)
-    _add_confidences(pose, sample, known, report)
+    add_confidences(pose, sample, known, report)
     return Member(sample, whole, pose)
-
-
-def _add_confidences(
-    pose: Pose, sample: Sample, known: Mapping[str, Score], report: Report
-) -> None:
-    """Reads the confidences of a sample; what is missing stays so."""
-    of_first = [name for name in known if name in _OF_FIRST]
-    others = [name for name in known if name not in _OF_FIRST]
-    said = sample.name
-    for path, names, expected in (
-        (sample.confidences, others, said.confidences[0]),
-        (sample.affinity, of_first, said.affinity),
-    ):
-        try:
-            if path is None:
-                raise Unreadable('it does not exist')
-            values = read_confidences(path)
-        except Unreadable as error:
-            called = expected if path is None else path.name
-            pose.unread.update(dict.fromkeys(names, f'{called}: {error}'))
-            continue
-        for name in names:
-            value, why = number(values, name)
-            if why:
-                pose.unread[name] = f'{path.name}: {why}'
-            if name not in values:
-                continue
-            pose.scores[name] = value
-            score = known[name]
-            low, high = score.range
-            if not why and not low <= value <= high:
-                report.flag(
-                    pose.file,
-                    pose.record,
-                    pose.title,
-                    'score out of range',
-                    f'{name} is {value:g}, expected {low:g} to {high:g} '
-                    f'{score.unit}',
-                )
 
 
 def _flag_set(name: str, members: Sequence[Member], report: Report) -> None:
@@ -307,38 +286,6 @@ def _flag_set(name: str, members: Sequence[Member], report: Report) -> None:
             'left out of the receptor',
             f'{", ".join(others)}; keep=[...] keeps them',
         )
-
-
-def _met(
-    found: Sequence[Joined],
-    known: Mapping[str, Score],
-    report: Report,
-    asked: bool,
-) -> list[Score]:
-    """The confidences that poses have; flags each that one lacks."""
-    of_program: dict[str, dict[str, None]] = defaultdict(dict)
-    members = [member for one in found for member in one.poses]
-    for member in members:
-        name = member.sample.name
-        names = of_program[name.program]
-        names.update(dict.fromkeys(known if asked else member.pose.scores))
-        if name.main in known:
-            names[name.main] = None
-    for member in members:
-        pose, said = member.pose, member.sample.name
-        for name in of_program[said.program]:
-            if name in _OF_FIRST and not said.affinity:
-                continue  # it is of another sample
-            if name in pose.unread:
-                report.flag(
-                    pose.file,
-                    pose.record,
-                    pose.title,
-                    'missing score',
-                    f'{name}: {pose.unread[name]}',
-                )
-    met = {name for names in of_program.values() for name in names}
-    return [score for name, score in known.items() if name in met]
 
 
 def _pose_set(

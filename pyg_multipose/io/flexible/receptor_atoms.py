@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -138,7 +138,7 @@ class ReceptorAtoms:
             )
 
     def _absent(
-        self, key: tuple[str, str], places: dict[int, object]
+        self, key: tuple[str, str], places: Mapping[int, object]
     ) -> list[int]:
         """Hydrogens of a side chain that are not told of."""
         names = self.residues[key]

@@ -92,7 +92,7 @@ def side_atoms(lines: Iterable[str], is_pdbqt: bool) -> list[SideAtom]:
     Raises:
         Rejected: If a line is damaged.
     """
-    out = []
+    out: list[SideAtom] = []
     for line in lines:
         if not line.startswith(('ATOM', 'HETATM')):
             continue

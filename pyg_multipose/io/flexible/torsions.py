@@ -148,10 +148,13 @@ def _chain(
         within |= set(bonded[name])
         near.append(sorted(place[o] for o in within if place[o] < number))
         known = []
-        for centre in {name, *bonded[name]}:
-            ends = sorted(place[other] for other in bonded[centre])[:3]
-            if len(ends) == 3 and max(*ends, place[centre]) == number:
-                known.append((place[centre], *ends))
+        for centre in (name, *bonded[name]):
+            ends = sorted(place[other] for other in bonded[centre])
+            if len(ends) < 3:
+                continue
+            a, b, c = ends[:3]
+            if max(a, b, c, place[centre]) == number:
+                known.append((place[centre], a, b, c))
         centres.append(known)
     rows = [free[name] for name in order]
     return _Chain(key, rows, order, near, centres)
