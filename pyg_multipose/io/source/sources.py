@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pyg_multipose.io.ligand.format import Format
 
 
+#: Ends of names of files that may be complexes.
+_STRUCTURES = ('.cif', '.mmcif', '.pdb')
+
+
 @dataclass(frozen=True)
 class Source:
     r"""A file to read poses from.
@@ -144,11 +148,15 @@ def _source(
     format_ = ends.get(Path(name).suffix)
     if format_ is None:
         detail = (
-            "the frames of DiffDock's sampling (reverseprocess), ignored"
-            if is_animation(file.name)
-            else f'ignored; files of poses end in {sorted(ends)}, or in '
-            f'these and .gz'
+            f'ignored; files of poses end in {sorted(ends)}, or in these and '
+            f'.gz'
         )
+        if is_animation(file.name):
+            detail = (
+                "the frames of DiffDock's sampling (reverseprocess), ignored"
+            )
+        elif Path(name).suffix in _STRUCTURES:
+            detail += '. Samples of co-folding are read by read_cofolded'
         report.drop(file.as_posix(), None, '', 'not a pose', detail)
         return None
     return Source(

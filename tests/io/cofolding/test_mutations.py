@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pyg_multipose.io import read_cofolded
 
+LARGEST = float(np.finfo(np.float32).max)
 PIECES = [
     b'\n', b'\r', b'\0', b'nan', b'-', b' ', b'?', b'.', b"'", b'"', b';',
     b'#', b'loop_\n', b'data_y\n', b'999', b'ATOM', b'HETATM', b'TER\n',
@@ -122,7 +123,7 @@ def test_json_of_any_kind(folder, fold, three):
         while isinstance(value, list) and len(value) == 1:
             value = value[0]
         is_number = isinstance(value, bool | int | float)
-        if is_number and abs(value) <= np.finfo(np.float32).max:
+        if is_number and abs(value) <= LARGEST:
             assert got == pytest.approx(float(value), rel=1e-6)
         else:
             assert math.isnan(got)

@@ -305,6 +305,27 @@ def test_free_amino_acid_in_atom_records(tmp_path, fold):
     assert poses[0].receptor_size.item() == len(fold.peptide())
 
 
+@pytest.mark.parametrize('name', ['N', 'C', 'CB'])
+def test_ligand_that_clashes_with_the_chain(tmp_path, fold, name):
+    """It is no part of the chain, however near it is."""
+    complexes = fold.samples(2)
+    for atoms in complexes:
+        (at,) = [
+            a.xyz
+            for a in atoms
+            if a.name == name and a.number == 6 and not a.is_ligand
+        ]
+        ligand = [a for a in atoms if a.is_ligand]
+        shift = at + np.array([1.4, 0.0, 0.0]) - ligand[0].xyz
+        for atom in ligand:
+            atom.xyz = atom.xyz + shift
+    fold.write_boltz(tmp_path, 'CPD-1', complexes)
+    poses = read_cofolded(tmp_path, fold.SMILES)
+    assert poses.num_poses.tolist() == [2]
+    assert poses[0].receptor_size.item() == len(fold.peptide())
+    assert poses[0].ligands()[1].num_nodes == 15
+
+
 def test_equivalent_atoms(tmp_path, fold):
     """The oxygens of an acid: the order of the file tells them apart."""
     smiles = 'O=C(O)c1ccccc1Cl'
