@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,12 +57,8 @@ class FlexibleResidues:
         files: FlexibleFiles | None,
         report: Report,
     ) -> None:
-        self._report = report
-        self._receptor: ReceptorAtoms | None = None
-        self._has_receptor = receptor is not None
-        if isinstance(receptor, Receptor):
-            self._receptor = ReceptorAtoms(receptor)
-        elif files is not None:
+        self._receptor, self._report = receptor, report
+        if files is not None and not isinstance(receptor, Receptor):
             raise ValueError(
                 "'flexible' needs a receptor whose atoms have names: pass "
                 'receptor=read_receptor(...), of the structure that was '
@@ -121,26 +118,27 @@ class FlexibleResidues:
         chains = self._model(record, source)
         if not lines and chains is None:
             return None
-        if self._receptor is None and not self._has_receptor:
+        if self._receptor is None:
             self._flag(
                 source.file,
                 'flexible residues are left out',
                 'pass receptor=read_receptor(...) to have them',
             )
             return None
-        if self._receptor is None:
+        atoms = self._atoms
+        if atoms is None:
             raise Rejected(
                 'flexible residues',
                 'the receptor has no names of atoms, so it cannot be told '
                 'which have moved: pass receptor=read_receptor(...)',
             )
-        atoms = side_atoms(lines, is_pdbqt=True)
+        found = side_atoms(lines, is_pdbqt=True)
         if chains is not None:
             if chains.problem is not None:
                 raise Rejected(*chains.problem)
-            atoms += chains.atoms
-            atoms += named(chains.z, chains.pos, self._receptor)
-        moved, unknown = self._receptor.moved(atoms)
+            found += chains.atoms
+            found += named(chains.z, chains.pos, atoms)
+        moved, unknown = atoms.moved(found)
         if unknown:
             self._flag(
                 source.file,
@@ -167,6 +165,13 @@ class FlexibleResidues:
             f'{path.as_posix()} has {len(self._models[path])} models, but '
             f'there are {count} records: which belong together?'
         )
+
+    @cached_property
+    def _atoms(self) -> ReceptorAtoms | None:
+        """Those of the receptor, if they have names."""
+        if not isinstance(self._receptor, Receptor):
+            return None
+        return ReceptorAtoms(self._receptor)
 
     def _model(self, record: Record, source: Source) -> SideChains | None:
         path = self._of_poses.get(source.path.resolve())

@@ -83,10 +83,11 @@ def test_trunks_of_chai(tmp_path, fold, three):
 
 
 @pytest.mark.parametrize('prefix', [True, False])
-def test_alphafold3(tmp_path, fold, three, prefix):
-    fold.write_alphafold3(tmp_path, 'CPD-1', three, prefix)
+def test_alphafold3(tmp_path, fold, prefix):
+    samples = fold.samples(3, name='LIG_B')
+    fold.write_alphafold3(tmp_path, 'CPD-1', samples, prefix)
     poses = read_cofolded(tmp_path, fold.SMILES)
-    check(poses, three, fold, 'ranking_score')
+    check(poses, samples, fold, 'ranking_score')
     reasons = sorted(poses.report.reasons())
     assert reasons == ['a copy of the best sample', 'not a sample']
 

@@ -286,6 +286,25 @@ def changes(draw):
     ]
 
 
+def spoil(content, made):
+    for at, length, piece in made:
+        at %= len(content) + 1
+        content = content[:at] + piece + content[at + length :]
+    return content
+
+
+def check(poses, receptor, scores):
+    """A score is that of its own record, beside its own receptor."""
+    for row in poses.report.rows:
+        assert row.reason != 'unexpected error', row
+    for records, pose_set in zip(poses.records, poses, strict=True):
+        for place, (_, record) in enumerate(records):
+            assert scores(pose_set)[place].item() == 1.0 - record
+            whole = pose_set.pose(place)
+            assert whole.pos.isfinite().all()
+            assert (~whole.is_ligand).sum() == receptor.num_nodes
+
+
 @pytest.mark.parametrize('name', ['flex.pdb', 'flex.sdf'])
 @given(made=changes())
 @settings(
@@ -294,22 +313,39 @@ def changes(draw):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_spoiled_files(read, text, sdf, receptor, name, made):
-    content = text if name == 'flex.pdb' else sdf
-    for at, length, piece in made:
-        at %= len(content) + 1
-        content = content[:at] + piece + content[at + length :]
+    content = spoil(text if name == 'flex.pdb' else sdf, made)
     try:
         poses = read(content, name)
     except ValueError as error:
         assert name in str(error)
         return
-    for row in poses.report.rows:
-        assert row.reason != 'unexpected error', row
-    for records, pose_set in zip(poses.records, poses, strict=True):
-        for place, (_, record) in enumerate(records):
-            # A score is that of its own record, beside its own ligand.
-            score = pose_set.minimizedAffinity[place].item()
-            assert score == 1.0 - record
-            whole = pose_set.pose(place)
-            assert whole.pos.isfinite().all()
-            assert (~whole.is_ligand).sum() == receptor.num_nodes
+    check(poses, receptor, lambda pose_set: pose_set.minimizedAffinity)
+
+
+@given(made=changes())
+@settings(
+    deadline=None,
+    max_examples=80,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_spoiled_models(tmp_path, make, flex, peptide, receptor, made):
+    """Side chains in the models of the ligand; only these are spoiled."""
+    mol = make.embedded('CCO', hydrogens=True)
+    start = peptide.GetConformer().GetPositions().max(axis=0)
+    xyz = mol.GetConformer().GetPositions() + start + 1.0
+    mol.GetConformer().SetPositions(xyz)
+    models = [
+        make.pdbqt(mol, 'CCO', score=-float(n))
+        + spoil(flex.flexible_pdbqt(peptide, [5, 7]), made[: n % 2 * 3])
+        for n in range(3)
+    ]
+    path = tmp_path / 'out.pdbqt'
+    path.write_text(make.models(*models))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        poses = read_poses(path, receptor=receptor)
+    poses.report.check()
+    if poses.report.seen[str(path)] == 3:  # no piece has cut a model
+        check(poses, receptor, lambda pose_set: pose_set.vina_affinity)
+        (records,) = poses.records
+        assert {1, 3} <= {number for _, number in records}

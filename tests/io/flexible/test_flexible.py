@@ -253,6 +253,16 @@ def test_receptor_without_names(files):
         )
 
 
+def test_names_are_asked_for_only_if_needed(files):
+    receptor = read_receptor(files / 'receptor.pdb')
+    for key in ('z', 'pos', 'residue'):
+        receptor[key] = receptor[key][:9]
+    poses = read_poses(files / 'docked.sdf', receptor=receptor)
+    assert poses.num_poses.tolist() == [3]
+    with pytest.raises(ValueError, match='names of'):
+        read_poses(files / 'out.pdbqt', receptor=receptor)
+
+
 @pytest.mark.parametrize(
     'flexible, error, words',
     [
