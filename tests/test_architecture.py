@@ -16,15 +16,26 @@ FORBIDDEN = {
         'datasets', 'gradient', 'nn', 'train', 'demo', 'explain', 'uncertainty'
     },
     'io/source': {
-        'io.ligand', 'io.molecule', 'io.poses', 'io.receptor', 'io.labels'
+        'io.ligand', 'io.molecule', 'io.poses', 'io.receptor', 'io.labels',
+        'io.flexible', 'io.cofolding'
     },
     'io/molecule': {
-        'io.source', 'io.ligand', 'io.poses', 'io.receptor', 'io.labels'
+        'io.source', 'io.ligand', 'io.poses', 'io.receptor', 'io.labels',
+        'io.flexible', 'io.cofolding'
     },
-    'io/ligand': {'io.poses', 'io.receptor', 'io.labels'},
-    'io/receptor': {'io.ligand', 'io.poses', 'io.labels'},
-    'io/poses': {'io.labels'},
-    'io/labels': {'io.ligand', 'io.molecule', 'io.poses', 'io.receptor'},
+    'io/ligand': {
+        'io.poses', 'io.receptor', 'io.labels', 'io.flexible', 'io.cofolding'
+    },
+    'io/receptor': {
+        'io.ligand', 'io.poses', 'io.labels', 'io.flexible', 'io.cofolding'
+    },
+    'io/flexible': {'io.poses', 'io.labels', 'io.cofolding'},
+    'io/poses': {'io.labels', 'io.cofolding'},
+    'io/cofolding': {'io.labels', 'io.flexible'},
+    'io/labels': {
+        'io.ligand', 'io.molecule', 'io.poses', 'io.receptor', 'io.flexible',
+        'io.cofolding'
+    },
     'gradient': {
         'transforms', 'datasets', 'nn', 'io', 'train', 'demo', 'explain',
         'uncertainty'

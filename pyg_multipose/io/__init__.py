@@ -11,6 +11,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pyg_multipose.io.cofolding.cofolded_poses import CofoldedPoses
+    from pyg_multipose.io.cofolding.confidences import CONFIDENCES
+    from pyg_multipose.io.cofolding.read_cofolded import read_cofolded
     from pyg_multipose.io.labels.join import join_labels
     from pyg_multipose.io.labels.label import Label
     from pyg_multipose.io.labels.labels import Labels, read_labels
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 
 #: The module of each public name.
 _MODULES = {
+    'CONFIDENCES': 'cofolding.confidences',
+    'CofoldedPoses': 'cofolding.cofolded_poses',
     'DockedPoses': 'poses.docked_poses',
     'FileName': 'poses.score_readers',
     'Format': 'ligand.format',
@@ -56,6 +61,7 @@ _MODULES = {
     'join_labels': 'labels.join',
     'ligand_of': 'ligand.ligand',
     'mol_of': 'molecule.from_tables',
+    'read_cofolded': 'cofolding.read_cofolded',
     'read_labels': 'labels.labels',
     'read_poses': 'poses.read_poses',
     'read_receptor': 'receptor.read_receptor',
@@ -63,7 +69,9 @@ _MODULES = {
 }
 
 __all__ = [
+    'CONFIDENCES',
     'KNOWN',
+    'CofoldedPoses',
     'DockedPoses',
     'FileName',
     'Format',
@@ -83,6 +91,7 @@ __all__ = [
     'join_labels',
     'ligand_of',
     'mol_of',
+    'read_cofolded',
     'read_labels',
     'read_poses',
     'read_receptor',

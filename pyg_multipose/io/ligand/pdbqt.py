@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from pyg_multipose.io.ligand.format import Format
 from pyg_multipose.io.ligand.ligand import Ligand
@@ -46,16 +45,7 @@ class PDBQT(Format):
             record: The record.
             template: The molecule that it is said to be, if that is known.
         """
-        model = parse_model(record.block)
-        ligand = ligand_of_model(model, template)
-        if not model.residues:
-            return ligand
-        note = (
-            'flexible residues not read',
-            f'{", ".join(model.residues)}: where they moved is not known to '
-            f'the receptor',
-        )
-        return replace(ligand, notes=(*ligand.notes, note))
+        return ligand_of_model(parse_model(record.block), template)
 
 
 def pdbqt_records(lines: Lines, file: str) -> Iterator[Record]:

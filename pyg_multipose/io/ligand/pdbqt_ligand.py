@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -67,7 +68,7 @@ def ligand_of_model(model: Model, template: Molecule | None) -> Ligand:
             'no bonds',
             f'a PDBQT has none, and {says}: pass template={{id: SMILES}}',
         )
-    return _by_graph(model, template)
+    return ligand_by_graph(model, template)
 
 
 def _by_map(model: Model, remark: Molecule) -> Ligand:
@@ -135,7 +136,23 @@ def _check_lengths(molecule: Molecule, pos: np.ndarray) -> None:
             )
 
 
-def _by_graph(model: Model, template: Molecule) -> Ligand:
+def ligand_by_graph(
+    model: Model,
+    template: Molecule,
+    alike: Literal['refuse', 'order', 'any'] = 'refuse',
+) -> Ligand:
+    r"""The ligand whose neighbours, by distance, are those of a template.
+
+    Args:
+        model: The atoms.
+        template: The molecule that they are said to be.
+        alike: As of :class:`~pyg_multipose.io.molecule.graph_match.Skeleton`.
+            If not :obj:`"refuse"`, hydrogens need not be there.
+            (default: :obj:`"refuse"`)
+
+    Raises:
+        Rejected: If they are another molecule.
+    """
     z = np.array(model.atomic_numbers)
     pos, hydrogen_pos = model.pos[z != 1], model.pos[z == 1]
     heavy = z[z != 1].tolist()
@@ -154,8 +171,10 @@ def _by_graph(model: Model, template: Molecule) -> Ligand:
                 f'the nearest atom is {distance.max():.1f} Angstrom away',
             )
         parents = nearest.tolist()
-    # Where a PDBQT has no polar hydrogens, the ligand has none.
-    record = replace(skeleton_of(heavy, [], pos, parents), tells='polar')
+    record = replace(skeleton_of(heavy, [], pos, parents), alike=alike)
+    if alike == 'refuse' or parents:
+        # Where a PDBQT has no polar hydrogens, the ligand has none.
+        record = replace(record, tells='polar')
     radii = _radii(heavy)
     problem: Rejected | None = None
     for tolerance in TOLERANCES:

@@ -44,6 +44,10 @@ class Skeleton:
             (:obj:`"polar"`), or none.
         orders: The orders of those bonds that the record is trusted in.
         charges: The same for formal charges.
+        alike: What to do with atoms that differ in hydrogens alone, which a
+            record without hydrogens does not tell apart: refuse the record,
+            let the order of its atoms decide (that of the template, as it is
+            written or in canonical form), or take any.
     """
 
     atomic_numbers: Sequence[int]
@@ -53,6 +57,7 @@ class Skeleton:
     tells: Literal['all', 'polar', 'none']
     orders: dict[tuple[int, int], int] = field(default_factory=dict)
     charges: dict[int, int] = field(default_factory=dict)
+    alike: Literal['refuse', 'order', 'any'] = 'refuse'
 
 
 def matched(
@@ -83,8 +88,11 @@ def matched(
             'another molecule than its template',
             _difference(record, template),
         )
+    if record.alike != 'refuse':
+        maps = _by_order(maps, template)
     hydrogens = {tuple(_in_order_of_record(template, found)) for found in maps}
-    if len(hydrogens) > 1:
+    told = record.alike == 'order' and maps[0] in _orders(template)
+    if len(hydrogens) > 1 and not told and record.alike != 'any':
         raise Rejected(
             'atoms cannot be told apart',
             'the record fits its template in several ways, with different '
@@ -177,6 +185,18 @@ def _maps(record: Skeleton, template: Molecule) -> list[list[int]]:
         query, uniquify=False, maxMatches=MAX_MATCHES
     )
     return [list(f) for f in found if _agree(f, record, template)]
+
+
+def _by_order(maps: list[list[int]], template: Molecule) -> list[list[int]]:
+    """The ways that keep an order of the template first."""
+    orders = _orders(template)
+    return sorted(maps, key=lambda found: (found not in orders, found))
+
+
+def _orders(template: Molecule) -> list[list[int]]:
+    """A record in the order of the template, and in that of its SMILES."""
+    order = np.argsort(template.order).tolist()
+    return [list(range(len(order))), order]
 
 
 def _label(z: int, hydrogens: int, tells: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pyg_multipose.io.molecule.templates import Templates
 from pyg_multipose.io.poses.compound import Compound, Pose
@@ -64,24 +64,23 @@ def flag_missing(
                 )
 
 
-def flag_sets(
-    compounds: Sequence[Compound], templates: Templates, report: Report
+def flag_ids(
+    names: Iterable[str], templates: Templates, report: Report
 ) -> None:
     r"""Flags ids that may be one, and templates that nothing belongs to.
 
     Args:
-        compounds: The poses.
+        names: The ids of all sets.
         templates: The templates.
         report: Where to flag them.
     """
     alike: dict[str, list[str]] = defaultdict(list)
-    for compound in compounds:
-        alike[' '.join(compound.name.casefold().split())].append(compound.name)
-    for names in alike.values():
-        if len(names) > 1:
-            report.flag(
-                '', None, names[0], 'ids that are nearly the same', f'{names}'
-            )
+    for name in names:
+        alike[' '.join(name.casefold().split())].append(name)
+    for of_one in alike.values():
+        if len(of_one) > 1:
+            reason = 'ids that are nearly the same'
+            report.flag('', None, of_one[0], reason, f'{of_one}')
     for name in templates.unused():
         report.flag('', None, name, 'template without poses')
 

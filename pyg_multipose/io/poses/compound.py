@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pyg_multipose.data import MovedAtoms
 from pyg_multipose.io.ligand.ligand import Ligand
 from pyg_multipose.io.molecule.molecule import SHOWN, Molecule, described
 from pyg_multipose.io.molecule.same import MAY_DIFFER, common_map
@@ -27,6 +28,7 @@ class Pose:
         scores: The value of each score that the record has, NaN if it cannot
             be read.
         unread: Why a score could not be read.
+        moved: Which atoms of the receptor are elsewhere, if that is told.
     """
 
     file: str
@@ -35,6 +37,7 @@ class Pose:
     ligand: Ligand
     scores: dict[str, float] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    moved: MovedAtoms | None = None
 
 
 @dataclass(frozen=True, eq=False)

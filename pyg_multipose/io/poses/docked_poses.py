@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data, Dataset
 
-from pyg_multipose.data import PoseSet
+from pyg_multipose.data import MovedAtoms, PoseSet
 from pyg_multipose.io.molecule.features import atom_tables
 from pyg_multipose.io.poses.compound import Compound
 from pyg_multipose.io.poses.scores import Score
@@ -124,6 +124,12 @@ class DockedPoses(Dataset):
         if receptor is not None and tables:
             self._receptor, self._blank = _alike(receptor, tables[0])
         self._receptor_name = receptor_name
+        moved = [[pose.moved for pose in c.poses] for c in compounds]
+        # All sets have the same keys, so if one pose has moved atoms, each
+        # set says which these are.
+        self._moved: list[list[MovedAtoms | None]] | None = None
+        if any(one is not None for of_set in moved for one in of_set):
+            self._moved = moved
 
     def len(self) -> int:
         r"""The number of pose sets."""
@@ -159,6 +165,7 @@ class DockedPoses(Dataset):
             name=name,
             pose_attrs=keys,
             receptor_name=self._receptor_name,
+            moved=None if self._moved is None else self._moved[idx],
         )
 
     def _atoms_of(self, form: int) -> dict[str, Tensor]:

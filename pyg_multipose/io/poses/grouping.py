@@ -64,6 +64,18 @@ class Grouping:
             text = record.title
         else:
             text = self._item(record, rule)
+        return self.named(text, rule)
+
+    def named(self, text: str, rule: str) -> str:
+        r"""The id that a text holds.
+
+        Args:
+            text: The text.
+            rule: What it is, for messages.
+
+        Raises:
+            Rejected: If it holds no id.
+        """
         text = text.strip()
         if not text:
             raise Rejected(

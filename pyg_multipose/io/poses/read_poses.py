@@ -15,12 +15,16 @@ from torch_geometric.data import Data
 from tqdm import tqdm
 
 from pyg_multipose.data import PoseSet
+from pyg_multipose.io.flexible.flexible_residues import (
+    FlexibleFiles,
+    FlexibleResidues,
+)
 from pyg_multipose.io.ligand.format import Format, check_format
 from pyg_multipose.io.ligand.formats import FORMATS
 from pyg_multipose.io.molecule.features import FEATURES, check_features
 from pyg_multipose.io.molecule.same import check_may_differ
 from pyg_multipose.io.molecule.templates import Templates
-from pyg_multipose.io.poses.advice import advice, flag_missing, flag_sets
+from pyg_multipose.io.poses.advice import advice, flag_ids, flag_missing
 from pyg_multipose.io.poses.compound import Compound, Pose, compound_of
 from pyg_multipose.io.poses.contact import check_contact
 from pyg_multipose.io.poses.docked_poses import DockedPoses
@@ -33,6 +37,7 @@ from pyg_multipose.io.poses.overlap import (
 )
 from pyg_multipose.io.poses.reader import Reader
 from pyg_multipose.io.poses.scores import KNOWN, Score, chosen
+from pyg_multipose.io.receptor.receptor import Receptor
 from pyg_multipose.io.report import Report
 from pyg_multipose.io.source.sources import Source, find_sources
 
@@ -48,6 +53,7 @@ def read_poses(
     scores: Iterable[str | Score] | None = None,
     receptor: Data | None = None,
     receptor_name: str | None = None,
+    flexible: FlexibleFiles | None = None,
     may_differ: str | Iterable[str] | None = None,
     hydrogens: bool = False,
     features: Sequence[str] = FEATURES,
@@ -101,6 +107,12 @@ def read_poses(
             Angstrom away from it are flagged and warned of.
             (default: :obj:`None`)
         receptor_name: What to call it. (default: :obj:`None`)
+        flexible: The file of flexible side chains that :obj:`--out_flex` of
+            smina or gnina names (PDB, PDBQT or SDF, one model for each
+            record), or such files by files of poses. With a receptor of
+            :func:`~pyg_multipose.io.read_receptor`, these atoms, and those
+            of flexible residues in PDBQT models, are moved in their pose.
+            (default: :obj:`None`)
         may_differ: What the molecules of a set may differ in:
             :obj:`"stereo"` (any stereoisomer), :obj:`"protonation"` (any
             protomer or tautomer), both, or nothing, :obj:`()`. It is so for
@@ -163,10 +175,11 @@ def read_poses(
     all_formats = [*FORMATS, *map(check_format, formats)]
     templates = Templates(template, differ or frozenset())
     grouping = Grouping(group_by, pattern)
-    reader = Reader(
-        grouping, templates, KNOWN if wanted is None else wanted, report
-    )
-    sources = find_sources(paths, report, all_formats)
+    residues = FlexibleResidues(receptor, flexible, report)
+    known = KNOWN if wanted is None else wanted
+    reader = Reader(grouping, templates, known, report, residues)
+    files = find_sources(paths, report, all_formats)
+    sources = residues.without_own(files)
     _read(sources, reader, progress)
     sets = _named_by_template(reader.sets, sources, grouping, templates)
     compounds = []
@@ -192,7 +205,7 @@ def read_poses(
     _settle_tables(compounds, reader, report)
     flag_missing(compounds, read, report)
     _hint(compounds, read, reader, report)
-    flag_sets(compounds, templates, report)
+    flag_ids([one.name for one in compounds], templates, report)
     for text in advice(compounds, reader.ids, report):
         warnings.warn(text, UserWarning, stacklevel=2)
     if receptor is not None:
@@ -290,6 +303,13 @@ def _hint(
 
 def _overlaps(receptor: Data, compounds: Sequence[Compound]) -> list[Overlap]:
     """Residues where poses are: a ligand left in the receptor."""
+    moved = [pose.moved for one in compounds for pose in one.poses]
+    away = [torch.as_tensor(m.index) for m in moved if m is not None]
+    if isinstance(receptor, Receptor) and away:
+        # Where a side chain was, another pose may be.
+        stays = torch.ones(len(receptor['z']), dtype=torch.bool)
+        stays[torch.cat(away)] = False
+        receptor = receptor.subgraph(stays)
     search = OverlapSearch(receptor)
     for compound in compounds:
         z = torch.tensor([number for number, _, _ in compound.molecule.atoms])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from pyg_multipose.io.flexible.flexible_residues import FlexibleResidues
 from pyg_multipose.io.ligand.format import Format
 from pyg_multipose.io.ligand.ligand import Ligand, check_radicals
 from pyg_multipose.io.ligand.record import Record
@@ -53,12 +54,14 @@ class Reader:
         templates: The templates.
         scores: The scores to look for, by name.
         report: Where everything is counted.
+        flexible: The flexible residues of the poses.
     """
 
     grouping: Grouping
     templates: Templates
     scores: Mapping[str, Score]
     report: Report
+    flexible: FlexibleResidues
     #: The poses of each id.
     sets: dict[str, list[Pose]] = field(default_factory=dict)
     #: Names of scores in the order in which they were met.
@@ -94,12 +97,35 @@ class Reader:
         seen = 0
         done = 0
         entries: list[_Entry] = []
+        for record in self._records(source, lines):
+            seen += 1
+            self._read_record(record, source, entries)
+            advance(lines.position - done)
+            done = lines.position
+        advance(lines.position - done)
+        self.report.seen[source.file] += seen
+        unfit = self.flexible.unfit(source, seen)
+        if unfit:
+            for entry in entries:
+                self._drop(entry.pose, 'flexible residues', unfit)
+            entries = []
+        self._settle(entries)
+        if not seen:
+            why = lines.cut or ('blank' if lines.position else 'empty')
+            self.report.drop(source.file, None, '', 'no records', why)
+        elif lines.cut:
+            self.report.flag(source.file, None, '', 'cut file', lines.cut)
+        for note in lines.notes:
+            self.report.flag(source.file, None, '', note)
+
+    def _records(self, source: Source, lines: TextFile) -> Iterator[Record]:
+        """The records of a file, as far as they can be cut."""
+        seen = 0
         try:
             for record in self._format(source).records(lines, source.file):
                 seen += 1
-                self._read_record(record, source, entries)
-                advance(lines.position - done)
-                done = lines.position
+                # What its reading raises is not caught here.
+                yield record
         except OSError as error:
             lines.cut = f'unreadable: {error}'
         except Exception as error:  # of a format that is not ours
@@ -111,16 +137,6 @@ class Reader:
                 f'after {seen} records, {type(error).__name__}: {error}',
             )
             lines.cut = lines.cut or 'not read to its end'
-        advance(lines.position - done)
-        self.report.seen[source.file] += seen
-        self._settle(entries)
-        if not seen:
-            why = lines.cut or ('blank' if lines.position else 'empty')
-            self.report.drop(source.file, None, '', 'no records', why)
-        elif lines.cut:
-            self.report.flag(source.file, None, '', 'cut file', lines.cut)
-        for note in lines.notes:
-            self.report.flag(source.file, None, '', note)
 
     def _read_record(
         self,
@@ -158,6 +174,7 @@ class Reader:
                 scores,
                 unread,
             )
+            pose = replace(pose, moved=self.flexible.moved(record, source))
             if '.' in ligand.molecule.smiles:
                 record.notes.append(
                     ('several molecules in a record', ligand.molecule.smiles)
@@ -285,13 +302,8 @@ class Reader:
             elif unusual and _is_peptide(pose):
                 why = 'no score, and a peptide: a protein?'
             if why:
-                self.report.drop(
-                    pose.file,
-                    pose.record,
-                    pose.title,
-                    'not a pose',
-                    f'{why}; a receptor or a reference',
-                )
+                why = f'{why}; a receptor or a reference'
+                self._drop(pose, 'not a pose', why)
                 continue
             if first:
                 self.report.flag(
@@ -303,6 +315,9 @@ class Reader:
                 )
             self.sets.setdefault(entry.name, []).append(pose)
             self.met.update(dict.fromkeys(pose.scores))
+
+    def _drop(self, pose: Pose, reason: str, detail: str) -> None:
+        self.report.drop(pose.file, pose.record, pose.title, reason, detail)
 
 
 def _is_peptide(pose: Pose) -> bool:

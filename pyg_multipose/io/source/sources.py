@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pyg_multipose.io.ligand.format import Format
 
 
+#: Ends of names of files that may be complexes.
+_STRUCTURES = ('.cif', '.mmcif', '.pdb')
+
+
 @dataclass(frozen=True)
 class Source:
     r"""A file to read poses from.
@@ -92,7 +96,7 @@ def find_sources(
                 f"'{path}' does not exist; expected a file of poses or a "
                 f'folder of them'
             )
-        for file, folder in _walk(path, report):
+        for file, folder in walk(path, report):
             real = file.resolve()
             if real in seen:
                 report.drop(
@@ -106,8 +110,16 @@ def find_sources(
     return _with_companions(out, report)
 
 
-def _walk(path: Path, report: Report) -> Iterator[tuple[Path, str]]:
-    """Pairs of a file and its folder's name, relative to what was given."""
+def walk(path: Path, report: Report) -> Iterator[tuple[Path, str]]:
+    r"""Lists a file, or the files of a folder and below, in natural order.
+
+    Args:
+        path: The file or the folder.
+        report: Where to note what is no regular file.
+
+    Yields:
+        Each file, and its folder's name, relative to what was given.
+    """
     if not path.is_dir():
         yield path, path.resolve().parent.name
         return
@@ -148,11 +160,15 @@ def _source(
     format_ = next((ends[one] for one in known if one in ends), None)
     if format_ is None:
         detail = (
-            "the frames of DiffDock's sampling (reverseprocess), ignored"
-            if is_animation(file.name)
-            else f'ignored; files of poses end in {sorted(ends)}, or in '
-            f'these and .gz, gz or z'
+            f'ignored; files of poses end in {sorted(ends)}, or in these and '
+            f'.gz, gz or z'
         )
+        if is_animation(file.name):
+            detail = (
+                "the frames of DiffDock's sampling (reverseprocess), ignored"
+            )
+        elif Path(name).suffix in _STRUCTURES:
+            detail += '. Samples of co-folding are read by read_cofolded'
         report.drop(file.as_posix(), None, '', 'not a pose', detail)
         return None
     return Source(

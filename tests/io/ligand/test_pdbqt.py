@@ -184,7 +184,7 @@ def test_what_is_no_model(make, old, new, match):
         ligand(spoiled)
 
 
-def test_flexible_residues_and_glue_are_not_ligand(make, tmp_path):
+def test_flexible_residues_and_glue_are_not_ligand(make):
     text = make.pdbqt(make.embedded('CCCCO', hydrogens=True), 'CCCCO')
     residue = text[text.index('ROOT') : text.index('TORSDOF')]
     glue = re.search('ATOM.*C\n', text)[0].replace('    1  C', '   99  G')
@@ -193,13 +193,6 @@ def test_flexible_residues_and_glue_are_not_ligand(make, tmp_path):
     text += f'BEGIN_RES LYS A 12\n{residue}END_RES LYS A 12\n'
     got = ligand(text)
     assert got.molecule.smiles == 'CCCCO' and len(got.pos) == 5
-    # Where the residues moved, nobody reads, and it is said.
-    for count, said in ((1, 'LYS A 12'), (2, 'LYS A 12, LYS A 12')):
-        model = text + text[text.index('BEGIN_RES') :] * (count - 1)
-        (record,) = split(tmp_path, model)
-        (note,) = PDBQT().ligand(record, None).notes
-        assert note[0] == 'flexible residues not read'
-        assert note[1].startswith(f'{said}:')
     alone = text[text.index('BEGIN_RES') :]
     with pytest.raises(Rejected, match='flexible residues of a receptor'):
         ligand(alone)

@@ -1,0 +1,1 @@
+"""Complexes that co-folding programs predict, as pose sets."""

@@ -1,0 +1,1 @@
+"""Flexible side chains that docking has moved."""
