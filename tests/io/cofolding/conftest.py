@@ -1,6 +1,7 @@
 """Complexes as co-folding programs write them, each in a frame of its own."""
 
 import json
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,10 +27,18 @@ class Atom(SimpleNamespace):
     """name, element, residue, number, chain, xyz, is_ligand."""
 
 
+@cache
+def embedded(text, seed, is_sequence=False):
+    """With hydrogens and a conformer; made once."""
+    made = Chem.MolFromSequence if is_sequence else Chem.MolFromSmiles
+    mol = Chem.AddHs(made(text), addResidueInfo=is_sequence)
+    assert AllChem.EmbedMolecule(mol, randomSeed=seed) == 0
+    return mol
+
+
 def peptide(sequence=SEQUENCE, chain='A'):
     """The heavy atoms of a chain, from RDKit."""
-    mol = Chem.AddHs(Chem.MolFromSequence(sequence), addResidueInfo=True)
-    assert AllChem.EmbedMolecule(mol, randomSeed=7) == 0
+    mol = embedded(sequence, 7, is_sequence=True)
     xyz = mol.GetConformer().GetPositions()
     out = []
     for atom in mol.GetAtoms():
@@ -51,8 +60,7 @@ def peptide(sequence=SEQUENCE, chain='A'):
 
 def molecule(smiles=SMILES, seed=1, chain='B', name='LIG', start=(0, 0, 0)):
     """The heavy atoms of a ligand, in the order of its SMILES."""
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    assert AllChem.EmbedMolecule(mol, randomSeed=seed) == 0
+    mol = embedded(smiles, seed)
     xyz = mol.GetConformer().GetPositions()
     out = []
     for atom in Chem.RemoveHs(mol).GetAtoms():

@@ -55,7 +55,7 @@ KINDS = {
 @given(data=st.data())
 @settings(
     deadline=None,
-    max_examples=60,
+    max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_spoiled(folder, fold, three, kind, data):
@@ -112,7 +112,7 @@ def test_json_of_any_kind(folder, fold, three):
     )
 
     @given(values)
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=40)
     def run(value):
         text = json.dumps({'confidence_score': value})
         path.write_text(text)

@@ -309,7 +309,7 @@ def check(poses, receptor, scores):
 @given(made=changes())
 @settings(
     deadline=None,
-    max_examples=80,
+    max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_spoiled_files(read, text, sdf, receptor, name, made):
@@ -325,7 +325,7 @@ def test_spoiled_files(read, text, sdf, receptor, name, made):
 @given(made=changes())
 @settings(
     deadline=None,
-    max_examples=80,
+    max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_spoiled_models(tmp_path, make, flex, peptide, receptor, made):
