@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pyg_multipose.nn.messages.fused import fused_product_sum
+
 
 def message_sum(
     source: Tensor,
@@ -64,6 +66,9 @@ class _ProductSum(torch.autograd.Function):
         k: Tensor | None,
         size: int,
     ) -> Tensor:
+        fused = fused_product_sum(a, b, i, j, k, size)
+        if fused is not None:
+            return fused
         if k is None:
             return _rows(a, i) * _rows(b, j)
         out = a.new_zeros(size, a.size(1))
