@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyg_multipose.nn.messages.fused import fused_product_sum
+from pyg_multipose.nn.messages.product_kernel import product_sum
 
 
 def message_sum(
@@ -66,7 +66,7 @@ class _ProductSum(torch.autograd.Function):
         k: Tensor | None,
         size: int,
     ) -> Tensor:
-        fused = fused_product_sum(a, b, i, j, k, size)
+        fused = product_sum(a, b, i, j, k, size)
         if fused is not None:
             return fused
         if k is None:
