@@ -99,7 +99,11 @@ def coupled_gradients(
 
 
 def wide_type(*tensors: Tensor) -> torch.dtype:
-    r"""The type in which sums are taken: the widest, float32 at least."""
+    r"""Returns the type in which sums are taken: float32, or a wider one.
+
+    Args:
+        *tensors: What is multiplied.
+    """
     dtype = torch.float32
     for tensor in tensors:
         dtype = torch.promote_types(dtype, tensor.dtype)

@@ -65,7 +65,8 @@ def coupled_sum(
     part together, and for blocks of targets with similar numbers of edges,
     whose intermediates stay in the cache of a CPU. For backward, which works
     by the same blocks, it keeps its arguments only, and the blocks: indices.
-    It may be differentiated any number of times.
+    It may be differentiated any number of times. With numba, a loop over the
+    edges does the same without blocks.
 
     Args:
         source: What every atom sends :math:`(m, F)`.
