@@ -140,10 +140,10 @@ MUTANTS = [
         ['nn/messages/test_kernel.py'],
     ),
     Mutant(
-        'product kernel: indices beyond the last row',
+        'product kernel: negative indices count from the end',
         _PRODUCT_KERNEL,
         'and 0 <= right < b.shape[0]',
-        'and 0 <= right',
+        'and right < b.shape[0]',
         ['nn/messages/test_product_kernel.py'],
     ),
     Mutant(
