@@ -4,12 +4,15 @@ from tests.mutants.mutant import Mutant
 
 _CONV = 'nn/models/equivariant_conv.py'
 _COUPLED = 'nn/messages/coupled_sum.py'
+_COUPLED_KERNEL = 'nn/messages/coupled_kernel.py'
 _EDGES = 'nn/messages/edges.py'
 _EQUIVARIANT = 'nn/models/equivariant_gnn.py'
 _GATE = 'nn/models/gate.py'
+_KERNEL = 'nn/messages/kernel.py'
 _MESSAGES = 'nn/messages/message_sum.py'
 _POOLING = 'nn/messages/pooling.py'
 _PRODUCT = 'nn/models/tensor_product.py'
+_PRODUCT_KERNEL = 'nn/messages/product_kernel.py'
 _RADIAL = 'nn/models/radial_basis.py'
 _SCHNET = 'nn/models/schnet.py'
 _SCHNET_LAYER = 'nn/models/schnet_layer.py'
@@ -121,6 +124,41 @@ MUTANTS = [
         'if degree.numel() > dim_size:',
         'if False:',
         [f'{_OF_PRODUCT}::test_bad_input', 'nn/messages/test_coupled_sum.py'],
+    ),
+    Mutant(
+        'kernel: a dispatch mode does not see what happens',
+        _KERNEL,
+        '_get_current_dispatch_mode() is not None',
+        'False',
+        ['nn/messages/test_kernel.py'],
+    ),
+    Mutant(
+        'kernel: without a cache nothing is compiled',
+        _KERNEL,
+        'compiled = _jit(numba, signature, self.loop, **self.options)',
+        'raise',
+        ['nn/messages/test_kernel.py'],
+    ),
+    Mutant(
+        'product kernel: negative indices count from the end',
+        _PRODUCT_KERNEL,
+        'and 0 <= right < b.shape[0]',
+        'and right < b.shape[0]',
+        ['nn/messages/test_product_kernel.py'],
+    ),
+    Mutant(
+        'coupled kernel: gradients into a copy',
+        _COUPLED_KERNEL,
+        'x.new_zeros(argument.size() if need else (0, 0), dtype=dtype)',
+        'torch.zeros_like(argument if need else argument[:0, :0])',
+        ['nn/messages/test_coupled_kernel.py'],
+    ),
+    Mutant(
+        'coupled kernel: atoms beyond the last',
+        _COUPLED_KERNEL,
+        '0 <= source[e] < num_atoms',
+        '0 <= source[e]',
+        ['nn/messages/test_coupled_kernel.py'],
     ),
     Mutant(
         'tensor product: paths have no norm',

@@ -1,11 +1,18 @@
 r"""Coupled products of nodes and edges, summed by blocks of targets."""
 
 import math
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
+
+from pyg_multipose.nn.messages.coupled_kernel import (
+    coupled_gradients,
+    coupled_products,
+    wide_type,
+)
 
 
 class Path(NamedTuple):
@@ -58,7 +65,8 @@ def coupled_sum(
     part together, and for blocks of targets with similar numbers of edges,
     whose intermediates stay in the cache of a CPU. For backward, which works
     by the same blocks, it keeps its arguments only, and the blocks: indices.
-    It may be differentiated any number of times.
+    It may be differentiated any number of times. With numba, a loop over the
+    edges does the same without blocks.
 
     Args:
         source: What every atom sends :math:`(m, F)`.
@@ -82,9 +90,9 @@ def coupled_sum(
             f"Every edge needs a row of 'features' and 'weights' (got {sizes} "
             f"rows for {edge_index.size(1)} edges); give 'rows' if they share"
         )
-    blocks = _split(edge_index.detach(), dim_size, rows)
+    edges = _Edges(edge_index, dim_size, rows)
     out: Tensor = _Sum.apply(
-        source, features, weights, groups, blocks, (dim_size, num_out)
+        source, features, weights, groups, edges, (dim_size, num_out)
     )  # type: ignore[no-untyped-call]
     return out
 
@@ -103,10 +111,21 @@ class _Block(NamedTuple):
     padding: Tensor  # (T * degree, 1)
 
 
+class _Edges:
+    # A copy of the edges, and their blocks where these are needed.
+    def __init__(self, edge_index: Tensor, dim_size: int, rows: Tensor | None):
+        source, target = edge_index.detach().clone()
+        self.index = source, target, None if rows is None else rows.clone()
+        self.dim_size = dim_size
+
+    @cached_property
+    def blocks(self) -> list[_Block]:
+        return _split(*self.index, self.dim_size)
+
+
 def _split(
-    edge_index: Tensor, dim_size: int, rows: Tensor | None
+    source: Tensor, target: Tensor, rows: Tensor | None, dim_size: int
 ) -> list[_Block]:
-    source, target = edge_index
     degree = torch.bincount(target, minlength=dim_size)
     if degree.numel() > dim_size:
         raise ValueError(
@@ -165,9 +184,7 @@ class _Inputs:
     def __init__(
         self, x: Tensor, y: Tensor, w: Tensor, groups: tuple[Group, ...]
     ):
-        dtype = torch.promote_types(x.dtype, torch.float32)
-        for tensor in (y, w):
-            dtype = torch.promote_types(dtype, tensor.dtype)
+        dtype = wide_type(x, y, w)
         self.y, self.w = y.to(dtype), w.to(dtype)
         # A copy for each path, of which every component is one run of
         # (path, channel), as the weights are:
@@ -194,13 +211,18 @@ class _Sum(Function):
         y: Tensor,
         w: Tensor,
         groups: tuple[Group, ...],
-        blocks: list[_Block],
+        edges: _Edges,
         size: tuple[int, int],
     ) -> Tensor:
+        dtype = torch.promote_types(x.dtype, y.dtype)
+        dtype = torch.promote_types(dtype, w.dtype)
+        fused = coupled_products(x, y, w, groups, edges.index, size)
+        if fused is not None:
+            return fused.to(dtype)
         inputs = _Inputs(x, y, w, groups)
         scratch = inputs.scratch
         out = inputs.w.new_zeros(size)
-        for block in blocks:
+        for block in edges.blocks:
             T, B = block.target.numel(), block.row.numel()
             y_b = inputs.harmonics(block)
             w_b = scratch.rows('w', inputs.w, block.row)
@@ -223,8 +245,7 @@ class _Sum(Function):
                         a[:, path.rows, path.channels].transpose(1, 2)
                     )
             out.index_copy_(0, block.target, out_b)
-        dtype = torch.promote_types(x.dtype, y.dtype)
-        return out.to(torch.promote_types(dtype, w.dtype))
+        return out.to(dtype)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
@@ -248,10 +269,13 @@ class _Gradients(Function):
         w: Tensor,
         grad: Tensor,
         groups: tuple[Group, ...],
-        blocks: list[_Block],
+        edges: _Edges,
         size: tuple[int, int],
         needs: tuple[bool, bool, bool],
     ) -> tuple[Tensor | None, ...]:
+        fused = coupled_gradients(x, y, w, grad, groups, edges.index, needs)
+        if fused is not None:
+            return fused
         need_x, need_y, need_w = needs
         inputs = _Inputs(x, y, w, groups)
         scratch = inputs.scratch
@@ -259,7 +283,7 @@ class _Gradients(Function):
         grad_tables = [torch.zeros_like(table) for table in inputs.tables]
         grad_y = torch.zeros_like(inputs.y) if need_y else None
         grad_w = torch.zeros_like(inputs.w) if need_w else None
-        for block in blocks:
+        for block in edges.blocks:
             T, B = block.target.numel(), block.row.numel()
             y_b = inputs.harmonics(block)
             w_b = scratch.rows('w', inputs.w, block.row)

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pyg_multipose.nn.messages.product_kernel import product_sum
+
 
 def message_sum(
     source: Tensor,
@@ -21,7 +23,8 @@ def message_sum(
 
     For backward it keeps its arguments only, so nothing grows with the number
     of edges but indices; PyTorch would keep two more tensors
-    :math:`(E, F)`. It may be differentiated any number of times.
+    :math:`(E, F)`. It may be differentiated any number of times. With numba
+    it takes one pass over the edges.
 
     Args:
         source: What every atom sends :math:`(m, F)`.
@@ -64,6 +67,9 @@ class _ProductSum(torch.autograd.Function):
         k: Tensor | None,
         size: int,
     ) -> Tensor:
+        fused = product_sum(a, b, i, j, k, size)
+        if fused is not None:
+            return fused
         if k is None:
             return _rows(a, i) * _rows(b, j)
         out = a.new_zeros(size, a.size(1))

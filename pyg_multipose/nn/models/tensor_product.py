@@ -11,6 +11,7 @@ from torch.nn import Module
 from torch_geometric.utils import scatter
 
 from pyg_multipose.nn.messages.coupled_sum import Group, Path, coupled_sum
+from pyg_multipose.nn.messages.kernel import find_numba
 
 
 class TensorProduct(Module):
@@ -98,8 +99,8 @@ class TensorProduct(Module):
         """
         if (
             source.device.type == 'cpu'
-            and self._dim_out >= _WIDE
             and not torch.compiler.is_compiling()
+            and self._dim_out >= (_WIDE if find_numba() is None else _FUSED)
         ):
             return coupled_sum(
                 source,
@@ -141,8 +142,9 @@ class TensorProduct(Module):
         )
 
 
-#: Width of an output from which `coupled_sum` is the faster one.
-_WIDE = 128
+#: Width of an output from which `coupled_sum` is the faster one, without
+#: and with numba.
+_WIDE, _FUSED = 128, 32
 
 
 def hide_constants(module: Module) -> None:

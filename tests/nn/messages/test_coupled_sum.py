@@ -1,7 +1,15 @@
+import pytest
 import torch
 from torch.autograd import grad
 
+from pyg_multipose.nn.messages import kernel
 from pyg_multipose.nn.messages.coupled_sum import Group, Path, coupled_sum
+
+
+@pytest.fixture(autouse=True)
+def torch_only(monkeypatch):
+    """What numba does instead is tested in `test_coupled_kernel.py`."""
+    monkeypatch.setattr(kernel, 'find_numba', lambda: None)
 
 
 def test_any_coupling():

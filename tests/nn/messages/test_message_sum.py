@@ -2,8 +2,15 @@ import pytest
 import torch
 from torch_geometric.utils import scatter
 
+from pyg_multipose.nn.messages import kernel
 from pyg_multipose.nn.messages import message_sum as module
 from pyg_multipose.nn.messages.message_sum import message_sum
+
+
+@pytest.fixture(autouse=True)
+def torch_only(monkeypatch):
+    """What numba does instead is tested in `test_product_kernel.py`."""
+    monkeypatch.setattr(kernel, 'find_numba', lambda: None)
 
 
 def make(num_edges=40, num_filters=9, num_sources=6, num_targets=7):

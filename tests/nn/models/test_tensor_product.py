@@ -7,7 +7,7 @@ from e3nn import o3
 from torch.autograd import grad
 from torch_geometric.utils import scatter
 
-from pyg_multipose.nn.messages import coupled_sum
+from pyg_multipose.nn.messages import coupled_sum, kernel
 from pyg_multipose.nn.models import tensor_product
 from pyg_multipose.nn.models.tensor_product import TensorProduct
 
@@ -24,8 +24,10 @@ IRREPS = [
 
 @pytest.fixture(autouse=True)
 def always_coupled(monkeypatch):
-    """However narrow: tests are small."""
+    """However narrow, since tests are small; by torch unless asked."""
+    monkeypatch.setattr(kernel, 'find_numba', lambda: None)
     monkeypatch.setattr(tensor_product, '_WIDE', 0)
+    monkeypatch.setattr(tensor_product, '_FUSED', 0)
 
 
 def make_product(irreps_in='6x0e+3x1o+2x2e', irreps_edge='0e+1o+2e', lmax=3):
@@ -105,6 +107,21 @@ def test_equals_e3nn(irreps, block, monkeypatch):
     assert out.grad_fn.name() == '_SumBackward'
     expected = reference(product, inputs, edge_index)
     assert_same(all_orders(out, inputs), all_orders(expected, inputs))
+
+
+@pytest.mark.parametrize('irreps', IRREPS)
+def test_numba_equals_e3nn(irreps, monkeypatch):
+    pytest.importorskip('numba')
+    monkeypatch.undo()
+    monkeypatch.setattr(tensor_product, '_FUSED', 0)
+    product = make_product(*irreps).double()
+    inputs, edge_index = make_inputs(product)
+    x, y, w = inputs
+    out = product(x, edge_index, y, w, 7)
+    got = all_orders(out, inputs)
+    assert 'blocks' not in vars(out.grad_fn.constants[1])  # of torch
+    expected = reference(product, inputs, edge_index)
+    assert_same(got, all_orders(expected, inputs))
 
 
 def test_shared_rows():
@@ -280,7 +297,7 @@ def test_bytes_held_for_backward():
     pointers = {item.data_ptr() for item in held}
     assert pointers == {item.data_ptr() for item in inputs}
     # The rest is indices, one row for each edge and what fills blocks:
-    blocks = out.grad_fn.constants[1]
+    blocks = out.grad_fn.constants[1].blocks
     assert sum(block.row.numel() for block in blocks) <= 2 * 40
     assert not any(
         item.is_floating_point() for block in blocks for item in block
