@@ -138,7 +138,7 @@ def _trainer(options: Namespace, folder: Path) -> Any:
     else:
         bar = [pl.callbacks.TQDMProgressBar()]
     on_cpu = options.device == 'cpu'
-    return pl.Trainer(
+    return _made(
         accelerator=options.device,
         devices=1,
         precision=options.precision,
@@ -154,6 +154,16 @@ def _trainer(options: Namespace, folder: Path) -> Any:
         enable_model_summary=False,
         enable_progress_bar=options.progress,
     )
+
+
+def _made(**settings: Any) -> Any:
+    """A trainer; what Lightning refuses is at fault, and no traceback."""
+    try:
+        return pl.Trainer(**settings)
+    except pl.utilities.exceptions.MisconfigurationException as error:
+        raise ValueError(
+            f'Lightning refuses these settings: {error}'
+        ) from error
 
 
 def _average(decay: float) -> Any:

@@ -307,11 +307,15 @@ def _completed(
     """
     given = dict(options.model_args)
     y, _ = labels_of(data.parts['train'])
-    if y.isnan().all():
-        raise ValueError(
-            f"None of the {len(y)} sets to train on has a label; 'multipose "
-            f"prepare --labels' gives them"
-        )
+    for part, labels in (
+        ('train', y),
+        ('valid', labels_of(data.parts['valid'])[0]),
+    ):
+        if labels.isnan().all():
+            raise ValueError(
+                f"None of the {len(labels)} sets of the part '{part}' has a "
+                f"label; 'multipose prepare --labels' gives them"
+            )
     if options.model not in MODEL_ARGS:
         return given
     out = {

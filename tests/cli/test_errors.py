@@ -124,3 +124,16 @@ def test_models_that_are_none(campaign, tmp_path, capsys):
     assert 'Unknown combination' in text
     text = error(capsys, [*argv, '--ema', '2'])
     assert 'between 0 and 1' in text
+    argv[argv.index(tmp_path / 'run')] = tmp_path / 'another'
+    text = error(capsys, [*argv, '--precision', '12'])
+    assert '12' in text
+
+
+def test_sets_without_labels_train_nothing(files, tmp_path, capsys):
+    out = tmp_path / 'bare'
+    poses = str(files / 'docked.sdf')
+    assert main(['prepare', '--poses', poses, '--out', str(out)]) == 0
+    argv = ['fit', '--data', out, '--out', tmp_path / 'run', *FIT]
+    assert 'does not say what the unit' in error(capsys, argv)
+    text = error(capsys, [*argv, '--unit', 'pK'])
+    assert "the part 'train' has a label" in text
