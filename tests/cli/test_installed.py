@@ -1,15 +1,26 @@
 """What the command line needs, and what it does without."""
 
+import importlib
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from pyg_multipose.cli import main
 
 
 def python(code):
     return subprocess.run(
         [sys.executable, '-c', code], capture_output=True, text=True
     )
+
+
+def test_the_script_is_the_command_line():
+    text = (Path(__file__).parents[2] / 'pyproject.toml').read_text()
+    module, name = re.search(r'multipose = "(.+):(.+)"', text).groups()
+    assert getattr(importlib.import_module(module), name) is main
 
 
 def test_help_needs_nothing():

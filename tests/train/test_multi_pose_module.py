@@ -213,6 +213,20 @@ def test_a_checkpoint_is_plain_data(trained):
     }
 
 
+def test_lightning_predicts(trained, sets, trainer):
+    module = MultiPoseModule.load_from_checkpoint(trained[0])
+    data = PoseSetDataModule(train=sets[:8], test=sets[8:], max_poses=8)
+    parts = trainer().predict(module, datamodule=data)
+    data.setup()
+    for part, batch in zip(parts, data.test_dataloader(), strict=True):
+        for got, expected in zip(
+            part, module.predict_poses(batch), strict=True
+        ):
+            assert torch.equal(got, expected)
+    combined, poses, weights = parts[0]
+    assert len(poses) == len(weights) > len(combined) > 0
+
+
 def test_lightning_goes_on_from_it(trained, sets, trainer):
     path, ours = trained
     again = module(readout={'gradient': 'recompute'}, lr=1e-2)
@@ -235,6 +249,13 @@ def test_other_edges_are_refused(trained, sets, cutoff):
             call(other)
     with pytest.raises(ValueError, match="'CPD-0' has no edges"):
         again(sets[0])
+
+
+def test_longer_edges_are_refused_in_any_set(trained, sets):
+    again = MultiPoseModule.load_from_checkpoint(trained[0])
+    pair = [RadiusGraph(4.5)(sets[0]), RadiusGraph(5.5)(sets[1])]
+    with pytest.raises(ValueError, match='longest of the batch has 5'):
+        again(Batch.from_data_list(pair))
 
 
 def test_other_features_are_refused(trained, sets):
