@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pyg_multipose.cli.data_set import open_data
 from pyg_multipose.cli.parser import Namespace, Parser, write
 from pyg_multipose.cli.places import new_folder
@@ -107,10 +109,14 @@ def run(argv: Sequence[str]) -> None:
     _write_split(folder / SPLIT, parts, data.names)
     sizes = {part: len(sets) for part, sets in parts.parts.items()}
     print(f'{data.path}: {sizes} sets, labels in {parts.unit}')
-    trainer = _trainer(options, folder)
-    trainer.fit(module, datamodule=parts)
-    trainer.save_checkpoint(folder / 'last.ckpt')
-    trainer.test(module, datamodule=parts, verbose=False)
+    before = torch.are_deterministic_algorithms_enabled()
+    try:
+        trainer = _trainer(options, folder)
+        trainer.fit(module, datamodule=parts)
+        trainer.save_checkpoint(folder / 'last.ckpt')
+        trainer.test(module, datamodule=parts, verbose=False)
+    finally:  # Lightning leaves it as the trainer had it
+        torch.use_deterministic_algorithms(before)
     scores = trainer.callback_metrics
     for name in sorted(scores):
         if name.startswith('test_'):
@@ -137,7 +143,9 @@ def _trainer(options: Namespace, folder: Path) -> Any:
         bar = []
     else:
         bar = [pl.callbacks.TQDMProgressBar()]
-    on_cpu = options.device == 'cpu'
+    on_cpu = options.device == 'cpu' or not (
+        torch.cuda.is_available() or torch.backends.mps.is_available()
+    )
     return _made(
         accelerator=options.device,
         devices=1,

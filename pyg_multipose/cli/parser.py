@@ -2,6 +2,7 @@ r"""Options of a command, from the command line and from a YAML file."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,26 @@ from pyg_multipose.cli.nearest import did_you_mean
 
 try:
     import yaml
-    from jsonargparse import ArgumentParser, Namespace
+    from jsonargparse import (
+        ArgumentParser,
+        DefaultHelpFormatter,
+        Namespace,
+    )
 except ImportError as error:
     raise ImportError(
         'The command line needs jsonargparse: pip install '
         "'pyg_multipose[train]'"
     ) from error
+
+
+class _Formatter(DefaultHelpFormatter):
+    """Help without the types of Python, and without defaults of null."""
+
+    def _expand_help(self, action: Any) -> str:
+        text = super()._expand_help(action)
+        text = re.sub(r'type: .+?(?=, default: |\)$)', '', text)
+        text = text.replace('(, ', '(').replace(', )', ')')
+        return re.sub(r' \((default: null)?\)$', '', text)
 
 
 class Parser(ArgumentParser):
@@ -35,6 +50,7 @@ class Parser(ArgumentParser):
     ) -> None:
         kwargs.setdefault('prog', f'multipose {command}')
         kwargs.setdefault('description', about)
+        kwargs.setdefault('formatter_class', _Formatter)
         super().__init__(*args, **kwargs)
         self.add_argument(
             '--config',

@@ -108,6 +108,7 @@ def test_fit_leaves_a_run(fitted, campaign):
     arguments = module.hparams.model['init_args']
     # About the mean label: combined predictions begin where labels are.
     assert arguments['cutoff'] == 4.5 and arguments['mean'] < 0
+    assert not torch.are_deterministic_algorithms_enabled()
     losses = [row for row in rows(fitted / 'metrics.csv') if row['valid_loss']]
     assert len(losses) == 2 and all(float(r['valid_mae']) for r in losses)
 

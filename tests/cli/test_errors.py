@@ -26,7 +26,8 @@ def test_help(capsys):
         assert main([command, '--help']) == 0
         text = capsys.readouterr().out
         assert f'usage: multipose {command}' in text
-        assert ':obj:' not in text
+        assert 'type: ' not in text and 'null' not in text
+        assert '(required)' in text
 
 
 def test_unknown_commands_and_options(capsys):
