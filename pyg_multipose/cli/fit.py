@@ -115,6 +115,8 @@ def run(argv: Sequence[str]) -> None:
         trainer.fit(module, datamodule=parts)
         trainer.save_checkpoint(folder / 'last.ckpt')
         trainer.test(module, datamodule=parts, verbose=False)
+    except SystemExit as stop:  # what Lightning makes of an interruption
+        raise KeyboardInterrupt from stop
     finally:  # Lightning leaves it as the trainer had it
         torch.use_deterministic_algorithms(before)
     scores = trainer.callback_metrics

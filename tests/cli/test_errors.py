@@ -1,9 +1,12 @@
 """Errors say what is wrong, and how it was meant."""
 
+import signal
+
 import pytest
 import torch
 
 from pyg_multipose.cli import main
+from pyg_multipose.train import MultiPoseModule
 
 from .conftest import FIT, prepare_args
 
@@ -128,6 +131,20 @@ def test_models_that_are_none(campaign, tmp_path, capsys):
     argv[argv.index(tmp_path / 'run')] = tmp_path / 'another'
     text = error(capsys, [*argv, '--precision', '12'])
     assert '12' in text
+
+
+def test_an_interruption(campaign, tmp_path, capsys, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MultiPoseModule, 'training_step', interrupt)
+    argv = ['fit', '--data', campaign, '--out', tmp_path / 'run', *FIT]
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        assert main([str(one) for one in argv]) == 130
+    finally:  # Lightning ignores further interruptions
+        signal.signal(signal.SIGINT, handler)
+    assert 'fit: interrupted' in capsys.readouterr().err
 
 
 def test_sets_without_labels_train_nothing(files, tmp_path, capsys):
