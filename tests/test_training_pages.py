@@ -50,5 +50,10 @@ def test_commands(tmp_path):
     file.write_text(text)
     fit = importlib.import_module('pyg_multipose.cli.fit')
     options = fit.parser().read(['--config', str(file)])
-    for key, value in yaml.safe_load(text).items():
+    told = yaml.safe_load(text)
+    graph = told['model_args'].pop('interaction_graph')
+    found = options.model_args.pop('interaction_graph')
+    assert {**found, 'init_args': graph['init_args']} == graph
+    assert found['init_args']['cutoff'] == 4.5
+    for key, value in told.items():
         assert getattr(options, key) == value

@@ -87,7 +87,11 @@ class Parser(ArgumentParser):
                     else ''.join(names[number + 1 : number + 2])
                 )
                 self._check_file(Path(file), known)
-        return self.parse_args(names)
+        options = self.parse_args(names)
+        for key, value in options.as_dict().items():
+            if isinstance(value, dict):
+                options[key] = _as_plain(value)
+        return options
 
     def error(self, message: str, ex: Exception | None = None) -> Any:
         r"""Prints a message and ends the command.
@@ -130,6 +134,15 @@ def write(options: Namespace, file: Path) -> None:
     }
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
     file.write_text(text, encoding='utf-8')
+
+
+def _as_plain(value: Any) -> Any:
+    """Dictionaries, also where a class was told by its path."""
+    if isinstance(value, Namespace):
+        value = value.as_dict()
+    if isinstance(value, dict):
+        return {key: _as_plain(one) for key, one in value.items()}
+    return value
 
 
 def _plain(word: str) -> str:

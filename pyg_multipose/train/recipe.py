@@ -51,7 +51,8 @@ def build(what: str, given: Given) -> tuple[nn.Module, Recipe]:
             :obj:`"affinity"` or :obj:`"loss"`.
         given: The name of a class of the package, the path of any class
             (:obj:`"package.module.Class"`), a mapping of :obj:`class_path`
-            and :obj:`init_args`, or a finished module.
+            and :obj:`init_args`, or a finished module. Arguments that are
+            such mappings are modules, too.
 
     Raises:
         ValueError: If there is no such class, if it is of another kind, if it
@@ -61,14 +62,18 @@ def build(what: str, given: Given) -> tuple[nn.Module, Recipe]:
         return _checked(what, given), _recipe_of(given)
     name, arguments = _read(what, given)
     check_plain(f'{what}.init_args', arguments)
+    built = {
+        key: _nested(f'{what}.init_args.{key}', value)
+        for key, value in arguments.items()
+    }
     if what == 'combination' and '.' not in name:
-        made: Any = combination_resolver(name, **arguments)
+        made: Any = combination_resolver(name, **built)
         path = _path(type(made))
     else:
         cls = _find(what, name)
         path = _path(cls)
         try:
-            made = cls(**arguments)
+            made = cls(**built)
         except TypeError as error:
             known = list(inspect.signature(cls).parameters)
             raise ValueError(
@@ -76,6 +81,18 @@ def build(what: str, given: Given) -> tuple[nn.Module, Recipe]:
                 f'{known}'
             ) from error
     return _checked(what, made), {'class_path': path, 'init_args': arguments}
+
+
+def _nested(where: str, value: Any) -> Any:
+    """A module, where an argument is the recipe of one."""
+    if not isinstance(value, Mapping) or 'class_path' not in value:
+        return value
+    if set(value) <= {'class_path', 'init_args'}:
+        return build(where, value)[0]
+    raise ValueError(
+        f"'{where}' has the keys {sorted(value)}, expected 'class_path' and, "
+        f"if there are arguments, 'init_args'"
+    )
 
 
 def check_plain(where: str, value: Any) -> None:
@@ -124,7 +141,7 @@ def _read(what: str, given: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _find(what: str, name: str) -> Any:
-    named = {cls.__name__: cls for cls in NAMED[what]}
+    named = {cls.__name__: cls for cls in NAMED.get(what, ())}
     by_case = {key.lower(): cls for key, cls in named.items()}
     if name.lower() in by_case:
         return by_case[name.lower()]
@@ -144,19 +161,20 @@ def _find(what: str, name: str) -> Any:
             f'one of {list(named)}, or a path such as '
             f"'torch_geometric.nn.SchNet'"
         )
-    if not issubclass(found, _BASES[what]):
+    base = _BASES.get(what, nn.Module)
+    if not issubclass(found, base):
         raise ValueError(
-            f"'{what}' is {name!r}, which is no subclass of "
-            f'{_BASES[what].__name__}'
+            f"'{what}' is {name!r}, which is no subclass of {base.__name__}"
         )
     return found
 
 
 def _checked(what: str, module: Any) -> nn.Module:
-    if not isinstance(module, _BASES[what]):
+    base = _BASES.get(what, nn.Module)
+    if not isinstance(module, base):
         raise ValueError(
             f"'{what}' is a {type(module).__name__}, expected a "
-            f'{_BASES[what].__name__}'
+            f'{base.__name__}'
         )
     return module
 

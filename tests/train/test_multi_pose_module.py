@@ -298,6 +298,32 @@ def test_a_finished_model_has_to_be_given_again(connected, trainer, tmp_path):
     assert again.readout.combination.scale == 3.0
 
 
+def test_modules_in_modules_are_plain_data(connected, trainer, tmp_path):
+    """As PyG's SchNet, which takes its graph from a module."""
+    graph = {
+        'class_path': 'pyg_multipose.nn.RadiusInteractionGraph',
+        'init_args': {'cutoff': 4.5},
+    }
+    arguments = {**TINY['init_args'], 'interaction_graph': graph}
+    model = {
+        'class_path': 'torch_geometric.nn.SchNet',
+        'init_args': arguments,
+    }
+    ours = MultiPoseModule(model, 'mean', readout={'inputs': 'z, pos, batch'})
+    train = trainer()
+    train.strategy.connect(ours)
+    train.save_checkpoint(tmp_path / 'c.ckpt')
+    again = MultiPoseModule.load_from_checkpoint(tmp_path / 'c.ckpt')
+    batch = Batch.from_data_list(connected[:3])
+    assert torch.equal(again(batch), ours.eval()(batch))
+    graph['class_path'] = 'collections.OrderedDict'
+    with pytest.raises(ValueError, match="interaction_graph' is .* no subcla"):
+        MultiPoseModule(model)
+    graph['args'] = {}
+    with pytest.raises(ValueError, match="interaction_graph' has the keys"):
+        MultiPoseModule(model)
+
+
 def test_other_weights_are_refused(trained):
     wider = {**TINY['init_args'], 'hidden_channels': 6}
     with pytest.raises(ValueError, match='weights are those of another'):
