@@ -92,7 +92,7 @@ $(STAMPS)/torch:
 	printf '%s\n' '$(TORCH)' > $@
 
 $(STAMPS)/base: $(STAMPS)/torch pyproject.toml
-	$(PIP) install --editable '.[dev,io,viz]'
+	$(PIP) install --editable '.[dev,io,train,viz]'
 	touch $@
 
 $(STAMPS)/docs: $(STAMPS)/base

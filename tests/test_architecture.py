@@ -78,6 +78,8 @@ FORBIDDEN = {
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
     'nn': {'datasets', 'demo', 'explain', 'uncertainty'},
     'testing': {'demo'},
+    'train': {'datasets', 'io', 'demo', 'explain', 'uncertainty'},
+    'cli': {'demo', 'explain', 'gradient', 'uncertainty'},
 }  # fmt: skip
 
 
@@ -114,6 +116,17 @@ def test_dependencies_point_one_way():
                     if name == other or name.startswith(f'{other}.')
                 ]
                 assert not bad, f'{path} imports {name}'
+
+
+def test_nothing_needs_training_or_the_command_line():
+    for path in ROOT.rglob('*.py'):
+        room = path.relative_to(ROOT).parts[0]
+        for name in imports(path):
+            top = name.partition('.')[0]
+            assert top != 'cli' or room == 'cli', f'{path} imports {name}'
+            assert top != 'train' or room in ('cli', 'train'), (
+                f'{path} imports {name}'
+            )
 
 
 def length(path):

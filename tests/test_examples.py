@@ -16,8 +16,10 @@ API = ROOT.parent / 'docs' / 'api.md'
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 #: What rooms need that may not be installed.
 NEEDS = {
+    'cli': ('jsonargparse',),
     'explain': ('gemmi', 'matplotlib', 'rdkit'),
     'io': ('gemmi', 'rdkit'),
+    'train': ('lightning', 'torchmetrics'),
     'uncertainty': ('matplotlib',),
 }
 #: Methods with an example of their own; others may be shown by their class.

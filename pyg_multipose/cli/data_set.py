@@ -1,0 +1,190 @@
+r"""A data set that a command works on, with what is known beside the sets."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pyg_multipose.data import PoseSet
+from pyg_multipose.datasets import MproMoonshot, PoseSetDataset
+
+#: The bundled data, instead of a folder.
+BUNDLED = 'MproMoonshot'
+#: What `prepare` writes beside the sets: how they were made, and a table.
+ABOUT, TABLE = 'prepared.json', 'sets.csv'
+#: The file of the sets.
+SETS = Path('processed', 'sqlite.db')
+
+
+@dataclass
+class DataSet:
+    r"""Pose sets, and what is known of them.
+
+    Args:
+        path: Where they come from.
+        sets: The sets.
+        names: The id of each.
+        unit: The unit of the labels, if it is known.
+        columns: Texts of each set by the name of a column: SMILES,
+            scaffolds, dates.
+        about: What :obj:`multipose prepare` has written.
+    """
+
+    path: str
+    sets: Sequence[PoseSet]
+    names: list[str]
+    unit: str | None = None
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ligands(self) -> list[str]:
+        r"""What tells ligands apart: the SMILES where all have one."""
+        smiles = self.columns.get('smiles', [])
+        return smiles if smiles and all(smiles) else self.names
+
+    def column(self, name: str, table: str | None) -> list[str]:
+        r"""A value of each set.
+
+        Args:
+            name: The name of the column.
+            table: A CSV file with a column :obj:`ligand_id`. (default of
+                commands: :obj:`None`, what is known of the sets)
+
+        Raises:
+            ValueError: If there is no such column, or no row for a set.
+            FileNotFoundError: If there is no such file.
+        """
+        if table is None:
+            if name not in self.columns:
+                raise ValueError(
+                    f"'{self.path}' has no column {name!r}, it has "
+                    f'{sorted(self.columns)}; --table names a CSV file with '
+                    f"the columns 'ligand_id' and {name!r}"
+                )
+            return self.columns[name]
+        rows = read_table(Path(table))
+        if rows and not {'ligand_id', name} <= rows[0].keys():
+            raise ValueError(
+                f"'{table}' has the columns {list(rows[0])}, expected "
+                f"'ligand_id' and {name!r}"
+            )
+        values = {row['ligand_id'].strip(): row[name].strip() for row in rows}
+        missing = [one for one in self.names if not values.get(one)]
+        if missing:
+            raise ValueError(
+                f"'{table}' has no {name!r} for {len(missing)} of "
+                f'{len(self.names)} sets, such as {missing[:3]}'
+            )
+        return [values[one] for one in self.names]
+
+
+def is_data_set(path: str) -> bool:
+    r"""Whether a path is that of a data set, and not of poses.
+
+    Args:
+        path: A folder, or the name of the bundled data.
+    """
+    return path == BUNDLED or Path(path, SETS).is_file()
+
+
+def open_data(path: str) -> DataSet:
+    r"""Opens a data set.
+
+    Args:
+        path: The folder that :obj:`multipose prepare` or a
+            :class:`~pyg_multipose.datasets.PoseSetDataset` has written, or
+            the name of the bundled data.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is damaged or empty.
+    """
+    if path == BUNDLED:
+        bundled = MproMoonshot('all')
+        columns = {
+            'smiles': bundled.smiles,
+            'scaffold': bundled.scaffolds,
+            'date': bundled.dates,
+        }
+        return DataSet(path, bundled, bundled.names, 'pIC50', columns)
+    folder = Path(path)
+    if not is_data_set(path):
+        what = 'holds no data set' if folder.exists() else 'does not exist'
+        raise FileNotFoundError(
+            f"'{path}' {what}; 'multipose prepare --out {path}' makes one, "
+            f"and '{BUNDLED}' is the bundled one"
+        )
+    sets = PoseSetDataset(path)
+    if not len(sets):
+        raise ValueError(f"'{path}' is a data set without any pose set")
+    about: dict[str, Any] = {}
+    if (folder / ABOUT).is_file():
+        about = json.loads((folder / ABOUT).read_text(encoding='utf-8'))
+    columns = {}
+    if (folder / TABLE).is_file():
+        rows = {row['ligand_id']: row for row in read_table(folder / TABLE)}
+        if all(name in rows for name in sets.names):
+            keys = next(iter(rows.values())).keys() - {'ligand_id'}
+            columns = {
+                key: [rows[name][key] for name in sets.names] for key in keys
+            }
+    return DataSet(path, sets, sets.names, about.get('unit'), columns, about)
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    r"""The rows of a CSV file.
+
+    Args:
+        path: The file.
+    """
+    with open(path, newline='', encoding='utf-8-sig') as file:
+        return list(csv.DictReader(file))
+
+
+def receptor_of(data: DataSet) -> tuple[Any, str | None]:
+    r"""The receptor that all sets of a data set have, and its name.
+
+    Args:
+        data: The data set.
+
+    Raises:
+        ValueError: If there is none, or several.
+    """
+    first = data.sets[0]
+    receptor = first.receptor
+    names = {data.sets[n].get('receptor_name') for n in range(len(data.names))}
+    if receptor is None or len(names) > 1:
+        count = (
+            'no receptor' if receptor is None else f'{len(names)} receptors'
+        )
+        raise ValueError(
+            f"'{data.path}' has {count}, expected one that all sets share; "
+            f'give the file of a structure'
+        )
+    for key in list(receptor.keys()):
+        if key not in ('z', 'pos', 'residue'):
+            del receptor[key]
+    return receptor, names.pop()
+
+
+def labels_of(sets: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    r"""The labels of sets, NaN where there is none, and their relations.
+
+    Args:
+        sets: The sets.
+    """
+    y, relation = [], []
+    for number in range(len(sets)):
+        pose_set = sets[number]
+        found = pose_set.get('y')
+        y.append(torch.nan if found is None else float(found.reshape(-1)[0]))
+        code = pose_set.get('y_relation')
+        relation.append(0 if code is None else int(code))
+    return torch.tensor(y), torch.tensor(relation)

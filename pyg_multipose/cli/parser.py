@@ -1,0 +1,154 @@
+r"""Options of a command, from the command line and from a YAML file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pyg_multipose.cli.nearest import did_you_mean
+
+try:
+    import yaml
+    from jsonargparse import (
+        ArgumentParser,
+        DefaultHelpFormatter,
+        Namespace,
+    )
+except ImportError as error:
+    raise ImportError(
+        'The command line needs jsonargparse: pip install '
+        "'pyg_multipose[train]'"
+    ) from error
+
+
+class _Formatter(DefaultHelpFormatter):
+    """Help without the types of Python, and without defaults of null."""
+
+    def _expand_help(self, action: Any) -> str:
+        text = super()._expand_help(action)
+        text = re.sub(r'type: .+?(?=, default: |\)$)', '', text)
+        text = text.replace('(, ', '(').replace(', )', ')')
+        return re.sub(r' \((default: null)?\)$', '', text)
+
+
+class Parser(ArgumentParser):
+    r"""A parser whose errors name the nearest option.
+
+    Words of an option may be joined by a hyphen or by an underscore.
+
+    Args:
+        command: The name of the command.
+        about: What it does.
+        args: As of :class:`jsonargparse.ArgumentParser`.
+        kwargs: As of :class:`jsonargparse.ArgumentParser`.
+    """
+
+    def __init__(
+        self, command: str = '', about: str = '', *args: Any, **kwargs: Any
+    ) -> None:
+        kwargs.setdefault('prog', f'multipose {command}')
+        kwargs.setdefault('description', about)
+        kwargs.setdefault('formatter_class', _Formatter)
+        super().__init__(*args, **kwargs)
+        self.add_argument(
+            '--config',
+            action='config',
+            metavar='FILE',
+            help='A YAML file with any of these options, such as the '
+            'config.yaml of a run; what is given besides goes before it.',
+        )
+
+    def read(self, argv: Sequence[str]) -> Namespace:
+        r"""The options.
+
+        Args:
+            argv: The arguments of the command.
+
+        Raises:
+            SystemExit: With code 2, after a message, if an option is unknown
+                or has a wrong value.
+        """
+        names = [_plain(word) for word in argv]
+        known = {action.dest for action in self._actions}
+        for word in names:
+            key = word.removeprefix('--').partition('=')[0].partition('.')[0]
+            if word.startswith('--') and key not in known:
+                self.error(
+                    f'there is no option --{key}{did_you_mean(key, known)}'
+                )
+        for number, word in enumerate(names):
+            name, is_joined, value = word.partition('=')
+            if name == '--config':
+                file = (
+                    value
+                    if is_joined
+                    else ''.join(names[number + 1 : number + 2])
+                )
+                self._check_file(Path(file), known)
+        options = self.parse_args(names)
+        for key, value in options.as_dict().items():
+            if isinstance(value, dict):
+                options[key] = _as_plain(value)
+        return options
+
+    def error(self, message: str, ex: Exception | None = None) -> Any:
+        r"""Prints a message and ends the command.
+
+        Args:
+            message: What is wrong.
+            ex: Why. (default: :obj:`None`)
+        """
+        text = ' '.join(line.strip() for line in message.splitlines())
+        self.exit(2, f'{self.prog}: error: {text}\nSee {self.prog} --help\n')
+
+    def _check_file(self, file: Path, known: set[str]) -> None:
+        if not file.is_file():
+            self.error(f"there is no configuration '{file}'")
+        try:
+            found = yaml.safe_load(file.read_text(encoding='utf-8')) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            self.error(f"'{file}' is no YAML: {error}")
+        if not isinstance(found, dict):
+            self.error(f"'{file}' holds no options (name: value)")
+        for key in found:
+            if key not in known:
+                self.error(
+                    f"'{file}' has the key {key!r}, which is no option"
+                    f'{did_you_mean(str(key), known)}'
+                )
+
+
+def write(options: Namespace, file: Path) -> None:
+    r"""Writes options as a configuration.
+
+    Args:
+        options: All of them, the defaults too.
+        file: The YAML file.
+    """
+    values = {k: v for k, v in options.as_dict().items() if k != 'config'}
+    values = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in values.items()
+    }
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    file.write_text(text, encoding='utf-8')
+
+
+def _as_plain(value: Any) -> Any:
+    """Dictionaries, also where a class was told by its path."""
+    if isinstance(value, Namespace):
+        value = value.as_dict()
+    if isinstance(value, dict):
+        return {key: _as_plain(one) for key, one in value.items()}
+    return value
+
+
+def _plain(word: str) -> str:
+    """An option with underscores; values are left alone."""
+    if not word.startswith('--'):
+        return word
+    name, equals, value = word.partition('=')
+    first, dot, rest = name.partition('.')
+    return f'--{first[2:].replace("-", "_")}{dot}{rest}{equals}{value}'

@@ -1,0 +1,46 @@
+r"""Training and prediction with Lightning.
+
+Needs Lightning and torchmetrics
+(:obj:`pip install 'pyg_multipose[train]'`); each name is imported when it is
+asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyg_multipose.train.affinity_metrics import AffinityMetrics
+    from pyg_multipose.train.input_record import InputRecord
+    from pyg_multipose.train.multi_pose_module import MultiPoseModule
+    from pyg_multipose.train.pose_set_data_module import PoseSetDataModule
+    from pyg_multipose.train.predictions import Predictions
+
+#: The module of each public name.
+_MODULES = {
+    'AffinityMetrics': 'affinity_metrics',
+    'InputRecord': 'input_record',
+    'MultiPoseModule': 'multi_pose_module',
+    'PoseSetDataModule': 'pose_set_data_module',
+    'Predictions': 'predictions',
+}
+
+__all__ = [
+    'AffinityMetrics',
+    'InputRecord',
+    'MultiPoseModule',
+    'PoseSetDataModule',
+    'Predictions',
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    module = importlib.import_module(f'{__name__}.{_MODULES[name]}')
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])

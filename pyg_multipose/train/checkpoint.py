@@ -1,0 +1,85 @@
+r"""What a checkpoint holds beside weights, as plain data."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+
+import pyg_multipose
+from pyg_multipose.train.input_record import InputRecord
+
+#: What a checkpoint holds beside the weights is under this key.
+KEY = 'pyg_multipose'
+#: The form of that.
+VERSION = 1
+
+
+def note(
+    checkpoint: dict[str, Any], unit: str, inputs: InputRecord | None
+) -> None:
+    r"""Adds what the weights need beside them.
+
+    Args:
+        checkpoint: What is saved.
+        unit: The unit of predictions.
+        inputs: What the sets of the training look like.
+    """
+    checkpoint[KEY] = {
+        'version': VERSION,
+        'package': pyg_multipose.__version__,
+        'unit': unit,
+        'inputs': None if inputs is None else inputs.to_dict(),
+    }
+
+
+def noted(checkpoint: Any, where: str) -> dict[str, Any]:
+    r"""What :func:`note` has added.
+
+    Args:
+        checkpoint: What was saved.
+        where: What to call it.
+
+    Raises:
+        ValueError: If there is nothing, or it is of another version.
+    """
+    known = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
+    if not isinstance(known, dict):
+        raise ValueError(
+            f'{where} is not of a MultiPoseModule: it does not say what it '
+            f'was trained on'
+        )
+    if known['version'] != VERSION:
+        raise ValueError(
+            f'{where} has version {known["version"]}, expected {VERSION}; it '
+            f'is of pyg_multipose {known["package"]}'
+        )
+    return known
+
+
+def read_checkpoint(
+    path: str | os.PathLike[str], map_location: Any
+) -> dict[str, Any]:
+    r"""Reads a checkpoint without running any code of it.
+
+    Args:
+        path: The file.
+        map_location: As of :func:`torch.load`.
+
+    Raises:
+        FileNotFoundError: If there is no file.
+        ValueError: If it is no checkpoint, is damaged or holds code.
+    """
+    where = f"'{os.fspath(path)}'"
+    try:
+        checkpoint = torch.load(path, map_location, weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f'{where} is no checkpoint, is damaged, or holds code, which is '
+            f'not run: {str(error).splitlines()[0]}'
+        ) from error
+    noted(checkpoint, where)
+    return checkpoint

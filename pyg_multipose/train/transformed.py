@@ -1,0 +1,109 @@
+r"""Some of the sets of a dataset, with edges and a transform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyg_multipose.data import PoseSet
+from pyg_multipose.loader import set_sizes
+from pyg_multipose.transforms import RadiusGraph
+
+
+class TransformedSets(torch.utils.data.Dataset):
+    r"""Some of the sets of a dataset, with a transform and edges.
+
+    Args:
+        sets: The sets, all of them.
+        index: Which ones.
+        transform: Applied at every access. (default: :obj:`None`)
+        cutoff: The distance in Angstrom up to which atoms are connected, in
+            sets without edges. (default: :obj:`None`, edges are as they are)
+    """
+
+    def __init__(
+        self,
+        sets: Sequence[PoseSet],
+        index: Sequence[int],
+        transform: Callable[[PoseSet], Any] | None = None,
+        cutoff: float | None = None,
+    ) -> None:
+        self.sets, self.index = sets, list(index)
+        self.change = transform
+        self.edges = None if cutoff is None else RadiusGraph(cutoff)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, number: int) -> PoseSet:
+        pose_set = self.sets[self.index[number]]
+        if not isinstance(pose_set, PoseSet):
+            raise ValueError(
+                f'Item {self.index[number]} of the dataset is a '
+                f'{type(pose_set).__name__}, expected a PoseSet'
+            )
+        if self.change is not None:
+            pose_set = self.change(pose_set)
+        if self.edges is not None and 'edge_index' not in pose_set:
+            pose_set = self.edges(pose_set)
+        return pose_set
+
+    def sizes(self, with_edges: bool) -> Tensor:
+        r"""Nodes, edges and poses of each set.
+
+        Args:
+            with_edges: Whether edges matter; else the numbers of a dataset
+                that knows them are taken, where there is no transform.
+
+        Returns:
+            A tensor of shape :obj:`[num_sets, 3]`.
+        """
+        if self.change is None and not with_edges:
+            return set_sizes(_Some(self.sets, self.index))
+        return set_sizes(self)
+
+
+class _Some:
+    """Some sets, which asks their dataset for sizes where it knows them."""
+
+    def __init__(self, sets: Any, index: list[int]) -> None:
+        self.sets, self.index = sets, index
+        self.transform = getattr(sets, 'transform', None)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, number: int) -> PoseSet:
+        return self.sets[self.index[number]]
+
+    def __getattr__(self, name: str) -> Any:
+        if name != 'set_sizes':
+            raise AttributeError(name)
+        whole = getattr(self.sets, name)  # an AttributeError, if it has none
+        return lambda: whole()[torch.tensor(self.index, dtype=torch.long)]
+
+
+def cutoff_of(dataset: Any) -> float | None:
+    r"""The distance up to which a dataset connects atoms, if it is known.
+
+    Args:
+        dataset: A dataset whose transform may hold a
+            :class:`~pyg_multipose.transforms.RadiusGraph`.
+    """
+    if isinstance(dataset, TransformedSets):
+        own = None if dataset.edges is None else dataset.edges.r
+        return own if own is not None else cutoff_of(dataset.sets)
+    if isinstance(dataset, torch.utils.data.Subset):
+        return cutoff_of(dataset.dataset)
+    transform = getattr(dataset, 'transform', None)
+    found = [
+        one
+        for one in getattr(transform, 'transforms', [transform])
+        if isinstance(one, RadiusGraph)
+    ]
+    if not found or found[-1].max_num_neighbors is not None or found[-1].loop:
+        return None
+    return found[-1].r

@@ -1,0 +1,59 @@
+"""The code on the page about training runs; commands are as they are shown."""
+
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('lightning')
+pytest.importorskip('jsonargparse')
+
+import yaml  # noqa: E402
+
+DOCS = Path(__file__).parents[1] / 'docs'
+
+
+def blocks(page, language):
+    text = (DOCS / page).read_text(encoding='utf-8')
+    return re.findall(rf'```{language}\n(.*?)```', text, re.DOTALL)
+
+
+@pytest.mark.filterwarnings('ignore:.*does not have many workers')
+@pytest.mark.filterwarnings('ignore:.*LeafSpec')
+def test_code_blocks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks('training.md', 'python'):
+        exec(block, names)
+    assert names['module'].unit == 'pIC50'
+    assert len(names['table'].sets) == len(names['data'].indices['test'])
+    assert {path.name for path in tmp_path.iterdir()} == {
+        'model.ckpt', 'predictions.csv', 'predictions_poses.csv'
+    }  # fmt: skip
+
+
+def test_commands(tmp_path):
+    """They are read, not run."""
+    count = 0
+    commands = blocks('command_line.md', 'console')
+    for line in ''.join(commands).replace('\\\n', ' ').splitlines():
+        start, program, command, *argv = shlex.split(line)
+        assert (start, program) == ('$', 'multipose')
+        module = importlib.import_module(f'pyg_multipose.cli.{command}')
+        assert module.parser().read(argv).as_dict()
+        count += 1
+    assert count == 7
+    (text,) = blocks('command_line.md', 'yaml')
+    file = tmp_path / 'a.yaml'
+    file.write_text(text)
+    fit = importlib.import_module('pyg_multipose.cli.fit')
+    options = fit.parser().read(['--config', str(file)])
+    told = yaml.safe_load(text)
+    graph = told['model_args'].pop('interaction_graph')
+    found = options.model_args.pop('interaction_graph')
+    assert {**found, 'init_args': graph['init_args']} == graph
+    assert found['init_args']['cutoff'] == 4.5
+    for key, value in told.items():
+        assert getattr(options, key) == value
