@@ -386,16 +386,6 @@ class Layout:
         if pairs is None or not pairs.size.any():
             return None
         index = on_host(values['moved_index'])
-        alone = pairs.size[self._receptor_segment]
-        if alone.any():
-            of_set = int(alone.argmax())
-            pair = pairs.start[self._receptor_segment[of_set]]
-            raise ValueError(
-                f"{self.set_name(of_set)}: 'moved_index' pairs the rows "
-                f'{index[0, pair]} and {index[1, pair]} of atoms, both of '
-                f'the receptor; expected one of a pose as the second. Build '
-                f'sets by PoseSet.from_complex(moved=...)'
-            )
         self._ends: dict[str, np.ndarray] = {
             name: on_host(values[f'{name}_index'])
             for name in GRAPH_RELATIONS

@@ -40,10 +40,8 @@ def kinds(
     """
     out: set[Kind] = set()
     if layout.moved is not None:
-        moved = layout.moved
-        absent = moved.count - moved.moved
-        which = slice(None) if poses is None else np.asarray(poses)
-        if absent[which].any():
+        absent = layout.moved.count - layout.moved.moved
+        if (absent if poses is None else absent[np.asarray(poses)]).any():
             out.add(('moved_index', 'absent', 1))
     part = None
     for key, value in tables.items():
