@@ -39,19 +39,24 @@ class MovedRows:
         self._pose, self._receptor = pose_segment, receptor_segment
         #: How many atoms of its receptor are not there, in each pose.
         self.count: np.ndarray = pairs.size[pose_segment]
+        #: How many pairs are of its receptor alone, which is wrong.
+        self.within: np.ndarray = pairs.size[receptor_segment]
         #: How many of these are elsewhere.
         self._is_moved = index[1] != np.repeat(nodes.start, pairs.size)
         before = offsets(self._is_moved)
         start = pairs.start[pose_segment]
         self.moved: np.ndarray = before[start + self.count] - before[start]
 
-    def pairs(self, pose: int) -> np.ndarray:
+    def pairs(self, pose: int, within: bool = False) -> np.ndarray:
         r"""Rows of the receptor's atoms, and those that stand for them.
 
         Args:
             pose: Number of the pose.
+            within: Whether pairs within its receptor are asked for, which
+                are none of a pose. (default: :obj:`False`)
         """
-        return self._index[:, self._pairs.rows_of(self._pose[pose])]
+        segment = (self._receptor if within else self._pose)[pose]
+        return self._index[:, self._pairs.rows_of(segment)]
 
     def stands(self) -> np.ndarray:
         r"""The rows of receptor atoms that are elsewhere in a pose."""
@@ -178,9 +183,9 @@ def check_moved(
         tables: The rows of each segment in these.
         pose_name: How messages call a pose.
     """
-    for pose in np.flatnonzero(moved.count).tolist():
+    for pose in np.flatnonzero(moved.count + moved.within).tolist():
         where = pose_name(pose)
-        gone, stands = moved.pairs(pose)
+        gone, stands = moved.pairs(pose, bool(moved.within[pose]))
         receptor, own = moved.parts(pose)
         outside = (gone < receptor.start) | (gone >= receptor.stop)
         outside |= (stands < own.start) | (stands >= own.stop)

@@ -69,10 +69,10 @@ MUTANTS = [
         _OF_ERRORS,
     ),
     Mutant(
-        'layout: pairs of two atoms of a receptor',
-        _LAYOUT,
-        'if alone.any():',
-        'if False:',
+        'moved rows: pairs of two atoms of a receptor',
+        _ROWS,
+        'np.flatnonzero(moved.count + moved.within)',
+        'np.flatnonzero(moved.count)',
         _OF_ERRORS,
     ),
     Mutant(
@@ -253,7 +253,7 @@ MUTANTS = [
     Mutant(
         'witnesses: absent atoms are nothing new',
         'gradient/receptors/witnesses.py',
-        'if absent[which].any():',
+        'if (absent if poses is None else absent[np.asarray(poses)]).any():',
         'if False:',
         ['gradient/receptors/test_moved_atoms.py'],
     ),

@@ -7,11 +7,12 @@ import warnings
 
 import pytest
 import torch
-from torch.utils.data import DataLoader
 from torch_geometric.data import Batch, Data
+from torch_geometric.loader import DataLoader
 from torch_geometric.transforms import Compose
 
 from pyg_multipose.data import MovedAtoms, PoseSet
+from pyg_multipose.datasets import PoseSetDataset
 from pyg_multipose.loader import PoseSetSampler, set_sizes
 from pyg_multipose.transforms import (
     CoordinateNoise,
@@ -240,22 +241,18 @@ def test_names_of_pockets():
             assert same
 
 
-def test_one_after_another():
-    """As in a dataset, whose loader has workers."""
-    sets = [bare(seed, spread=3.0, shift=1.5) for seed in range(3)]
-    transform = Compose([PocketCut(3.5), RadiusGraph(CUTOFF)])
+def test_one_after_another(tmp_path):
+    """In a dataset, whose loader has workers."""
+    sets = [bare(n, spread=3.0, shift=1.5, name=f'{n}') for n in range(3)]
     expected = []
     for one in sets:
         keep = pocket(one, 3.5).any(dim=0)
         expected += [RadiusGraph(CUTOFF)(graph) for graph in cut(one, keep)]
-
-    def collate(some):
-        return Batch.from_data_list([transform(one) for one in some])
-
-    loader = DataLoader(
-        [one.set for one in sets], 3, collate_fn=collate, num_workers=1
+    dataset = PoseSetDataset(
+        tmp_path, transform=Compose([PocketCut(3.5), RadiusGraph(CUTOFF)])
     )
-    (batch,) = loader
+    dataset.extend(one.set for one in sets)
+    (batch,) = DataLoader(dataset, batch_size=3, num_workers=1)
     same_graphs(batch.to_poses(), expected)
 
 

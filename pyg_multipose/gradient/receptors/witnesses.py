@@ -40,8 +40,7 @@ def kinds(
     """
     out: set[Kind] = set()
     if layout.moved is not None:
-        moved = layout.moved
-        absent = moved.count - moved.moved
+        absent = layout.moved.count - layout.moved.moved
         if (absent if poses is None else absent[np.asarray(poses)]).any():
             out.add(('moved_index', 'absent', 1))
     part = None
