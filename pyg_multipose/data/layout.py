@@ -18,11 +18,7 @@ from pyg_multipose.data.levels import (
     Levels,
     num_rows,
 )
-from pyg_multipose.data.moved_rows import (
-    MovedRows,
-    check_moved,
-    check_owners,
-)
+from pyg_multipose.data.moved_rows import MovedRows, check_moved
 from pyg_multipose.data.runs import Runs, offsets
 from pyg_multipose.data.transfer import on_device, on_host, to_device
 
@@ -390,7 +386,6 @@ class Layout:
         if pairs is None or not pairs.size.any():
             return None
         index = on_host(values['moved_index'])
-        check_owners(index, pairs, self._receptor_segment, self.set_name)
         self._ends: dict[str, np.ndarray] = {
             name: on_host(values[f'{name}_index'])
             for name in GRAPH_RELATIONS

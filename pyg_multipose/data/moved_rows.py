@@ -143,32 +143,6 @@ class MovedRows:
         return np.zeros(int(self._nodes.size.sum()), dtype=np.int64)
 
 
-def check_owners(
-    index: np.ndarray,
-    pairs: Runs,
-    receptors: np.ndarray,
-    set_name: Callable[[int], str],
-) -> None:
-    r"""Refuses pairs of two atoms of a receptor.
-
-    Args:
-        index: The values of :obj:`moved_index`.
-        pairs: The pairs of each segment.
-        receptors: The segment of the receptor of each set.
-        set_name: How messages call a set.
-    """
-    alone = pairs.size[receptors]
-    if alone.any():
-        of_set = int(alone.argmax())
-        pair = pairs.start[receptors[of_set]]
-        raise ValueError(
-            f"{set_name(of_set)}: 'moved_index' pairs the rows "
-            f'{index[0, pair]} and {index[1, pair]} of atoms, both of the '
-            f'receptor; expected one of a pose as the second. Build sets by '
-            f'PoseSet.from_complex(moved=...)'
-        )
-
-
 def check_moved(
     moved: MovedRows,
     ends: Mapping[str, np.ndarray],
