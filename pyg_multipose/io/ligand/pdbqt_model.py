@@ -33,7 +33,6 @@ class Model:
         smiles_map: Pairs (atom of the SMILES, serial), both from 1.
         parents: Pairs (atom of the SMILES, serial of its hydrogen).
         glued: Pairs of atoms at the ends of a bond that was cut.
-        residues: Flexible residues of the receptor, which are left out.
         foreign: A remark with a SMILES that is not Meeko's.
     """
 
@@ -44,7 +43,6 @@ class Model:
     smiles_map: list[tuple[int, int]] = field(default_factory=list)
     parents: list[tuple[int, int]] = field(default_factory=list)
     glued: list[tuple[int, int]] = field(default_factory=list)
-    residues: list[str] = field(default_factory=list)
     foreign: str = ''
 
 
@@ -73,14 +71,11 @@ def parse_model(lines: list[str]) -> Model:
     residue = False
     glue: dict[str, list[int]] = {}
     opened: list[str] = []
-    residues: list[str] = []
     foreign = ''
     for line in lines:
         word = line[:6].split(' ')[0]
         if line.startswith(('BEGIN_RES', 'END_RES')):
             residue = line.startswith('BEGIN')
-            if residue:
-                residues.append(' '.join(line.split()[1:4]))
         elif residue:
             continue
         elif word in ('ATOM', 'HETATM'):
@@ -135,7 +130,6 @@ def parse_model(lines: list[str]) -> Model:
         maps['SMILES IDX'],
         maps['H PARENT'],
         [(ends[0], ends[1]) for ends in glue.values() if len(ends) == 2],
-        residues,
         foreign,
     )
 

@@ -387,7 +387,7 @@ class SchNet(SharedReceptor):
         gaussians = self.distance_expansion(dist)
         # Products with denormal numbers take a processor a hundred times
         # longer, and what is as small adds nothing to a filter.
-        tiny = gaussians < torch.finfo(dtype).tiny ** (2 / 3)
+        tiny = gaussians < torch.finfo(gaussians.dtype).tiny ** (2 / 3)
         gaussians = gaussians.masked_fill(tiny, 0.0)
         return gaussians.to(dtype), cutoff.unsqueeze(-1).to(dtype)
 

@@ -466,3 +466,24 @@ def test_invalid_batch():
     ]:
         with pytest.raises(ValueError, match=re.escape(match)):
             model(*args)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.half])
+def test_tiny_gaussians(dtype):
+    """What is left out is far below rounding, whatever the parameters are."""
+    model = SchNet(8, 8, 1, 50, 4.5).to(dtype)
+    pos = torch.zeros(2000, 3)
+    pos[1:, 0] = torch.linspace(0.8, 4.5, 1999)
+    edges = torch.stack([torch.arange(1, 2000), torch.zeros(1999).long()])
+    if dtype == torch.float64:
+        pos = pos.double()
+    found, _ = model.edge_geometry(pos, edges)
+    expected = model.distance_expansion((pos[1:] - pos[0]).norm(dim=1))
+    assert found.dtype == dtype
+    torch.testing.assert_close(
+        found, expected.to(dtype), rtol=1e-5, atol=1e-24
+    )
+    if dtype == torch.float32:
+        tiny = torch.finfo(dtype).tiny
+        assert ((expected > 0) & (expected < tiny)).any()
+        assert not ((found > 0) & (found < 1e-26)).any()
