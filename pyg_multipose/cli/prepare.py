@@ -252,14 +252,23 @@ def _joined(
     options: Namespace, poses: Any, name: str | None, reports: list[str]
 ) -> tuple[Any, str]:
     from pyg_multipose.io import join_labels, read_labels
+    from pyg_multipose.io.source.table import read_table
 
     columns = {
         'ligand_id': options.id_column,
         'value': options.value_column,
     }
-    with open(options.labels, encoding='utf-8-sig', errors='replace') as file:
-        header = file.readline()
-    has_column = 'target_id' in header
+    table = read_table(Path(options.labels), None, 'utf-8')
+    for option, column in (
+        ('--id-column', options.id_column),
+        ('--value-column', options.value_column),
+    ):
+        if table.column(column) is None:
+            raise ValueError(
+                f"'{options.labels}' has no column '{column}', only "
+                f'{table.header}; name the one that is meant by {option}'
+            )
+    has_column = table.column('target_id') is not None
     target = options.target or name or 'target'
     labels = read_labels(
         options.labels,

@@ -77,9 +77,11 @@ def read_checkpoint(
     except OSError:
         raise
     except Exception as error:
+        # What PyTorch says of it advises to run the code.
         raise ValueError(
             f'{where} is no checkpoint, is damaged, or holds code, which is '
-            f'not run: {str(error).splitlines()[0]}'
+            f'not run ({type(error).__name__}); pass a file that '
+            f'MultiPoseModule or multipose fit has written'
         ) from error
     noted(checkpoint, where)
     return checkpoint

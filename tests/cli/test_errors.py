@@ -70,7 +70,7 @@ def test_missing_files(option, files, tmp_path, capsys):
     argv = prepare_args(files, tmp_path / 'out')
     argv[argv.index(option) + 1] = 'gone.sdf'
     assert "'gone.sdf' does not exist" in error(capsys, argv)
-    assert not (tmp_path / 'out').exists()
+    assert not any((tmp_path / 'out').iterdir())  # so it may be used again
 
 
 def test_wrong_choices(files, tmp_path, capsys):
@@ -155,3 +155,12 @@ def test_sets_without_labels_train_nothing(files, tmp_path, capsys):
     assert 'does not say what the unit' in error(capsys, argv)
     text = error(capsys, [*argv, '--unit', 'pK'])
     assert "the part 'train' has a label" in text
+
+
+def test_columns_are_named_by_options(capsys, files, tmp_path):
+    argv = prepare_args(files, tmp_path / 'out')
+    argv[argv.index('compound')] = 'Compund'
+    text = error(capsys, argv)
+    assert "no column 'Compund', only ['compound', 'IC50']" in text
+    assert '--id-column' in text and 'columns={' not in text
+    assert not any((tmp_path / 'out').iterdir())  # so it may be used again
