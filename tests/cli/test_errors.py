@@ -70,7 +70,7 @@ def test_missing_files(option, files, tmp_path, capsys):
     argv = prepare_args(files, tmp_path / 'out')
     argv[argv.index(option) + 1] = 'gone.sdf'
     assert "'gone.sdf' does not exist" in error(capsys, argv)
-    assert not any((tmp_path / 'out').iterdir())  # so it may be used again
+    assert not (tmp_path / 'out').exists()
 
 
 def test_wrong_choices(files, tmp_path, capsys):
