@@ -14,6 +14,7 @@ import torch
 from pyg_multipose.cli.data_set import open_data
 from pyg_multipose.cli.parser import Namespace, Parser, write
 from pyg_multipose.cli.places import new_folder
+from pyg_multipose.cli.reporting import TABLES, report_run
 from pyg_multipose.cli.training import (
     add_options,
     data_module,
@@ -24,8 +25,6 @@ from pyg_multipose.train.lightning import pl
 
 #: Files of a run, in its folder.
 CONFIG, SPLIT = 'config.yaml', 'split.csv'
-#: What was predicted for the sets to test on.
-TEST = 'test_predictions.csv'
 
 
 def parser() -> Parser:
@@ -123,8 +122,10 @@ def run(argv: Sequence[str]) -> None:
     for name in sorted(scores):
         if name.startswith('test_'):
             print(f'{name.replace("_", " "):16}{float(scores[name]):8.3f}')
-    table = Predictions.of(module, parts.test_dataloader(), progress=False)
-    table.write(folder / TEST)
+    for part, name in TABLES.items():
+        table = Predictions.of(module, parts.loader(part), progress=False)
+        table.write(folder / name)
+    print(f"'{report_run(folder, data)}' shows the run")
     print(f"the run is in '{folder}': last.ckpt predicts, by 'predict'")
 
 
