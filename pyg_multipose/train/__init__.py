@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyg_multipose.train.affinity_metrics import AffinityMetrics
+    from pyg_multipose.train.calibration import ConformalInterval, calibrate
     from pyg_multipose.train.input_record import InputRecord
     from pyg_multipose.train.multi_pose_module import MultiPoseModule
     from pyg_multipose.train.pose_set_data_module import PoseSetDataModule
@@ -20,18 +21,22 @@ if TYPE_CHECKING:
 #: The module of each public name.
 _MODULES = {
     'AffinityMetrics': 'affinity_metrics',
+    'ConformalInterval': 'calibration',
     'InputRecord': 'input_record',
     'MultiPoseModule': 'multi_pose_module',
     'PoseSetDataModule': 'pose_set_data_module',
     'Predictions': 'predictions',
+    'calibrate': 'calibration',
 }
 
 __all__ = [
     'AffinityMetrics',
+    'ConformalInterval',
     'InputRecord',
     'MultiPoseModule',
     'PoseSetDataModule',
     'Predictions',
+    'calibrate',
 ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 import pyg_multipose
+from pyg_multipose.train.calibration import ConformalInterval
 from pyg_multipose.train.input_record import InputRecord
 
 #: What a checkpoint holds beside the weights is under this key.
@@ -17,7 +18,10 @@ VERSION = 1
 
 
 def note(
-    checkpoint: dict[str, Any], unit: str, inputs: InputRecord | None
+    checkpoint: dict[str, Any],
+    unit: str,
+    inputs: InputRecord | None,
+    calibration: ConformalInterval | None = None,
 ) -> None:
     r"""Adds what the weights need beside them.
 
@@ -25,12 +29,16 @@ def note(
         checkpoint: What is saved.
         unit: The unit of predictions.
         inputs: What the sets of the training look like.
+        calibration: The interval of predictions. (default: :obj:`None`)
     """
     checkpoint[KEY] = {
         'version': VERSION,
         'package': pyg_multipose.__version__,
         'unit': unit,
         'inputs': None if inputs is None else inputs.to_dict(),
+        'calibration': (
+            None if calibration is None else calibration.to_dict()
+        ),
     }
 
 

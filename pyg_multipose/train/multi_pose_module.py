@@ -2,7 +2,6 @@ r"""A readout with its loss, optimizer and metrics, as Lightning wants it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,15 +12,14 @@ from pyg_multipose.data import PoseSet
 from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.nn.loss import GaussianNLLLoss
 from pyg_multipose.train.affinity_metrics import AffinityMetrics
-from pyg_multipose.train.checkpoint import note, noted, read_checkpoint
 from pyg_multipose.train.input_record import InputRecord
-from pyg_multipose.train.lightning import pl
 from pyg_multipose.train.optimizers import (
     check_optimizer,
     optimizer_of,
     schedule_of,
 )
 from pyg_multipose.train.recipe import Given, build, check_plain
+from pyg_multipose.train.saved_module import SavedModule
 from pyg_multipose.train.transformed import cutoff_of
 from pyg_multipose.train.units import same_unit, unit_of
 
@@ -29,7 +27,7 @@ from pyg_multipose.train.units import same_unit, unit_of
 _OWN = ('model', 'combination')
 
 
-class MultiPoseModule(pl.LightningModule):
+class MultiPoseModule(SavedModule):
     r"""Trains a :class:`~pyg_multipose.nn.MultiPoseReadout` by Lightning.
 
     What is logged (:obj:`train_loss`, :obj:`valid_loss`, :obj:`valid_mae`,
@@ -135,11 +133,7 @@ class MultiPoseModule(pl.LightningModule):
         self.affinity: nn.Module | None = made.get('affinity')
         self.loss = made['loss']
         _check_noise(self.loss, noise)
-        #: The unit of predictions and labels.
         self.unit = unit_of(self.affinity, unit)
-        #: What the sets look like that the module was trained on; none before
-        #: a training.
-        self.inputs: InputRecord | None = None
         self.metrics = nn.ModuleDict(
             {part: AffinityMetrics() for part in ('valid', 'test')}
         )
@@ -287,83 +281,6 @@ class MultiPoseModule(pl.LightningModule):
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = schedule_of(hparams['schedule'], optimizer, steps)
         return {'optimizer': optimizer, 'lr_scheduler': schedule}
-
-    # Checkpoints #############################################################
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        r"""Adds what the weights need beside them, as plain data.
-
-        Args:
-            checkpoint: What is saved.
-        """
-        note(checkpoint, self.unit, self.inputs)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        r"""Takes over how the sets of the training looked.
-
-        Args:
-            checkpoint: What was saved.
-        """
-        known = noted(checkpoint, 'The checkpoint')
-        if known['unit'] != self.unit:
-            raise ValueError(
-                f"The checkpoint is of a model in '{known['unit']}', this one "
-                f"predicts in '{self.unit}'; leave 'affinity' and 'unit' as "
-                f'they were'
-            )
-        if known['inputs'] is not None:
-            self.inputs = InputRecord.from_dict(known['inputs'])
-
-    @classmethod
-    def load_from_checkpoint(  # type: ignore[override]
-        cls,
-        checkpoint_path: str | os.PathLike[str],
-        map_location: Any = 'cpu',
-        **kwargs: Any,
-    ) -> MultiPoseModule:
-        r"""Loads a checkpoint, which may hold no code.
-
-        Args:
-            checkpoint_path: The file.
-            map_location: As of :func:`torch.load`. (default: :obj:`"cpu"`)
-            kwargs: Arguments of the module that are to be others, or that a
-                checkpoint cannot hold: finished modules.
-
-        Returns:
-            The module, in evaluation.
-
-        Raises:
-            FileNotFoundError: If there is no file.
-            ValueError: If it is no checkpoint of this class, or does not fit
-                the arguments.
-
-        Example:
-            >>> import tempfile
-            >>> from lightning.pytorch import Trainer
-            >>> from pyg_multipose.train import MultiPoseModule
-            >>> module = MultiPoseModule('SchNet', affinity='PKi')
-            >>> trainer = Trainer(logger=False, enable_model_summary=False)
-            >>> trainer.strategy.connect(module)
-            >>> with tempfile.NamedTemporaryFile(suffix='.ckpt') as file:
-            ...     trainer.save_checkpoint(file.name)
-            ...     again = MultiPoseModule.load_from_checkpoint(file.name)
-            >>> again.unit
-            'pKi'
-        """
-        checkpoint = read_checkpoint(checkpoint_path, map_location)
-        arguments = {**checkpoint['hyper_parameters'], **kwargs}
-        if 'affinity' in kwargs and 'unit' not in kwargs:
-            del arguments['unit']
-        module = cls(**arguments)
-        module.on_load_checkpoint(checkpoint)
-        try:
-            module.load_state_dict(checkpoint['state_dict'])
-        except RuntimeError as error:
-            raise ValueError(
-                f"'{os.fspath(checkpoint_path)}': its weights are those of "
-                f'another model. {error}'
-            ) from error
-        return module.eval()
 
     # Inside ##################################################################
 
