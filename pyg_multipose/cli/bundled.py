@@ -2,11 +2,14 @@ r"""The bundled data, by a name instead of a folder."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from torch_geometric.transforms import Compose
 
 from pyg_multipose.cli.nearest import did_you_mean
+from pyg_multipose.data import PoseSet
 from pyg_multipose.datasets import MproMoonshot
 from pyg_multipose.datasets.mpro_file import RULES, SPLITS
 from pyg_multipose.transforms import PocketCut, TopPoses
@@ -15,8 +18,9 @@ from pyg_multipose.transforms import PocketCut, TopPoses
 #: :obj:`MproMoonshot:pocket=5,poses=1`.
 NAME = 'MproMoonshot'
 #: The settings: residues within so many Angstrom of the ligand of the crystal
-#: structure, and the number of poses of the best Vina scores.
-SETTINGS: dict[str, Any] = {'pocket': float, 'poses': int}
+#: structure, the number of poses of the best Vina scores, and the number of
+#: compounds of each part by date, for a trial.
+SETTINGS: dict[str, Any] = {'pocket': float, 'poses': int, 'sets': int}
 
 
 def is_bundled(path: str) -> bool:
@@ -28,17 +32,24 @@ def is_bundled(path: str) -> bool:
     return path.partition(':')[0] == NAME
 
 
-def open_bundled(path: str) -> tuple[MproMoonshot, dict[str, Any]]:
-    r"""The bundled data, and how they were changed.
+def open_bundled(
+    path: str,
+) -> tuple[Sequence[PoseSet], dict[str, list[str]], dict[str, Any]]:
+    r"""The bundled data, what is known of them, and how they were changed.
 
     Args:
         path: Their name, with settings.
+
+    Returns:
+        The sets, columns as of :func:`columns_of`, and the settings.
 
     Raises:
         ValueError: If a setting is unknown, or has a wrong value.
     """
     about = _settings(path)
     sets = MproMoonshot('all')
+    columns = columns_of(sets)
+    place = _chosen(columns['date_part'], about.get('sets'))
     steps: list[Any] = []
     if 'pocket' in about:
         # No docked pose and no label has a say in it.
@@ -46,9 +57,13 @@ def open_bundled(path: str) -> tuple[MproMoonshot, dict[str, Any]]:
         steps.append(PocketCut(about['pocket'], around, group='residue'))
     if 'poses' in about:
         steps.append(TopPoses(about['poses'], 'vina_score', False))
-    if steps:
-        sets = MproMoonshot('all', transform=Compose(steps))
-    return sets, {'unit': 'pIC50', 'hydrogens': False, **about}
+    columns = {
+        key: [values[k] for k in place] for key, values in columns.items()
+    }
+    # Once, not at every access: they are few.
+    change = Compose(steps)
+    found = [change(sets[k]) for k in place] if steps else sets[place]
+    return found, columns, {'unit': 'pIC50', 'hydrogens': False, **about}
 
 
 def columns_of(sets: MproMoonshot) -> dict[str, list[str]]:
@@ -58,10 +73,12 @@ def columns_of(sets: MproMoonshot) -> dict[str, list[str]]:
         sets: All of them.
 
     Returns:
-        Texts by the name of a column; :obj:`date_part` and
+        Texts by the name of a column: :obj:`name`, :obj:`smiles`,
+        :obj:`scaffold`, :obj:`date`; :obj:`date_part` and
         :obj:`scaffold_part` are the parts that the data come with.
     """
     out = {
+        'name': sets.names,
         'smiles': sets.smiles,
         'scaffold': sets.scaffolds,
         'date': sets.dates,
@@ -73,6 +90,17 @@ def columns_of(sets: MproMoonshot) -> dict[str, list[str]]:
             for name in MproMoonshot(part, by=rule).names
         }
         out[f'{rule}_part'] = [part_of[name] for name in sets.names]
+    return out
+
+
+def _chosen(parts: list[str], count: int | None) -> list[int]:
+    """The first compounds of each part, or all."""
+    seen: Counter[str] = Counter()
+    out = []
+    for number, part in enumerate(parts):
+        seen[part] += 1
+        if count is None or seen[part] <= count:
+            out.append(number)
     return out
 
 

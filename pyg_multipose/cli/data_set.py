@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from pyg_multipose.cli.bundled import NAME as BUNDLED
-from pyg_multipose.cli.bundled import columns_of, is_bundled, open_bundled
+from pyg_multipose.cli.bundled import is_bundled, open_bundled
 from pyg_multipose.data import PoseSet
 from pyg_multipose.datasets import PoseSetDataset
 
@@ -107,9 +107,9 @@ def open_data(path: str) -> DataSet:
         ValueError: If it is damaged or empty.
     """
     if is_bundled(path):
-        bundled, about = open_bundled(path)
-        columns = columns_of(bundled)
-        return DataSet(path, bundled, bundled.names, 'pIC50', columns, about)
+        bundled, columns, about = open_bundled(path)
+        names = columns.pop('name')
+        return DataSet(path, bundled, names, 'pIC50', columns, about)
     folder = Path(path)
     if not is_data_set(path):
         what = 'holds no data set' if folder.exists() else 'does not exist'
