@@ -17,13 +17,18 @@ FILES = (
     'valid_predictions.csv', 'test_predictions.csv',
     'test_predictions_poses.csv',
 )  # fmt: skip
+#: Of the checkpoints.
+STATE = (
+    'epoch', 'global_step', 'state_dict', 'optimizer_states', 'lr_schedulers',
+    'hyper_parameters', 'pyg_multipose', 'current_model_state', 'callbacks',
+)  # fmt: skip
 #: All that a training has a state of: an average of weights, a schedule that
 #: looks at metrics, early stopping, steps over several batches, dropout.
 OPTIONS = [
     '--device', 'cpu', '--progress', 'false', '--epochs', '4',
     '--unit', 'pIC50', '--lengths', '[0.5, 0.25, 0.25]',
     '--max_poses', '16', '--ema', '0.5', '--patience', '3',
-    '--accumulate', '2', '--schedule', 'plateau',
+    '--accumulate', '2', '--schedule', 'cosine',
     '--model', 'tests.kills.sets.WithDropout', '--readout',
     '{"inputs": "z, pos, batch", "gradient": "full"}',
 ]  # fmt: skip
@@ -37,19 +42,23 @@ def argv(folder: Path, run: Path) -> list[str]:
     return ['fit', '--data', str(data), '--out', str(run), *OPTIONS]
 
 
+def plain(value):
+    """Tensors as bytes, so that NaN is as NaN."""
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, torch.Tensor):
+        return value.numpy().tobytes()
+    return repr(value)
+
+
 def result(run: Path) -> dict:
     """What has to be the same: tables and weights, to the bit."""
     out = {name: (run / name).read_bytes() for name in FILES}
     for name in ('last.ckpt', 'best.ckpt'):
         found = torch.load(run / name, weights_only=True)
-        out[name] = {
-            'epoch': found['epoch'],
-            'calibration': found['pyg_multipose'].get('calibration'),
-            **{
-                key: value.numpy().tobytes()
-                for key, value in found['state_dict'].items()
-            },
-        }
+        out[name] = {key: plain(found[key]) for key in STATE}
     with open(run / 'metrics.csv', newline='') as file:
         epochs = [int(row['epoch']) for row in csv.DictReader(file)]
     assert epochs == list(range(len(epochs))), epochs

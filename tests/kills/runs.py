@@ -1,8 +1,8 @@
 """Commands in processes of their own, which are killed."""
 
+import itertools
 import os
 import signal
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,35 +33,58 @@ def start(argv, place=None):
     code = 70
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        if place is None or place >= 0:
-            os.dup2(nowhere, 1)
-            os.dup2(nowhere, 2)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
         if place is not None:
             _kill_at(place)
         code = main(argv)
     finally:
-        sys.stdout.flush()
         os._exit(code)
 
 
-def _kill_at(place):
-    """At the place-th call, before it or after it."""
-    left = [place // 2]
+def _each_call(step):
+    """Calls a function before and after each call that moves files."""
 
-    def dying(call):
+    def watched(call):
         def wrapped(*args, **kwargs):
-            left[0] -= 1
-            if left[0] == -1 and place % 2 == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+            step()
             out = call(*args, **kwargs)
-            if left[0] == -1 and place % 2 == 1:
-                os.kill(os.getpid(), signal.SIGKILL)
+            step()
             return out
 
         return wrapped
 
-    for name in CALLS:
-        setattr(os, name, dying(getattr(os, name)))
+    before = {name: getattr(os, name) for name in CALLS}
+    for name, call in before.items():
+        setattr(os, name, watched(call))
+    return before
+
+
+def _kill_at(place):
+    steps = itertools.count()
+
+    def step():
+        if next(steps) == place:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _each_call(step)
+
+
+def whole_run(argv):
+    """A run that is not killed, here, so that children begin warm.
+
+    Returns its seconds, and at how many places it could be killed.
+    """
+    torch.set_num_threads(1)
+    steps = itertools.count()
+    before = _each_call(lambda: next(steps))
+    begin = time.monotonic()
+    try:
+        assert main(argv) == 0, 'it fails without being killed'
+    finally:
+        for name, call in before.items():
+            setattr(os, name, call)
+    return time.monotonic() - begin, next(steps)
 
 
 def wait(pid, seconds=None):
@@ -83,11 +106,8 @@ def killed_runs(argv, result, folder, count, rng):
 
     Half of the kills are at a random time, half at a call that moves files.
     """
-    torch.set_num_threads(1)
     whole = Path(folder, 'whole')
-    begin = time.monotonic()
-    assert wait(start(argv(whole))) == 0, 'it fails without being killed'
-    seconds = time.monotonic() - begin
+    seconds, places = whole_run(argv(whole))
     expected = result(whole)
     kills = runs = 0
     while kills < count:
@@ -96,7 +116,7 @@ def killed_runs(argv, result, folder, count, rng):
             if rng.random() < 0.5:
                 code = wait(start(argv(run)), rng.uniform(0, 1.1 * seconds))
             else:
-                code = wait(start(argv(run), rng.randrange(120)))
+                code = wait(start(argv(run), rng.randrange(places)))
             assert code in (0, -9), f'{run}: exit code {code}'
             kills += code == -9
             if code == 0:
