@@ -9,12 +9,12 @@ import torch
 
 from pyg_multipose.cli.data_set import open_data
 from pyg_multipose.cli.parser import Parser
+from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.cli.training import (
     add_options,
     data_module,
     multi_pose_module,
 )
-from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.train.lightning import pl
 
 

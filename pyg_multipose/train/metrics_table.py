@@ -92,9 +92,7 @@ class MetricsTable(Logger):
     def save(self) -> None:
         r"""Writes the file."""
         names = {name for row in self.rows for name in row} - {*_FIRST}
-        with atomic_file(
-            self.path, 'w', newline='', encoding='utf-8'
-        ) as file:
+        with atomic_file(self.path, 'w', newline='', encoding='utf-8') as file:
             writer = csv.DictWriter(
                 file, [*_FIRST, *sorted(names)], lineterminator='\n'
             )

@@ -166,8 +166,8 @@ class RunCheckpoints(pl.callbacks.Checkpoint):
         # its version; an epoch that begins as any other does not.
         checkpoint.pop('loops', None)
         loop = trainer.fit_loop
-        progress = loop.epoch_progress
-        for counts in (progress.total, progress.current):
+        counts: Any
+        for counts in vars(loop.epoch_progress).values():
             counts.ready = counts.completed = checkpoint['epoch']
             counts.started = counts.processed = checkpoint['epoch']
         steps = loop.epoch_loop.automatic_optimization.optim_progress
