@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pyg_multipose.campaign import atomic_file
 from pyg_multipose.cli.nearest import did_you_mean
 
 try:
@@ -142,6 +143,19 @@ def _with_paths(words: list[str]) -> list[str]:
     return out
 
 
+def plain_options(options: Namespace) -> dict[str, Any]:
+    r"""Options as a YAML file holds them.
+
+    Args:
+        options: All of them, the defaults too.
+    """
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in options.as_dict().items()
+        if key not in ('config', 'dry_run')
+    }
+
+
 def write(options: Namespace, file: Path) -> None:
     r"""Writes options as a configuration.
 
@@ -149,13 +163,10 @@ def write(options: Namespace, file: Path) -> None:
         options: All of them, the defaults too.
         file: The YAML file.
     """
-    values = {k: v for k, v in options.as_dict().items() if k != 'config'}
-    values = {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in values.items()
-    }
-    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    file.write_text(text, encoding='utf-8')
+    with atomic_file(file, 'w', encoding='utf-8') as out:
+        yaml.safe_dump(
+            plain_options(options), out, sort_keys=False, allow_unicode=True
+        )
 
 
 def _as_plain(value: Any) -> Any:

@@ -13,10 +13,10 @@ from pyg_multipose.cli.data_set import (
     open_data,
     receptor_of,
 )
-from pyg_multipose.cli.fit import quiet
 from pyg_multipose.cli.parser import Namespace, Parser
 from pyg_multipose.cli.places import check_file
 from pyg_multipose.cli.reporting import report_predictions
+from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.loader import PoseSetSampler
 from pyg_multipose.train import MultiPoseModule, Predictions
 from pyg_multipose.train.predictions import check_format

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import pyg_multipose
+from pyg_multipose.campaign import atomic_file
 from pyg_multipose.report.compounds import Compounds
 from pyg_multipose.report.markup import Markup, escape, join, table, tag
 from pyg_multipose.report.sections.agreement import agreement
@@ -156,7 +157,7 @@ class Report:
         )
 
     def write(self, path: str | os.PathLike[str]) -> Path:
-        r"""Writes the page; a file that is there is replaced.
+        r"""Writes the page, as a whole; a file that is there is replaced.
 
         Args:
             path: The file.
@@ -170,16 +171,14 @@ class Report:
             ...     print(file.name)
             a.html
         """
-        file = Path(path)
-        part = file.with_name(f'{file.name}.part')
-        part.write_text(self.html(), encoding='utf-8')
-        os.replace(part, file)
-        return file
+        with atomic_file(path, 'w', encoding='utf-8') as file:
+            file.write(self.html())
+        return Path(path)
 
     def _intervals(self) -> tuple[SplitConformal | None, float]:
         """Those of the errors on valid; the test part gets them, too."""
         test, valid = self.parts.get('test'), self.parts.get('valid')
-        if test is None or valid is None or test.low is not None:
+        if test is None or valid is None:
             return None, LEVELS[0]
         use = valid.exact
         for level in LEVELS:
@@ -187,7 +186,10 @@ class Report:
                 continue
             fitted = SplitConformal(valid.predicted[use], valid.measured[use])
             half = fitted.quantile(round(1 - level, 12))
-            test.low, test.high = test.predicted - half, test.predicted + half
+            if test.low is None:
+                test.low, test.high = (
+                    test.predicted - half, test.predicted + half
+                )  # fmt: skip
             return fitted, level
         return None, LEVELS[0]
 

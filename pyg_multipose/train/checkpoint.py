@@ -3,6 +3,7 @@ r"""What a checkpoint holds beside weights, as plain data."""
 from __future__ import annotations
 
 import os
+import zipfile
 from typing import Any
 
 import torch
@@ -81,6 +82,11 @@ def read_checkpoint(
     """
     where = f"'{os.fspath(path)}'"
     try:
+        with zipfile.ZipFile(path) as archive:
+            # PyTorch does not compare the content with its checksums.
+            wrong = archive.testzip()
+        if wrong is not None:
+            raise zipfile.BadZipFile(wrong)
         checkpoint = torch.load(path, map_location, weights_only=True)
     except OSError:
         raise

@@ -12,6 +12,7 @@ from pyg_multipose.data import PoseSet
 from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.nn.loss import GaussianNLLLoss
 from pyg_multipose.train.affinity_metrics import AffinityMetrics
+from pyg_multipose.train.finite import check_gradient, check_loss
 from pyg_multipose.train.input_record import InputRecord
 from pyg_multipose.train.optimizers import (
     check_optimizer,
@@ -134,6 +135,7 @@ class MultiPoseModule(SavedModule):
         self.loss = made['loss']
         _check_noise(self.loss, noise)
         self.unit = unit_of(self.affinity, unit)
+        self._seen: list[PoseSet] = []
         self.metrics = nn.ModuleDict(
             {part: AffinityMetrics() for part in ('valid', 'test')}
         )
@@ -219,7 +221,21 @@ class MultiPoseModule(SavedModule):
         if self.inputs is None:  # no data module has said
             self.inputs = InputRecord.of([batch], self._cutoff())
         pred = self._convert(self.readout(batch))
-        return self._logged_loss('train', pred, batch)
+        loss = self._logged_loss('train', pred, batch)
+        check_loss(batch, loss)
+        self._seen.append(batch)
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: Any) -> None:
+        r"""Stops where the gradient is not finite, before it does harm.
+
+        Args:
+            optimizer: The optimizer.
+        """
+        # Of 16-mixed alone they may be infinite: the step is left out then.
+        if not self.trainer.precision.startswith('16'):
+            check_gradient(self, self._seen)
+        self._seen.clear()
 
     def validation_step(self, batch: PoseSet, batch_idx: int) -> None:
         r"""The loss and metrics of a batch.
