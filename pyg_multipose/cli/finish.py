@@ -17,9 +17,7 @@ from pyg_multipose.train import (
 from pyg_multipose.train.checkpoint import read_checkpoint
 
 
-def finish(
-    folder: RunFolder, parts: PoseSetDataModule, data: DataSet
-) -> None:
+def finish(folder: RunFolder, parts: PoseSetDataModule, data: DataSet) -> None:
     r"""Calibrates, predicts and scores; the run is finished then.
 
     All of it follows from the checkpoints, so that it can be done again.

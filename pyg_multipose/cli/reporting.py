@@ -53,11 +53,7 @@ def report_run(folder: Path, data: DataSet) -> Path:
         )
     settings = yaml.safe_load(config.read_text(encoding='utf-8'))
     known = _Known(data)
-    tables = {
-        part: rows
-        for part, name in TABLES.items()
-        if (rows := _rows(folder / name))
-    }
+    tables = _tables(folder)
     parts = {part: known.compounds(rows) for part, rows in tables.items()}
     unit = next((rows[0]['unit'] for rows in tables.values()), data.unit or '')
     metrics = folder / 'metrics.csv'
@@ -87,6 +83,18 @@ def report_run(folder: Path, data: DataSet) -> Path:
             parts['test'], folder / TABLES['test'], report.strong
         )
     return report.write(folder / PAGE)
+
+
+def compounds_of_run(folder: Path, data: DataSet) -> dict[str, Compounds]:
+    r"""The compounds of each part, with what was predicted and measured.
+
+    Args:
+        folder: That of the run.
+        data: The data set that it was trained on.
+    """
+    known = _Known(data)
+    tables = _tables(folder)
+    return {part: known.compounds(rows) for part, rows in tables.items()}
 
 
 def report_predictions(
@@ -126,6 +134,11 @@ def report_predictions(
     )
     report.poses = known.views(test, table, report.strong)
     return report.write(table.with_suffix('.html'))
+
+
+def _tables(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    found = {part: _rows(folder / name) for part, name in TABLES.items()}
+    return {part: rows for part, rows in found.items() if rows}
 
 
 def _left_out(data: DataSet) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from pyg_multipose.demo.settings import Settings
 #: A run that proves that everything works, in seconds.
 QUICK: dict[str, Any] = {
     'epochs': 2,
+    'data': f'{Settings.data},sets=6',
     'max_poses': 8,
-    'max_sets': 6,
     'resamples': 50,
 }
 
@@ -84,16 +84,18 @@ def _at_least(minimum: int) -> Callable[[str], int]:
 
 def _run(settings: Settings, folder: Path) -> None:
     # Only now: they take seconds, and matplotlib is optional.
+    from pyg_multipose.cli.reporting import PAGE
     from pyg_multipose.demo import pictures, report
-    from pyg_multipose.demo.run import run
+    from pyg_multipose.demo.run import RUNS, run
 
     start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
-    print(report.introduction(settings), flush=True)
-    result = run(settings)
+    print(report.introduction(settings, folder / RUNS), flush=True)
+    result = run(settings, folder)
     print(report.summary(result))
     paths = [*report.write(result, folder), *pictures.draw(result, folder)]
     print(f'\nWritten: {", ".join(map(str, paths))}')
+    print(f'Each training has a page that shows it: {folder / RUNS}/*/{PAGE}')
     parts = ', '.join(f'{k} {s:.0f}' for k, s in result.seconds.items())
     print(f'{time.perf_counter() - start:.0f} s in all ({parts})')
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import torch
 
-from pyg_multipose.demo.metrics import LEVEL, conformal_width
 from pyg_multipose.demo.run import Run
+from pyg_multipose.nn.loss import HuberLoss
+from pyg_multipose.uncertainty import SplitConformal
+from pyg_multipose.uncertainty.bootstrap import LEVEL
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402
@@ -71,8 +74,8 @@ def predictions(run: Run) -> Figure:
         run: The numbers.
     """
     constant, *rows = run.rows
-    measured = run.compounds['test'].pic50
-    valid = run.compounds['valid'].pic50
+    measured = run.compounds['test'].measured
+    valid = run.compounds['valid'].measured
     level = constant.predicted[0]
     everything = [measured, *(row.predicted for row in rows)]
     ends = np.array(
@@ -84,7 +87,7 @@ def predictions(run: Run) -> Figure:
     colors = dict(zip([row.name for row in run.trained], COLORS, strict=True))
     for ax, row in zip(axes.flat, rows, strict=True):
         by_split = run.predictions[row.name]
-        width = conformal_width(by_split['valid'], valid, BAND)
+        width = SplitConformal(by_split['valid'], valid).quantile(1 - BAND)
         inside = np.abs(row.predicted - measured) <= width
         ax.fill_between(
             ends, ends - width, ends + width, color='#eeeeee', zorder=0
@@ -132,13 +135,15 @@ def pose_weights(run: Run) -> Figure:
         run: The numbers.
     """
     test = run.compounds['test']
-    order = np.argsort(test.pic50, kind='stable')
+    order = np.argsort(test.measured, kind='stable')
     four = [order[int((k + 0.5) / 4 * len(order))] for k in range(4)]
-    most = max(test.num_poses[four])
+    place_of = {name: k for k, name in enumerate(run.data.names)}
+    most = max(len(run.results[1].pose_weights[k]) for k in four)
     several = list(zip(run.results, COLORS, strict=True))[1:]
     figure, axes = plt.subplots(2, 2, figsize=(9, 5.6), sharey=True)
     for ax, number in zip(axes.flat, four, strict=True):
-        scores = test.sets[number]['vina_score'].tolist()
+        pose_set = run.data.sets[place_of[test.names[number]]]
+        scores = pose_set.vina_score.tolist()
         place = np.arange(len(scores))
         predicted = []
         for k, (result, color) in enumerate(several):
@@ -149,11 +154,11 @@ def pose_weights(run: Run) -> Figure:
                 color=color,
                 label=result.name,
             )
-            value = result.predictions['test'][number]
+            value = result.parts['test'].predicted[number]
             name = result.name.removeprefix('multi-pose ')
             predicted.append(f'{name} {value:.2f}')
         ax.set_title(
-            f'{test.names[number]}: measured {test.pic50[number]:.2f}\n'
+            f'{test.names[number]}: measured {test.measured[number]:.2f}\n'
             f'predicted: {", ".join(predicted)}'
         )
         ax.set_xticks(place, [f'{score:.1f}' for score in scores])
@@ -213,26 +218,29 @@ def memory(run: Run) -> Figure:
 
 
 def curves(run: Run) -> Figure:
-    r"""Errors on train and valid, epoch by epoch.
+    r"""Losses on train and valid, epoch by epoch.
 
     Args:
         run: The numbers.
     """
     constant = run.baselines[0].name
+    huber = HuberLoss()
     figure, axes = plt.subplots(1, 4, figsize=(9, 3), sharey=True)
     panels = zip(axes, run.results, COLORS, strict=True)
     for ax, result, color in panels:
         epochs = np.arange(1, len(result.train_curve) + 1)
         ax.plot(epochs, result.train_curve, color=color, ls='--')
         ax.plot(epochs, result.valid_curve, color=color)
-        for split, style in (('train', '--'), ('valid', '-')):
-            part = run.compounds[split].pic50
-            error = np.abs(run.predictions[constant][split] - part).mean()
-            ax.axhline(error, color='#bbbbbb', ls=style, lw=1, zorder=0)
+        for part, style in (('train', '--'), ('valid', '-')):
+            loss = huber(
+                torch.from_numpy(run.predictions[constant][part]),
+                torch.from_numpy(run.compounds[part].measured),
+            )
+            ax.axhline(float(loss), color='#bbbbbb', ls=style, lw=1, zorder=0)
         ax.set_title(result.name)
         ax.set_xlabel('epoch')
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes[0].set_ylabel('MAE (pIC50)')
+    axes[0].set_ylabel('Huber loss (pIC50)')
     styles = {'train, while it is learned': '--', 'valid': '-'}
     handles = [
         plt.Line2D([], [], color='#333333', ls=style, label=label)

@@ -12,42 +12,60 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import yaml
 
 import pyg_multipose
-from pyg_multipose.demo.compounds import Compounds, load
-from pyg_multipose.demo.metrics import LEVEL
+from pyg_multipose.cli.data_set import DataSet, open_data
+from pyg_multipose.cli.parser import bundled
+from pyg_multipose.cli.reporting import TABLES
+from pyg_multipose.demo.models import MODELS
+from pyg_multipose.demo.result import Result
 from pyg_multipose.demo.run import Run
-from pyg_multipose.demo.settings import Settings
+from pyg_multipose.demo.settings import CONFIG, Settings
 from pyg_multipose.demo.table import markdown
-from pyg_multipose.demo.training import LN10, SPLITS, Result
 from pyg_multipose.nn import FreeEnergyCombination, MaxCombination
+from pyg_multipose.report import Compounds
+from pyg_multipose.uncertainty.bootstrap import LEVEL, spearman
 
-PACKAGES = ('e3nn', 'matplotlib', 'numpy', 'scipy', 'torch', 'torch-geometric')
+PACKAGES = (
+    'e3nn', 'lightning', 'matplotlib', 'numpy', 'scipy', 'torch',
+    'torch-geometric',
+)  # fmt: skip
 
 
-def introduction(settings: Settings) -> str:
+def introduction(settings: Settings, folder: Path) -> str:
     r"""What is about to happen, before it takes minutes.
 
     Args:
         settings: Of the run.
+        folder: Where the folders of the trainings go.
     """
-    parts = {split: load(split, settings) for split in SPLITS}
-    train = parts['train']
-    sizes = ', '.join(
-        f'{split} {len(part.sets)} compounds / {part.num_poses.sum()} poses '
-        f'(mean pIC50 {part.pic50.mean():.2f})'
-        for split, part in parts.items()
-    )
+    data = open_data(settings.data)
+    config = yaml.safe_load(bundled()[CONFIG].read_text(encoding='utf-8'))
+    network = config['model_args']
+    parts = []
+    for part in TABLES:
+        found = _numbers(data, part)
+        y = np.array([float(data.sets[k].y) for k in found])
+        poses = sum(data.sets[k].num_poses for k in found)
+        parts.append(
+            f'{part} {len(found)} compounds / {poses} poses '
+            f'(mean pIC50 {y.mean():.2f})'
+        )
+    residues = _residues(data)
+    commands = [
+        f'  multipose {" ".join(model.command(settings, folder))}'
+        for model in MODELS
+    ]
     return '\n'.join(
         [
-            f'Data: MproMoonshot, split by date; {sizes}.',
-            f'Receptor: the {len(train.residues)} residues with an atom '
-            f'within {settings.pocket_radius:g} A of the crystal ligand, '
-            f'{int(train.sets[0].receptor_size)} atoms: '
-            f'{" ".join(map(str, train.residues))}.',
-            f'Network: EquivariantGNN, {settings.hidden_irreps}, '
-            f'{settings.num_layers} layers, cutoff {settings.cutoff:g} A, '
+            f'Data: MproMoonshot, split by date; {", ".join(parts)}.',
+            f'Receptor: the {len(residues)} residues with an atom within 5 A '
+            f'of the crystal ligand, '
+            f'{int(data.sets[0].receptor_size)} atoms: '
+            f'{" ".join(map(str, residues))}.',
+            f'Network: {config["model"]}, {network["hidden_irreps"]}, '
+            f'{network["num_layers"]} layers, cutoff {config["cutoff"]:g} A, '
             f'the same initial weights for every model, '
             f'{settings.epochs} epochs, seed {settings.seed}.',
             f'Combinations: Mean; Max, a smooth minimum of energies with the '
@@ -55,13 +73,15 @@ def introduction(settings: Settings) -> str:
             f'energy, t = {FreeEnergyCombination().scale:g} / kT.',
             'The network predicts a free energy in kT for each pose, the '
             'combination makes one of all,',
-            f'and then pIC50 = -dG / ln 10 = -dG / {LN10:.3f}. This takes '
-            'the IC50 for Ki, which it is not',
+            f'and then pIC50 = -dG / ln 10 = -dG / {math.log(10):.3f}. This '
+            'takes the IC50 for Ki, which it is not',
             '(it depends on the assay), so energies are right up to a '
             'constant at best.',
             'Learning rate, cutoff, width and loss were chosen by the curves '
             'on train and valid; the weights are',
             'those of the last epoch. Test is used for the table only.',
+            'Models are trained by:',
+            *commands,
             '',
         ]
     )
@@ -75,7 +95,7 @@ def summary(run: Run) -> str:
     """
     return '\n'.join(
         [
-            'MAE on train (while it is learned) / valid, by epoch:',
+            'Huber loss on train (while it is learned) / valid, by epoch:',
             *(_curve(result) for result in run.results),
             '',
             table(run),
@@ -91,7 +111,7 @@ def table(run: Run) -> str:
     Args:
         run: The numbers.
     """
-    count = len(run.compounds['test'].sets)
+    count = len(run.compounds['test'])
     return (
         f'pIC50 of the {count} test compounds, with {LEVEL:.0%} bootstrap '
         f'intervals over compounds\n({run.settings.resamples} resamples, the '
@@ -108,7 +128,7 @@ def findings(run: Run) -> list[str]:
         run: The numbers.
     """
     train, test = run.compounds['train'], run.compounds['test']
-    shift = test.pic50.mean() - train.pic50.mean()
+    shift = test.measured.mean() - train.measured.mean()
     spread = ', '.join(
         f'{result.name} '
         f'{np.median([np.ptp(p) for p in result.pose_predictions]):.2f}'
@@ -182,9 +202,19 @@ def _curve(result: Result) -> str:
 
 
 def _count_signal(part: Compounds) -> str:
-    if np.ptp(part.num_poses) == 0:
-        return 'n/a'
-    return f'{stats.spearmanr(part.num_poses, part.pic50).statistic:+.2f}'
+    assert part.num_poses is not None
+    return f'{float(spearman(part.num_poses, part.measured)):+.2f}'
+
+
+def _numbers(data: DataSet, part: str) -> list[int]:
+    parts = data.columns['date_part']
+    return [number for number, one in enumerate(parts) if one == part]
+
+
+def _residues(data: DataSet) -> list[int]:
+    receptor = data.sets[0].receptor
+    assert receptor is not None
+    return receptor.residue.unique().tolist()
 
 
 def _everything(run: Run) -> dict[str, Any]:
@@ -197,13 +227,13 @@ def _everything(run: Run) -> dict[str, Any]:
         },
         'seconds': run.seconds,
         'receptor': {
-            'residues': run.compounds['train'].residues,
-            'atoms': int(run.compounds['train'].sets[0].receptor_size),
+            'residues': _residues(run.data),
+            'atoms': int(run.data.sets[0].receptor_size),
         },
         'compounds': {
             split: {
                 'name': part.names,
-                'pic50': part.pic50,
+                'pic50': part.measured,
                 'num_poses': part.num_poses,
             }
             for split, part in run.compounds.items()
@@ -217,7 +247,18 @@ def _everything(run: Run) -> dict[str, Any]:
             for row in run.rows
         },
         'findings': findings(run),
-        'training': [asdict(result) for result in run.results],
+        'training': [
+            {
+                'name': one.name,
+                'num_parameters': one.num_parameters,
+                'train_curve': one.train_curve,
+                'valid_curve': one.valid_curve,
+                'pose_predictions': one.pose_predictions,
+                'pose_weights': one.pose_weights,
+                'seconds': one.seconds,
+            }
+            for one in run.results
+        ],
         'bytes held for backward': run.held,
     }
 

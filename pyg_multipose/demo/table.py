@@ -7,14 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyg_multipose.demo.metrics import (
-    LOW_IS_GOOD,
-    METRICS,
-    Estimate,
-    difference,
-    estimate,
-    mae,
-)
+from pyg_multipose.uncertainty import Bootstrap, Estimate
+from pyg_multipose.uncertainty.bootstrap import LOW_IS_GOOD, METRICS, mae
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,23 +25,22 @@ class Row:
 def make_row(
     name: str,
     predictions: dict[str, np.ndarray],
-    measured: dict[str, np.ndarray],
-    rows: np.ndarray,
+    train: np.ndarray,
+    bootstrap: Bootstrap,
 ) -> Row:
     r"""Scores a model.
 
     Args:
         name: What the table calls it.
         predictions: Predictions on train and test.
-        measured: Labels of train and test.
-        rows: Resamples of the test compounds, the same for all models.
+        train: Labels of train.
+        bootstrap: Of the labels of test, the same for all models.
     """
-    test = predictions['test'], measured['test']
     return Row(
         name,
         predictions['test'],
-        {key: estimate(fn, *test, rows) for key, fn in METRICS.items()},
-        mae(predictions['train'], measured['train']),
+        bootstrap(predictions['test']),
+        float(mae(predictions['train'], train)),
     )
 
 
@@ -74,16 +67,14 @@ def markdown(rows: Sequence[Row]) -> str:
 def findings(
     baselines: Sequence[Row],
     trained: Sequence[Row],
-    measured: np.ndarray,
-    rows: np.ndarray,
+    bootstrap: Bootstrap,
 ) -> list[str]:
     r"""Sentences that follow from the table, whatever it is.
 
     Args:
         baselines: Rows without a network; the first is the constant.
         trained: Rows with one; the first sees a single pose.
-        measured: Labels of test.
-        rows: The resamples of the table.
+        bootstrap: That of the table.
     """
     constant, single = baselines[0], trained[0]
     return [
@@ -93,8 +84,8 @@ def findings(
             if row.train_mae >= constant.train_mae
         ),
         *_winners(baselines, trained),
-        _compared(trained, constant, measured, rows),
-        _compared(trained[1:], single, measured, rows)
+        _compared(trained, constant, bootstrap),
+        _compared(trained[1:], single, bootstrap)
         + '. A gain can come from better poses, or from several poses being '
         'harder to learn by heart: compare train MAE',
     ]
@@ -146,24 +137,14 @@ def _apart(key: str, best: Row, rows: Sequence[Row]) -> str:
 
 
 def _compared(
-    others: Sequence[Row],
-    reference: Row,
-    measured: np.ndarray,
-    rows: np.ndarray,
+    others: Sequence[Row], reference: Row, bootstrap: Bootstrap
 ) -> str:
     parts = []
     for row in others:
-        change = difference(
-            mae, row.predicted, reference.predicted, measured, rows
-        )
-        parts.append(f'{row.name} {_signed(change)}')
+        change = bootstrap.difference(row.predicted, reference.predicted)
+        parts.append(f'{row.name} {change["MAE"].signed}')
     return (
         f"MAE minus that of '{reference.name}', on the same resamples "
         f'(negative is better; an interval around 0 decides nothing): '
         + '; '.join(parts)
     )
-
-
-def _signed(estimate: Estimate) -> str:
-    value, low, high = estimate.value, estimate.low, estimate.high
-    return f'{value:+.2f} [{low:+.2f}, {high:+.2f}]'
