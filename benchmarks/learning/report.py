@@ -16,7 +16,7 @@ from benchmarks.learning.settings import Settings
 from benchmarks.learning.training import Job, Task, sets
 from benchmarks.learning.ways import Way
 from benchmarks.table import markdown
-from pyg_multipose.demo.metrics import Estimate
+from pyg_multipose.uncertainty import Estimate
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyg_multipose.demo.metrics import Estimate, mae, spearman
+from pyg_multipose.uncertainty import Estimate
+from pyg_multipose.uncertainty.bootstrap import mae, spearman
 
 #: Of the interval; 2.5 % lie on either side.
 LEVEL = 0.95
@@ -46,12 +47,12 @@ def top_1(one: Predicted, rows: np.ndarray) -> float:
 
 def error(one: Predicted, rows: np.ndarray) -> float:
     r"""Mean absolute error in kT."""
-    return mae(one.affinity[rows], one.label[rows])
+    return float(mae(one.affinity[rows], one.label[rows]))
 
 
 def rank(one: Predicted, rows: np.ndarray) -> float:
     r"""Spearman's rank correlation of the affinities."""
-    return spearman(one.affinity[rows], one.label[rows])
+    return float(spearman(one.affinity[rows], one.label[rows]))
 
 
 def estimate(

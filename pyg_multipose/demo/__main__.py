@@ -13,6 +13,12 @@ from typing import Any
 
 from pyg_multipose.demo.settings import Settings
 
+#: What is needed, the extra that it is part of, and what for.
+NEEDED = (
+    ('matplotlib', 'viz', 'draws pictures'),
+    ('lightning', 'train', 'trains'),
+    ('jsonargparse', 'train', 'reads its configuration'),
+)
 #: A run that proves that everything works, in seconds.
 QUICK: dict[str, Any] = {
     'epochs': 2,
@@ -63,11 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = replace(settings, **QUICK)
     if given.epochs is not None:
         settings = replace(settings, epochs=given.epochs)
-    if importlib.util.find_spec('matplotlib') is None:
-        sys.exit(
-            'The demo draws pictures with matplotlib, which is not installed: '
-            "pip install 'pyg_multipose[viz]'"
-        )
+    for package, extra, what in NEEDED:
+        if importlib.util.find_spec(package) is None:
+            sys.exit(
+                f'The demo {what} with {package}, which is not installed: '
+                f"pip install 'pyg_multipose[{extra}]'"
+            )
     _run(settings, given.out)
 
 

@@ -20,7 +20,7 @@ LARGEST, FEWEST = 5_000_000, 100
 #: Numbers of one block of resamples.
 _BLOCK = 1_000_000
 #: Up to so many compounds, pairs are compared for all resamples at once.
-_FEW = 200
+_FEW = 100
 
 
 def mae(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
