@@ -17,7 +17,8 @@ def baselines(
 
     The mean of the labels, and a line through each of the
     :attr:`~Compounds.features`; compounds without an exact label, or without
-    the feature, count nothing in them.
+    the feature, count nothing in them, and the latter have no prediction
+    (NaN). A feature that is the same for all of the training makes no line.
 
     Args:
         train: What constants and lines are fitted on.
@@ -52,7 +53,8 @@ def baselines(
             continue
         slope, start = np.polyfit(values[use], train.measured[use], 1)
         out[name] = {
-            key: slope * part.features[name] + start
+            key: slope * part.features.get(name, np.full(len(part), np.nan))
+            + start
             for key, part in others.items()
         }
     return out

@@ -6,6 +6,7 @@ import html
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
+from unicodedata import category
 
 
 class Markup(str):
@@ -16,15 +17,14 @@ def escape(value: Any) -> Markup:
     r"""A text or number as HTML that shows it, whatever is in it.
 
     Args:
-        value: Names of compounds, say, which may be anything. A
-            :class:`Markup` is left as it is.
+        value: Names of compounds, say, which may be anything: control
+            characters, and those that turn the direction of what follows, are
+            replaced. A :class:`Markup` is left as it is.
     """
     if isinstance(value, Markup):
         return value
     shown = ''.join(
-        one
-        if one.isprintable() or one in '\n\t'
-        else '\N{REPLACEMENT CHARACTER}'
+        '\ufffd' if category(one)[0] == 'C' and one not in '\n\t' else one
         for one in str(value)
     )
     return Markup(html.escape(shown))
