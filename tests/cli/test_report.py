@@ -63,7 +63,7 @@ def test_of_another_data_set_little_is_known(fitted, tmp_path):
     assert main(argv) == 0
     page = (copy / 'report.html').read_text()
     assert '>Which poses matter</h2>' in page
-    assert '"pocket"' not in page and '>Scores</h2>' not in page
+    assert '"pocket":{' not in page and '>Scores</h2>' not in page
 
 
 def test_predictions_leave_a_page(fitted, files, campaign, tmp_path):
