@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pyg_multipose.cli.data_set import DataSet
+from pyg_multipose.cli.reporting import TABLES, report_run
 from pyg_multipose.cli.run_folder import BEST, LAST, RunFolder
 from pyg_multipose.train import (
     AtomicCheckpoints,
@@ -15,14 +17,17 @@ from pyg_multipose.train import (
 from pyg_multipose.train.checkpoint import read_checkpoint
 
 
-def finish(folder: RunFolder, parts: PoseSetDataModule) -> None:
+def finish(
+    folder: RunFolder, data: DataSet, parts: PoseSetDataModule
+) -> None:
     r"""Calibrates, predicts and scores; the run is finished then.
 
     All of it follows from the checkpoints, so that it can be done again.
 
     Args:
         folder: That of the run.
-        parts: The data.
+        data: The data set.
+        parts: Its parts.
     """
     for name in (LAST, BEST):
         if 'valid' in parts.parts and (folder.path / name).is_file():
@@ -30,7 +35,8 @@ def finish(folder: RunFolder, parts: PoseSetDataModule) -> None:
     module = MultiPoseModule.load_from_checkpoint(folder.path / LAST)
     for part in parts.parts:
         table = Predictions.of(module, parts.loader(part), progress=False)
-        table.write(folder.path / f'{part}_predictions.csv')
+        table.write(folder.path / TABLES[part])
+    print(f"'{report_run(folder.path, data)}' shows the run")
     folder.finish({})
     print(f"the run is in '{folder.path}': last.ckpt predicts, by 'predict'")
 
