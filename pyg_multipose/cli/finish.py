@@ -17,9 +17,7 @@ from pyg_multipose.train import (
 from pyg_multipose.train.checkpoint import read_checkpoint
 
 
-def finish(
-    folder: RunFolder, data: DataSet, parts: PoseSetDataModule
-) -> None:
+def finish(folder: RunFolder, data: DataSet, parts: PoseSetDataModule) -> None:
     r"""Calibrates, predicts and scores; the run is finished then.
 
     All of it follows from the checkpoints, so that it can be done again.

@@ -10,6 +10,7 @@ import torch
 
 import pyg_multipose
 from pyg_multipose.train.calibration import ConformalInterval
+from pyg_multipose.train.data_record import DataRecord
 from pyg_multipose.train.input_record import InputRecord
 
 #: What a checkpoint holds beside the weights is under this key.
@@ -23,6 +24,7 @@ def note(
     unit: str,
     inputs: InputRecord | None,
     calibration: ConformalInterval | None = None,
+    data: DataRecord | None = None,
 ) -> None:
     r"""Adds what the weights need beside them.
 
@@ -31,15 +33,17 @@ def note(
         unit: The unit of predictions.
         inputs: What the sets of the training look like.
         calibration: The interval of predictions. (default: :obj:`None`)
+        data: Which data the training was on. (default: :obj:`None`)
     """
+    told = {'inputs': inputs, 'calibration': calibration, 'data': data}
     checkpoint[KEY] = {
         'version': VERSION,
         'package': pyg_multipose.__version__,
         'unit': unit,
-        'inputs': None if inputs is None else inputs.to_dict(),
-        'calibration': (
-            None if calibration is None else calibration.to_dict()
-        ),
+        **{
+            name: None if one is None else one.to_dict()
+            for name, one in told.items()
+        },
     }
 
 
