@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pyg_multipose.train.pose_set_data_module import PoseSetDataModule
     from pyg_multipose.train.predictions import Predictions
     from pyg_multipose.train.run_checkpoints import RunCheckpoints
+    from pyg_multipose.train.scores import Scores
 
 #: The module of each public name.
 _MODULES = {
@@ -36,6 +37,7 @@ _MODULES = {
     'PoseSetDataModule': 'pose_set_data_module',
     'Predictions': 'predictions',
     'RunCheckpoints': 'run_checkpoints',
+    'Scores': 'scores',
     'calibrate': 'calibration',
 }
 
@@ -51,6 +53,7 @@ __all__ = [
     'PoseSetDataModule',
     'Predictions',
     'RunCheckpoints',
+    'Scores',
     'calibrate',
 ]
 

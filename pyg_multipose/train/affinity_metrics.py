@@ -56,6 +56,8 @@ class AffinityMetrics(torchmetrics.Metric):
         ['rmse', 'target_rmse']
         >>> round(float(metrics.by_target()['a']['mae']), 2)
         0.25
+        >>> metrics.predictions('a')[1].tolist()
+        [5.5, 7.0]
     """
 
     full_state_update = False
@@ -125,6 +127,18 @@ class AffinityMetrics(torchmetrics.Metric):
             )
             for number, code in enumerate(codes)
         }
+
+    def predictions(self, target: str | None = None) -> tuple[Tensor, Tensor]:
+        r"""Predictions and labels of what has an exact label, of this rank.
+
+        Args:
+            target: The name of a target. (default: :obj:`None`, of all)
+        """
+        pred, y = _joined(self.pred), _joined(self.target)
+        if target is None:
+            return pred, y
+        of_it = (_joined(self.name) == _code(target).to(pred.device)).all(1)
+        return pred[of_it], y[of_it]
 
     @property
     def count(self) -> int:

@@ -12,6 +12,7 @@ import pyg_multipose
 from pyg_multipose.train.calibration import ConformalInterval
 from pyg_multipose.train.data_record import DataRecord
 from pyg_multipose.train.input_record import InputRecord
+from pyg_multipose.train.safetensors_file import SUFFIX, read_safetensors
 
 #: What a checkpoint holds beside the weights is under this key.
 KEY = 'pyg_multipose'
@@ -85,6 +86,10 @@ def read_checkpoint(
         ValueError: If it is no checkpoint, is damaged or holds code.
     """
     where = f"'{os.fspath(path)}'"
+    if where.endswith(f"{SUFFIX}'"):
+        checkpoint = read_safetensors(path, map_location)
+        noted(checkpoint, where)
+        return checkpoint
     try:
         with zipfile.ZipFile(path) as archive:
             # PyTorch does not compare the content with its checksums.

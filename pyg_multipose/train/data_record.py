@@ -52,6 +52,11 @@ class DataRecord:
         >>> again = DataRecord.from_dict(record.to_dict())
         >>> again.fingerprint == record.fingerprint
         True
+        >>> again.made = {'pocket': 8.0}
+        >>> again.check({'pocket': 6.0}, 'campaign')
+        Traceback (most recent call last):
+            ...
+        ValueError: 'campaign' differs from the data of the training in ...
     """
 
     fingerprint: str

@@ -93,8 +93,12 @@ class PoseMetrics(torchmetrics.Metric):
 
     def compute(self) -> dict[str, Tensor]:
         r"""The shares by name."""
-        names = ('top1', f'top{self.top}', 'possible')
-        return dict(zip(names, self.found / self.sets, strict=True))
+        return dict(zip(self.names, self.found / self.sets, strict=True))
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        r"""What the shares are called."""
+        return 'top1', f'top{self.top}', 'possible'
 
     @property
     def count(self) -> int:
