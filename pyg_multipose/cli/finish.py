@@ -12,20 +12,25 @@ from pyg_multipose.train import (
     MultiPoseModule,
     PoseSetDataModule,
     Predictions,
+    Scores,
     calibrate,
 )
 from pyg_multipose.train.checkpoint import read_checkpoint
+from pyg_multipose.train.scores import ALL
+
+#: The table of scores, and the resamples of its intervals.
+SCORES, RESAMPLES = 'test_scores.csv', 2000
 
 
-def finish(folder: RunFolder, parts: PoseSetDataModule, data: DataSet) -> None:
+def finish(folder: RunFolder, data: DataSet, parts: PoseSetDataModule) -> None:
     r"""Calibrates, predicts and scores; the run is finished then.
 
     All of it follows from the checkpoints, so that it can be done again.
 
     Args:
         folder: That of the run.
-        parts: The data in parts.
-        data: The data set that they are of.
+        data: The data set.
+        parts: Its parts.
     """
     for name in (LAST, BEST):
         if 'valid' in parts.parts and (folder.path / name).is_file():
@@ -34,10 +39,31 @@ def finish(folder: RunFolder, parts: PoseSetDataModule, data: DataSet) -> None:
     for part in parts.parts:
         table = Predictions.of(module, parts.loader(part), progress=False)
         table.write(folder.path / TABLES[part])
-    page = report_run(folder.path, data)
-    folder.finish({})
-    print(f"'{page}' shows the run")
+    print(f"'{report_run(folder.path, data)}' shows the run")
+    folder.finish(_scores(folder, module, parts))
     print(f"the run is in '{folder.path}': last.ckpt predicts, by 'predict'")
+
+
+def _scores(
+    folder: RunFolder, module: MultiPoseModule, parts: PoseSetDataModule
+) -> dict[str, float]:
+    """Those of the sets to test on, printed and written."""
+    if 'test' not in parts.parts:
+        return {}
+    try:
+        scores = Scores.of(
+            module, parts.loader('test'), RESAMPLES, progress=False
+        )
+    except ValueError as error:  # without labels
+        print(f'the part to test on: {error}')
+        return {}
+    scores.write(folder.path / SCORES)
+    print(f'on the part to test on:\n{scores}')
+    return {
+        row['metric']: row['value']
+        for row in scores.rows
+        if row['target'] == ALL
+    }
 
 
 def _calibrate(path: Path, parts: PoseSetDataModule) -> None:

@@ -71,7 +71,7 @@ def run(argv: Sequence[str]) -> None:
     print(f'{data.path}: {_sizes(parts)} sets, labels in {parts.unit}')
     write_split(folder, parts, data.names)
     train(options, folder, module, parts)
-    finish(folder, parts, data)
+    finish(folder, data, parts)
 
 
 def train(

@@ -17,7 +17,11 @@ COMMANDS = {
     'inspect': 'what a data set holds',
     'plan': 'what a training step will take, in time and memory',
     'fit': 'train a model on a data set',
+    'validate': 'the scores of a trained model, while it is being chosen',
+    'test': 'its scores on compounds that it has not seen',
     'predict': 'a trained model + poses or a data set -> tables',
+    'export': 'a trained model as a file of safetensors',
+    'explain': 'which poses and atoms a prediction rests on',
     'report': 'the page of a training, written once more',
 }
 #: All went well; the input is at fault; the command is; interrupted.

@@ -115,6 +115,8 @@ def run(argv: Sequence[str]) -> None:
         raise ValueError('--device gpu: there is none')
     module.to('cuda' if on_gpu else 'cpu')
     data, left_out = _data(options, module)
+    if module.data is not None:
+        module.data.check(data.about, data.path)
     sets = data.sets
     cutoff = None if module.inputs is None else module.inputs.cutoff
     connected = TransformedSets(sets, range(len(sets)), cutoff=cutoff)

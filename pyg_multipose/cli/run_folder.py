@@ -61,14 +61,20 @@ class RunFolder:
         there = {**defaults, **found}
         here = plain_options(options)
         differ = [
-            f'{key}: {there.get(key)!r} there, {here.get(key)!r} here'
+            key
             for key in here
             if key not in FREE and there.get(key) != here.get(key)
         ]
+        if len(differ) > 1 and 'model_args' in differ:
+            differ.remove('model_args')  # mostly follows from the others
         if differ:
+            shown = '; '.join(
+                f'{key}: {there.get(key)!r} there, {here.get(key)!r} here'
+                for key in differ
+            )
             raise FileExistsError(
-                f"'{run.path}' holds another run ({'; '.join(differ)}). "
-                f'Choose another --out'
+                f"'{run.path}' holds another run ({shown}). Choose another "
+                f'--out'
             )
         remove_leftovers(new_folder(options.out, force=True))
         return run
@@ -87,9 +93,9 @@ class RunFolder:
         Raises:
             ValueError: If there are some, and none can be read.
         """
+        last, previous = self.path / LAST, self.path / PREVIOUS
         damaged = []
-        for name in (LAST, PREVIOUS):
-            path = self.path / name
+        for path in (last, previous):
             if not path.is_file():
                 continue
             try:
@@ -97,14 +103,16 @@ class RunFolder:
             except ValueError as error:
                 damaged.append(str(error))
                 continue
-            if damaged:
-                warnings.warn(
-                    f'{damaged[0]}. The run goes on from {name}, the one '
-                    f'before',
-                    UserWarning,
-                    stacklevel=2,
-                )
-            return path, found
+            if path == previous:
+                if damaged:
+                    warnings.warn(
+                        f'{damaged[0]}. The run goes on from {PREVIOUS}, the '
+                        f'one before',
+                        UserWarning,
+                        stacklevel=2,
+                    )
+                path.replace(last)
+            return last, found
         if damaged:
             raise ValueError(
                 f"No checkpoint in '{self.path}' can be read: "

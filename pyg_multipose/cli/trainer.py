@@ -102,7 +102,7 @@ def trainer_of(options: Namespace, folder: Path, steps: int) -> Any:
     """
     callbacks: list[Any] = [
         RunCheckpoints(folder),
-        pl.callbacks.LearningRateMonitor('epoch'),
+        pl.callbacks.LearningRateMonitor(),
     ]
     if options.ema is not None:
         callbacks.append(_average(options.ema))

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import CheckpointIO
 
-from pyg_multipose.campaign import atomic_file
+from pyg_multipose.campaign import atomic_file, atomic_path
 from pyg_multipose.train.checkpoint import read_checkpoint
 
 #: The state of a training, and the one before, in the folder of a run.
@@ -90,11 +90,9 @@ class AtomicCheckpoints(CheckpointIO):
 
 def _keep(path: Path) -> None:
     """Gives a checkpoint that is about to be replaced a second name."""
-    second = path.with_name(f'.{PREVIOUS}.part')
-    second.unlink(missing_ok=True)
+    previous = path.with_name(PREVIOUS)
     try:
-        os.link(path, second)
+        with atomic_path(previous) as second:
+            os.link(path, second)
     except OSError:  # a file system without links
-        os.replace(path, path.with_name(PREVIOUS))
-    else:
-        os.replace(second, path.with_name(PREVIOUS))
+        os.replace(path, previous)

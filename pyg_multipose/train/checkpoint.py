@@ -10,7 +10,9 @@ import torch
 
 import pyg_multipose
 from pyg_multipose.train.calibration import ConformalInterval
+from pyg_multipose.train.data_record import DataRecord
 from pyg_multipose.train.input_record import InputRecord
+from pyg_multipose.train.safetensors_file import SUFFIX, read_safetensors
 
 #: What a checkpoint holds beside the weights is under this key.
 KEY = 'pyg_multipose'
@@ -23,6 +25,7 @@ def note(
     unit: str,
     inputs: InputRecord | None,
     calibration: ConformalInterval | None = None,
+    data: DataRecord | None = None,
 ) -> None:
     r"""Adds what the weights need beside them.
 
@@ -31,15 +34,17 @@ def note(
         unit: The unit of predictions.
         inputs: What the sets of the training look like.
         calibration: The interval of predictions. (default: :obj:`None`)
+        data: Which data the training was on. (default: :obj:`None`)
     """
+    told = {'inputs': inputs, 'calibration': calibration, 'data': data}
     checkpoint[KEY] = {
         'version': VERSION,
         'package': pyg_multipose.__version__,
         'unit': unit,
-        'inputs': None if inputs is None else inputs.to_dict(),
-        'calibration': (
-            None if calibration is None else calibration.to_dict()
-        ),
+        **{
+            name: None if one is None else one.to_dict()
+            for name, one in told.items()
+        },
     }
 
 
@@ -81,6 +86,10 @@ def read_checkpoint(
         ValueError: If it is no checkpoint, is damaged or holds code.
     """
     where = f"'{os.fspath(path)}'"
+    if where.endswith(f"{SUFFIX}'"):
+        checkpoint = read_safetensors(path, map_location)
+        noted(checkpoint, where)
+        return checkpoint
     try:
         with zipfile.ZipFile(path) as archive:
             # PyTorch does not compare the content with its checksums.

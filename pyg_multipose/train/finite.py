@@ -35,7 +35,7 @@ def check_loss(batch: PoseSet, loss: Tensor) -> None:
     """
     if not bool(loss.isfinite()):
         raise ValueError(
-            f'The loss is {float(loss)}. The sets: {sets_of(batch)}. {_ADVICE}'
+            f'The loss is {loss.item()}. The sets: {sets_of(batch)}. {_ADVICE}'
         )
 
 

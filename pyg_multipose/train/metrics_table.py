@@ -91,6 +91,7 @@ class MetricsTable(Logger):
     @rank_zero_only
     def save(self) -> None:
         r"""Writes the file."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         names = {name for row in self.rows for name in row} - {*_FIRST}
         with atomic_file(self.path, 'w', newline='', encoding='utf-8') as file:
             writer = csv.DictWriter(

@@ -2,7 +2,7 @@ r"""A readout with its loss, optimizer and metrics, as Lightning wants it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from pyg_multipose.train.optimizers import (
     optimizer_of,
     schedule_of,
 )
+from pyg_multipose.train.pose_metrics import PoseMetrics
 from pyg_multipose.train.recipe import Given, build, check_plain
 from pyg_multipose.train.saved_module import SavedModule
 from pyg_multipose.train.transformed import cutoff_of
@@ -138,6 +139,9 @@ class MultiPoseModule(SavedModule):
         self._seen: list[PoseSet] = []
         self.metrics = nn.ModuleDict(
             {part: AffinityMetrics() for part in ('valid', 'test')}
+        )
+        self.pose_metrics = nn.ModuleDict(
+            {part: PoseMetrics() for part in ('valid', 'test')}
         )
         self.save_hyperparameters(
             {
@@ -273,6 +277,7 @@ class MultiPoseModule(SavedModule):
                 f"choose 'affinity' so that they are in one unit (PIC50, PKi, "
                 f'DeltaG, or none for kT)'
             )
+        self.data = getattr(data, 'record', self.data)
         record = getattr(data, 'inputs', None)
         if record is None:
             return
@@ -304,10 +309,20 @@ class MultiPoseModule(SavedModule):
         return energy if self.affinity is None else self.affinity(energy)
 
     def _evaluate(self, part: str, batch: PoseSet) -> None:
-        pred = self(batch)
+        if self.inputs is not None:
+            self.inputs.check(batch)
+        combined, poses = self.readout(batch, return_poses=True)
+        pred = self._convert(combined)
         self._logged_loss(part, pred, batch)
-        relation = batch.get('y_relation')
-        self._metrics(part).update(pred, batch.y, relation)
+        self._metrics(part).update(
+            pred, batch.y, batch.get('y_relation'), targets_of(batch)
+        )
+        energies = poses.view(len(poses), -1)[:, 0]
+        rmsd = batch.get('rmsd')
+        if rmsd is None:  # ranks have to agree on what they gather
+            rmsd = torch.full_like(energies, torch.nan)
+        metrics: Any = self.pose_metrics[part]
+        metrics.update(energies, rmsd, batch.set_size, False)
 
     def _logged_loss(self, part: str, pred: Tensor, batch: PoseSet) -> Tensor:
         y = batch.get('y')
@@ -335,6 +350,10 @@ class MultiPoseModule(SavedModule):
     def _log_metrics(self, part: str) -> None:
         metrics = self._metrics(part)
         values = {f'{part}_{k}': v for k, v in metrics.compute().items()}
+        shares = self.pose_metrics[part].compute()  # type: ignore[operator]
+        if not shares['top1'].isnan():
+            values.update({f'{part}_pose_{k}': v for k, v in shares.items()})
+        self.pose_metrics[part].reset()  # type: ignore[operator]
         self.log_dict(
             {name: value.float() for name, value in values.items()},
             batch_size=max(metrics.count, 1),
@@ -349,6 +368,16 @@ class MultiPoseModule(SavedModule):
     def _cutoff(self) -> float | None:
         loader = self.trainer.train_dataloader
         return cutoff_of(getattr(loader, 'dataset', None))
+
+
+def targets_of(batch: PoseSet) -> Sequence[str] | None:
+    r"""The name of the target of each set of a batch, where it is known.
+
+    Args:
+        batch: The sets.
+    """
+    names = batch.get('receptor_name')
+    return [names] if isinstance(names, str) else names
 
 
 def _check_noise(loss: nn.Module, noise: float | None) -> None:

@@ -2,7 +2,7 @@ r"""Pose sets in parts and batches, as Lightning wants them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from pyg_multipose.data import (
     random_split,
 )
 from pyg_multipose.loader import PoseSetSampler
+from pyg_multipose.train.data_record import DataRecord
 from pyg_multipose.train.input_record import InputRecord
 from pyg_multipose.train.lightning import pl
 from pyg_multipose.train.transformed import TransformedSets, cutoff_of
@@ -78,6 +79,8 @@ class PoseSetDataModule(pl.LightningDataModule):
         seed: Of the random split, and of the order of the batches.
             (default: :obj:`0`)
         num_workers: Processes that load sets. (default: :obj:`0`)
+        about: How :obj:`dataset` was made, which checkpoints keep.
+            (default: :obj:`None`)
 
     Raises:
         ValueError: If both or neither of :obj:`dataset` and :obj:`train` are
@@ -125,6 +128,7 @@ class PoseSetDataModule(pl.LightningDataModule):
         transform: Callable[[PoseSet], Any] | None = None,
         seed: int = 0,
         num_workers: int = 0,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if (dataset is None) == (train is None):
@@ -162,12 +166,15 @@ class PoseSetDataModule(pl.LightningDataModule):
         }
         self.transform = transform
         self.seed, self.num_workers = seed, num_workers
+        self.about = about
         #: The sets of each part that is there, after :meth:`setup`.
         self.parts: dict[str, TransformedSets] = {}
         #: The numbers of the sets of each part within :obj:`dataset`.
         self.indices: dict[str, list[int]] = {}
         #: What the sets to train on look like.
         self.inputs: InputRecord | None = None
+        #: Which sets these are, if :obj:`dataset` was split.
+        self.record: DataRecord | None = None
 
     def setup(self, stage: str | None = None) -> None:
         r"""Makes the parts, once.
@@ -258,6 +265,9 @@ class PoseSetDataModule(pl.LightningDataModule):
             dates = self._told('dates', self.dates, 'the date of each set')
             parts = date_split(ligands, dates, self.lengths)
         self.indices = dict(zip(PARTS, parts, strict=True))
+        self.record = DataRecord.of(
+            sets, _names(sets), ligands, self.indices, self.about
+        )
         return {
             part: self._part(sets, index)
             for part, index in self.indices.items()

@@ -118,7 +118,7 @@ class RunCheckpoints(pl.callbacks.Checkpoint):
         self._state = {
             'batches': loop._batches_that_stepped,
             'random': random_state(),
-            'loader': _generator(trainer).get_state(),
+            'loaders': [one.get_state() for one in _generators(trainer)],
             'rows': [dict(row) for table in tables for row in table.rows],
         }
         trainer.save_checkpoint(self.folder / LAST)
@@ -179,7 +179,9 @@ class RunCheckpoints(pl.callbacks.Checkpoint):
         loop._batches_that_stepped = state['batches']
         for table in _tables(trainer):
             table.rows = [dict(row) for row in state['rows']]
-        _generator(trainer).set_state(state['loader'])
+        found = _generators(trainer)
+        for one, known in zip(found, state['loaders'], strict=False):
+            one.set_state(known)
         set_random_state(state['random'])
 
 
@@ -187,8 +189,8 @@ def _tables(trainer: pl.Trainer) -> list[MetricsTable]:
     return [one for one in trainer.loggers if isinstance(one, MetricsTable)]
 
 
-def _generator(trainer: pl.Trainer) -> torch.Generator:
-    """What the loader draws the seeds of its workers from."""
-    loader: Any = trainer.train_dataloader
-    found = getattr(loader, 'generator', None)
-    return torch.default_generator if found is None else found
+def _generators(trainer: pl.Trainer) -> list[torch.Generator]:
+    """What loaders draw the seeds of their workers from."""
+    loaders: list[Any] = [trainer.train_dataloader, trainer.val_dataloaders]
+    found = [getattr(loader, 'generator', None) for loader in loaders]
+    return [one for one in found if one is not None]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyg_multipose.train.calibration import ConformalInterval
 from pyg_multipose.train.checkpoint import note, noted, read_checkpoint
+from pyg_multipose.train.data_record import DataRecord
 from pyg_multipose.train.input_record import InputRecord
 from pyg_multipose.train.lightning import pl
 
@@ -25,6 +26,8 @@ class SavedModule(pl.LightningModule):
     #: The interval of its predictions, see
     #: :func:`~pyg_multipose.train.calibrate`; none before that.
     calibration: ConformalInterval | None = None
+    #: Which data the module was trained on; none before a training.
+    data: DataRecord | None = None
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         r"""Adds what the weights need beside them, as plain data.
@@ -32,7 +35,7 @@ class SavedModule(pl.LightningModule):
         Args:
             checkpoint: What is saved.
         """
-        note(checkpoint, self.unit, self.inputs, self.calibration)
+        note(checkpoint, self.unit, self.inputs, self.calibration, self.data)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         r"""Takes over how the sets of the training looked.
@@ -53,6 +56,8 @@ class SavedModule(pl.LightningModule):
             self.calibration = ConformalInterval.from_dict(
                 known['calibration']
             )
+        if known.get('data') is not None:
+            self.data = DataRecord.from_dict(known['data'])
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]

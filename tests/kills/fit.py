@@ -15,7 +15,7 @@ from .sets import pose_sets
 FILES = (
     'metrics.csv', 'split.csv', 'train_predictions.csv',
     'valid_predictions.csv', 'test_predictions.csv',
-    'test_predictions_poses.csv',
+    'test_predictions_poses.csv', 'test_scores.csv',
 )  # fmt: skip
 #: Of the checkpoints.
 STATE = (
