@@ -23,7 +23,7 @@
     16: 'S', 17: 'Cl', 34: 'Se', 35: 'Br', 53: 'I',
   };
   const LIGHT = [217, 217, 217];
-  const DARK = [203, 24, 29];
+  const DARK = [0, 138, 148]; // no element has it
   const mix = (one, other, share) =>
     one.map((value, k) => Math.round(value + share * (other[k] - value)));
   const css = (colour) => `rgb(${colour.join(',')})`;
@@ -80,9 +80,9 @@
     }
     return out;
   };
-  const sticks = (molecule, places, colour, thick, edge, out) => {
+  const sticks = (molecule, places, colour, thick, edge, fade, out) => {
     const half = (from, to, middle, z) => out.push({
-      from, to: middle, depth: (3 * from[3] + to[3]) / 4, edge,
+      from, to: middle, depth: (3 * from[3] + to[3]) / 4, edge, fade,
       colour: ELEMENTS[z] ?? colour, width: thick * 100 * from[2],
     });
     const bonded = new Set(molecule.bonds);
@@ -114,22 +114,25 @@
     if (scene.pocket && withPocket.checked) {
       const grey = bright ? [150, 160, 172] : [122, 134, 148];
       const places = project(scene.pocket.xyz, width, height);
-      sticks(scene.pocket, places, grey, 0.07, false, parts);
+      sticks(scene.pocket, places, grey, 0.07, false, 0, parts);
       atoms.push(...places.map((place, k) => [place, `${SYMBOLS[scene.pocket.z[k]] ?? ''} of the receptor`]));
     }
+    const boxes = [...panel.querySelectorAll('input[data-pose]')];
+    const top = Math.max(...boxes.map((box) => Number(box.dataset.weight)), 1e-9);
     for (const pose of scene.poses) {
       const box = panel.querySelector(`input[data-pose="${pose.pose}"]`);
       if (!box?.checked) continue;
       const weight = clip(Number(box.dataset.weight));
       const places = project(pose.xyz, width, height);
-      sticks(pose, places, mix(LIGHT, DARK, weight), 0.12 + 0.1 * weight, true, parts);
+      sticks(pose, places, mix(LIGHT, DARK, weight), 0.1 + 0.1 * weight, true, 0.5 * (1 - clip(weight / top)), parts);
       atoms.push(...places.map((place, k) => [place, `${SYMBOLS[pose.z[k]] ?? 'atom'} of pose ${pose.pose}, weight ${box.dataset.weight}`]));
     }
     parts.sort((one, two) => one.depth - two.depth);
     pen.lineCap = 'round';
     const black = bright ? [40, 40, 50] : [10, 10, 14];
-    for (const { from, to, depth, colour, width: wide, edge } of parts) {
-      const fog = clip(0.34 - (0.5 * depth) / radius) * (edge ? 0.6 : 0.95);
+    for (const { from, to, depth, colour, width: wide, edge, fade } of parts) {
+      const mist = clip(0.34 - (0.5 * depth) / radius) * (edge ? 0.6 : 0.95);
+      const fog = 1 - (1 - mist) * (1 - fade); // what has no weight recedes
       const stroke = (line, shade) => {
         pen.strokeStyle = css(mix(shade, back, fog));
         pen.lineWidth = line;
