@@ -124,7 +124,7 @@
       if (!box?.checked) continue;
       const weight = clip(Number(box.dataset.weight));
       const places = project(pose.xyz, width, height);
-      sticks(pose, places, mix(LIGHT, DARK, weight), 0.1 + 0.1 * weight, true, 0.5 * (1 - clip(weight / top)), parts);
+      sticks(pose, places, mix(LIGHT, DARK, weight), 0.1 + 0.1 * weight, true, 0.4 * (1 - clip(weight / top)), parts);
       atoms.push(...places.map((place, k) => [place, `${SYMBOLS[pose.z[k]] ?? 'atom'} of pose ${pose.pose}, weight ${box.dataset.weight}`]));
     }
     parts.sort((one, two) => one.depth - two.depth);
