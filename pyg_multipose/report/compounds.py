@@ -37,6 +37,12 @@ class Compounds:
         >>> some = Compounds(['a', 'b'], [6.5, 7.0], [6.0, np.nan])
         >>> some.exact
         array([ True, False])
+        >>> some.label(0), some.prediction(1)
+        ('6.00', '7.00')
+        >>> print(some.tip(0))
+        a
+        measured 6.00
+        predicted 6.50
     """
 
     names: list[str]

@@ -34,8 +34,15 @@ def scene(pose_set: PoseSet, weights: Any) -> dict[str, Any] | None:
         weights: The weight of each pose.
 
     Returns:
-        Elements, coordinates in Angstrom from the middle of the poses, and
-        bonds: of the pocket, and of each pose with its number.
+        Elements, coordinates in hundredths of an Angstrom from the middle of
+        the poses, and bonds: of the pocket, and of each pose with its number.
+
+    Example:
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.report import scene
+        >>> found = scene(MproMoonshot('test')[0], [1 / 8] * 8)
+        >>> len(found['poses']), sorted(found['pocket'])
+        (8, ['bonds', 'xyz', 'z'])
     """
     if 'z' not in pose_set or 'pos' not in pose_set:
         return None

@@ -26,6 +26,12 @@ class PoseView:
         scene: What the 3-D view shows, see
             :func:`~pyg_multipose.report.scene.scene`.
             (default: :obj:`None`, nothing)
+
+    Example:
+        >>> from pyg_multipose.report import PoseView, Report
+        >>> view = PoseView('a', 'an error', [0.9, 0.1], [6.1, 5.0], [1, 2])
+        >>> 'an error' in Report('A run', 'pIC50', poses=[view]).html()
+        True
     """
 
     name: str
