@@ -102,6 +102,8 @@ class Estimate:
         >>> from pyg_multipose.uncertainty import Estimate
         >>> print(Estimate(1.01, 0.84, 1.19), Estimate(*[float('nan')] * 3))
         1.01 [0.84, 1.19] n/a
+        >>> Estimate(1.01, 0.84, 1.19).overlaps(Estimate(1.3, 1.1, 1.5))
+        True
     """
 
     value: float
