@@ -30,7 +30,7 @@ def test_code_blocks(tmp_path, monkeypatch):
     assert names['module'].unit == 'pIC50'
     assert len(names['table'].sets) == len(names['data'].indices['test'])
     assert {path.name for path in tmp_path.iterdir()} == {
-        'model.ckpt', 'predictions.csv', 'predictions_poses.csv'
+        'model.ckpt', 'predictions.csv', 'predictions_poses.csv', 'run'
     }  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def test_commands(tmp_path):
         module = importlib.import_module(f'pyg_multipose.cli.{command}')
         assert module.parser().read(argv).as_dict()
         count += 1
-    assert count == 7
+    assert count == 12
     (text,) = blocks('command_line.md', 'yaml')
     file = tmp_path / 'a.yaml'
     file.write_text(text)
