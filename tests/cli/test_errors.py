@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pyg_multipose.cli import main
+from pyg_multipose.cli.main import COMMANDS
 from pyg_multipose.train import MultiPoseModule
 
 from .conftest import FIT, prepare_args
@@ -25,7 +26,7 @@ def test_help(capsys):
     assert main([]) == 2
     assert main(['--version']) == 0
     capsys.readouterr()
-    for command in ('prepare', 'inspect', 'plan', 'fit', 'predict'):
+    for command in COMMANDS:
         assert main([command, '--help']) == 0
         text = capsys.readouterr().out
         assert f'usage: multipose {command}' in text
