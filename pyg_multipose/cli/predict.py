@@ -2,20 +2,37 @@ r"""multipose predict: tables of predictions."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch_geometric.loader import DataLoader
 
-from pyg_multipose.cli.data_set import is_data_set, open_data, receptor_of
+import pyg_multipose
+from pyg_multipose.campaign import (
+    Manifest,
+    Shard,
+    checksum,
+    ranges_of,
+    remove_leftovers,
+    run_shards,
+)
+from pyg_multipose.campaign.run_shards import check_processes
 from pyg_multipose.cli.fit import quiet
+from pyg_multipose.cli.mol_blocks import CHOICES, check_bonds
 from pyg_multipose.cli.parser import Namespace, Parser
 from pyg_multipose.cli.places import check_file
-from pyg_multipose.loader import PoseSetSampler
-from pyg_multipose.train import MultiPoseModule, Predictions
-from pyg_multipose.train.predictions import check_format
-from pyg_multipose.train.transformed import TransformedSets
+from pyg_multipose.cli.prediction_input import PredictionInput, poses_of
+from pyg_multipose.cli.prediction_shards import PredictionShards, connected
+from pyg_multipose.cli.prediction_tables import PredictionTables
+from pyg_multipose.train import MultiPoseModule
+from pyg_multipose.train.table_writer import FORMATS, check_format
+from pyg_multipose.train.units import UNITS
+
+#: The form of the parts that shards write.
+VERSION = 1
 
 
 def parser() -> Parser:
@@ -24,7 +41,8 @@ def parser() -> Parser:
         'predict',
         'Predicts a data set, or poses from files, by a trained model. '
         'Writes two tables: NAME.csv has a row for each compound, '
-        'NAME_poses.csv one for each pose.',
+        'NAME_poses.csv one for each pose. What was interrupted goes on where '
+        'it was.',
     )
     add = out.add_argument
     add(
@@ -36,11 +54,19 @@ def parser() -> Parser:
     )
     add(
         '--data',
-        type=str,
-        nargs='+',
-        required=True,
+        type=str | list[str] | None,
+        default=None,
+        nargs='*',
         metavar='PATH',
-        help='A data set, or files or folders of docked poses.',
+        help='A data set; files or folders of docked poses, too.',
+    )
+    add(
+        '--poses',
+        type=str,
+        default=None,
+        nargs='*',
+        metavar='PATH',
+        help='Files or folders of docked poses, instead of a data set.',
     )
     add(
         '--receptor',
@@ -55,30 +81,36 @@ def parser() -> Parser:
         type=str,
         required=True,
         metavar='FILE',
-        help='The table, .csv or .parquet.',
+        help='The table, .csv (also if it has no end) or .parquet.',
     )
     add(
-        '--group_by',
-        type=str | None,
-        default=None,
-        metavar='RULE',
-        help='For poses, as of prepare.',
-    )
-    add(
-        '--pattern',
-        type=str | None,
-        default=None,
-        metavar='REGEX',
-        help='For poses, as of prepare.',
-    )
-    add(
-        '--template',
+        '--sdf',
         type=str | None,
         default=None,
         metavar='FILE',
-        help='For poses, as of prepare.',
+        help='Write poses too, with their predictions as data items.',
     )
-    add('--max_poses', type=int, default=64, help='The most poses of a batch.')
+    add(
+        '--sdf_poses',
+        type=str,
+        default=CHOICES[0],
+        metavar='|'.join(CHOICES),
+        help='Which: the best one of each compound, those with at least a '
+        'hundredth of the weight too, or all.',
+    )
+    for name, metavar in (
+        ('group_by', 'RULE'), ('pattern', 'REGEX'), ('template', 'FILE')
+    ):  # fmt: skip
+        add(
+            f'--{name}',
+            type=str | None,
+            default=None,
+            metavar=metavar,
+            help='For poses, as of prepare.',
+        )
+    add(
+        '--max_poses', type=int, default=256, help='The most poses of a batch.'
+    )
     add(
         '--device',
         type=str,
@@ -86,7 +118,50 @@ def parser() -> Parser:
         metavar='auto|cpu|gpu',
         help='Where to compute.',
     )
+    add_campaign(out)
     return out
+
+
+def add_campaign(out: Parser) -> None:
+    r"""Adds the options of work in shards.
+
+    Args:
+        out: What they are added to.
+    """
+    add = out.add_argument
+    add(
+        '--processes',
+        type=str | int,
+        default='auto',
+        metavar='auto|N',
+        help='How many processes of this machine work, each with one thread. '
+        'With auto, all cores do where that saves time.',
+    )
+    add(
+        '--shard',
+        type=str | None,
+        default=None,
+        metavar='I/N',
+        help='Do the I-th of N parts only, from 1 on: the others are done by '
+        'the same command on other machines. "auto" is the task of a Slurm '
+        'array or the rank of torchrun.',
+    )
+    add(
+        '--scheduler',
+        type=str | None,
+        default=None,
+        metavar='ADDRESS',
+        help='Let the workers of a Dask scheduler work, such as '
+        'tcp://host:8786.',
+    )
+    add(
+        '--dry_run',
+        type=bool,
+        default=False,
+        nargs='?',
+        const=True,
+        help='Say what would be done, but do nothing.',
+    )
 
 
 def run(argv: Sequence[str]) -> None:
@@ -96,62 +171,194 @@ def run(argv: Sequence[str]) -> None:
         argv: The options.
 
     Raises:
-        ValueError: If the checkpoint is of another kind, or the sets are not
-            like those of the training.
+        ValueError: If the checkpoint is of another kind, the sets are not
+            like those of the training, or there are shards of another run.
         OSError: If a file is missing, or the place cannot be written to.
     """
     options = parser().read(argv)
-    out = check_file(options.out)
-    check_format(out)
+    threads = torch.get_num_threads()
+    try:
+        _predict(options)
+    finally:
+        PredictionShards.let_go()
+        torch.set_num_threads(threads)
+
+
+def _predict(options: Namespace) -> None:
+    out, sdf, part = _checked(options)
     quiet()
     module = MultiPoseModule.load_from_checkpoint(options.checkpoint)
-    on_gpu = options.device != 'cpu' and torch.cuda.is_available()
-    if options.device == 'gpu' and not on_gpu:
+    device = _device(options.device)
+    paths = options.poses or options.data
+    source = PredictionInput(
+        (paths,) if isinstance(paths, str) else tuple(paths),
+        options.receptor,
+        options.group_by,
+        options.pattern,
+        options.template,
+        module.inputs is not None and module.inputs.hydrogens,
+    ).absolute()
+    sets = source.open()
+    if sdf is not None:
+        check_bonds(sets[0], source.paths[0])
+    if module.inputs is not None:
+        first = connected(module, sets[0])
+        module.inputs.check(first, edges='edge_index' in sets[0])
+    ranges = ranges_of(poses_of(sets))
+    manifest = Manifest(
+        out.absolute().with_name(f'{out.name}.parts'),
+        {
+            'command': 'predict',
+            'version': VERSION,
+            'versions': {
+                'pyg_multipose': pyg_multipose.__version__,
+                'torch': torch.__version__,
+            },
+            'checkpoint': checksum(options.checkpoint),
+            'input': source.fingerprint(sets),
+            'max_poses': options.max_poses,
+            'device': device,
+            'sdf': None if sdf is None else options.sdf_poses,
+            'shards': len(ranges),
+        },
+    )
+    tables = PredictionTables(manifest, out, sdf)
+    work = PredictionShards(
+        manifest,
+        source,
+        os.path.abspath(options.checkpoint),
+        ranges,
+        options.max_poses,
+        device,
+        manifest.run['sdf'],
+    )
+    counts = tables.done()
+    if counts is not None:
+        print('All was done before; nothing is to be done')
+        _report(tables, counts, module.unit)
+        return
+    mine = part.of(len(ranges))
+    if options.dry_run:
+        _plan(options, tables, len(sets), mine)
+        return
+    if tables.found() is not None:
+        print(f"'{out}' is of another run, and will be replaced")
+    _run(options, work, mine, module, sets)
+    if not manifest.is_done(len(ranges)):
+        print(
+            f'Part {part} is done. When all parts are, the last one writes '
+            f"'{out}'"
+        )
+        return
+    _report(tables, _assembled(tables, work, module, sets), module.unit)
+
+
+def _run(
+    options: Namespace,
+    work: PredictionShards,
+    mine: range,
+    module: MultiPoseModule,
+    sets: Any,
+) -> None:
+    manifest = work.manifest
+    manifest.begin()
+    remove_leftovers(manifest.folder)
+    missing = manifest.missing(mine)
+    if len(missing) < len(mine):
+        print(f'{len(mine) - len(missing)} of {len(mine)} shards are done')
+    processes = options.processes
+    if work.device != 'cpu' or not work.source.is_data_set:
+        processes = 1
+    try:
+        if missing and options.scheduler is None:
+            work.keep(module, sets)
+        run_shards(
+            work, missing, processes, options.scheduler, desc='Predicting'
+        )
+    except BaseException:
+        if not any(manifest.folder.glob('shard-*')):
+            shutil.rmtree(manifest.folder, ignore_errors=True)
+        raise
+
+
+def _assembled(
+    tables: PredictionTables,
+    work: PredictionShards,
+    module: MultiPoseModule,
+    sets: Any,
+) -> dict[str, Any]:
+    """The tables, by whoever of all parts comes last."""
+    manifest, number = tables.manifest, len(work.ranges)
+    remove_leftovers(tables.out.parent)
+    try:
+        damaged = manifest.missing(number)
+        if damaged:
+            work.keep(module, sets)
+        for shard in damaged:
+            work(shard)
+        counts = tables.write(number, UNITS[module.unit])
+    except FileNotFoundError:
+        # Another part was done at the same time, and has written them.
+        done = tables.done()
+        if done is None:
+            raise
+        counts = done
+    shutil.rmtree(manifest.folder, ignore_errors=True)
+    return counts
+
+
+def _checked(options: Namespace) -> tuple[Path, Path | None, Shard]:
+    if bool(options.poses) == bool(options.data):
+        raise ValueError(
+            'What is to be predicted? Give --data (a data set) or --poses '
+            '(files or folders of docked poses), one of them'
+        )
+    if options.sdf_poses not in CHOICES:
+        raise ValueError(
+            f'--sdf-poses {options.sdf_poses} is none of {list(CHOICES)}'
+        )
+    if options.max_poses < 1:
+        raise ValueError(
+            f'--max-poses {options.max_poses}: expected a number from 1 on'
+        )
+    check_processes(options.processes)
+    name = options.out
+    if not Path(name).suffix:
+        name = f'{name}{FORMATS[0]}'
+    out = check_file(name)
+    check_format(out)
+    part = Shard.parse(options.shard or '1/1')
+    return out, options.sdf and check_file(options.sdf), part
+
+
+def _device(asked: str) -> str:
+    on_gpu = asked != 'cpu' and torch.cuda.is_available()
+    if asked == 'gpu' and not on_gpu:
         raise ValueError('--device gpu: there is none')
-    module.to('cuda' if on_gpu else 'cpu')
-    sets = _sets(options, module)
-    cutoff = None if module.inputs is None else module.inputs.cutoff
-    connected = TransformedSets(sets, range(len(sets)), cutoff=cutoff)
-    sampler = PoseSetSampler(
-        connected, max_poses=options.max_poses, sizes=connected.sizes(False)
-    )
-    loader = DataLoader(connected, batch_sampler=sampler)
-    table = Predictions.of(module, loader)
-    for file in table.write(out):
-        print(f"'{file}' is written")
+    return 'cuda' if on_gpu else 'cpu'
+
+
+def _plan(
+    options: Namespace, tables: PredictionTables, number: int, mine: range
+) -> None:
+    manifest = tables.manifest
+    done = 0
+    if manifest.folder.is_dir():
+        manifest.begin()
+        done = len(mine) - len(manifest.missing(mine))
     print(
-        f'{len(table.sets)} sets and {len(table.poses)} poses, in '
-        f'{module.unit}'
+        f'{number} sets in {manifest.run["shards"]} shards would be '
+        f'predicted; of these {len(mine)} here, of which {done} are done'
     )
+    for file in tables.files:
+        print(f"'{file}' would be written")
 
 
-def _sets(options: Namespace, module: MultiPoseModule) -> Any:
-    first = options.data[0]
-    if len(options.data) == 1 and is_data_set(first):
-        if options.receptor is not None:
-            raise ValueError(
-                f"--receptor is for poses; '{first}' is a data set and has "
-                f'its own'
-            )
-        return open_data(first).sets
-    from pyg_multipose.io import read_poses, read_receptor
-
-    hydrogens = module.inputs is not None and module.inputs.hydrogens
-    receptor = name = None
-    if options.receptor is not None and is_data_set(options.receptor):
-        receptor, name = receptor_of(open_data(options.receptor))
-    elif options.receptor is not None:
-        receptor = read_receptor(options.receptor, hydrogens=hydrogens)
-    poses = read_poses(
-        options.data,
-        group_by=options.group_by,
-        pattern=options.pattern,
-        template=options.template,
-        receptor=receptor,
-        receptor_name=name,
-        hydrogens=hydrogens,
-    )
-    print(poses.report)
-    if not len(poses):
-        raise ValueError('No pose could be read; see above')
-    return poses
+def _report(
+    tables: PredictionTables, counts: dict[str, Any], unit: str
+) -> None:
+    for file in tables.files:
+        print(f"'{file}' is written")
+    for flag, count in sorted(counts['flags'].items()):
+        print(f'{count} sets: {flag}')
+    print(f'{counts["sets"]} sets and {counts["poses"]} poses, in {unit}')
