@@ -178,8 +178,7 @@ class MultiPoseModule(pl.LightningModule):
 
         Args:
             batch: As above.
-            check: Whether they are compared with those of the training.
-                (default: :obj:`True`)
+            check: Whether to compare them. (default: :obj:`True`)
 
         Returns:
             The predictions of the sets and of the poses, in :attr:`unit`, and
