@@ -200,7 +200,7 @@ def read_poses(
             f'{taken} are scores and features of atoms; leave one out, or '
             f"choose another key by Score(..., key='...')"
         )
-    names = reader.met if wanted is None else wanted
+    names = reader.facts.met if wanted is None else wanted
     read = [reader.scores[name] for name in names]
     _settle_tables(compounds, reader, report)
     flag_missing(compounds, read, report)
@@ -294,7 +294,7 @@ def _hint(
     absent = [s.name for s in read if s.read is None and s.name not in met]
     if not compounds or (read and not absent):
         return
-    for detail in hints(reader.items, reader.stems, plain=not read):
+    for detail in hints(reader.facts.items, reader.facts.stems, plain=not read):
         if read:
             detail = f'{absent}: {detail}'
         reason = 'score not found' if read else 'no known scores'
