@@ -5,10 +5,24 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
+from enum import IntEnum
 from typing import Any, Literal
 
 #: Rows of one kind that the printed table shows.
 SHOWN = 20
+
+
+class Phase(IntEnum):
+    r"""The order in which a reading of poses arrives at its rows."""
+
+    FILES = 1
+    SETS = 2
+    SCORES = 3
+    HINTS = 4
+    IDS = 5
+    ADVICE = 6
+    OVERLAPS = 7
+    CONTACT = 8
 
 
 class Rejected(Exception):
@@ -97,7 +111,7 @@ class Report:
         ''
     """
 
-    #: Where in a reading the next rows arise; only :class:`Tally` asks.
+    #: Where in a reading the next rows arise, which a tally of parts asks.
     at: tuple[int, ...] = ()
 
     def __init__(self) -> None:
@@ -281,7 +295,9 @@ def table(
     for called, (reasons, rows) in kinds.items():
         if reasons:
             lines += ['', called]
-            lines += [f'{n:7d}  {reason}' for reason, n in reasons.most_common()]
+            lines += [
+                f'{n:7d}  {reason}' for reason, n in reasons.most_common()
+            ]
             lines += _table(rows[:SHOWN], reasons.total())
     return '\n'.join(lines)
 

@@ -46,6 +46,11 @@ class Tally(Report):
         self._left_out: set[str] = set()
         self._num_left_out = 0
         self._others = Counter[str]()
+        #: How many files were read.
+        self.num_files = 0
+        #: How many records of each file were dropped for each reason, and
+        #: where the first one is.
+        self.lost: dict[str, dict[str, tuple[int, Place]]] = {}
 
     def _keep(self, row: Row) -> None:
         kind = self._kinds[row.kind]
@@ -53,8 +58,15 @@ class Tally(Report):
         kind.show(self.at, row)
         if row.record is not None:
             kind.records += 1
+            if row.kind == 'dropped':
+                self._lose(row.file, row.reason, 1, self.at)
         elif row.kind == 'dropped':
             self._left_out.add(row.file)
+
+    def _lose(self, file: str, reason: str, number: int, place: Place) -> None:
+        of_file = self.lost.setdefault(file, {})
+        known, first = of_file.get(reason, (0, place))
+        of_file[reason] = known + number, min(first, place)
 
     def count_flags(self, reason: str, number: int) -> None:
         r"""Counts rows that are flagged, and that nobody will see.
@@ -118,9 +130,12 @@ class Tally(Report):
         """
         if with_seen:
             self._others['seen'] += part['seen']
-            self._others['files'] += part['files']
+            self.num_files += part['files']
         self._others['kept'] += part['kept']
         self._num_left_out += part['left_out']
+        for file, reasons in part['lost'].items():
+            for reason, (number, place) in reasons.items():
+                self._lose(file, reason, number, tuple(place))
         for name, of_kind in part['kinds'].items():
             kind = self._kinds[name]
             kind.records += of_kind['records']
@@ -133,9 +148,10 @@ class Tally(Report):
         r"""What was counted, as plain values."""
         return {
             'seen': self.num_seen,
-            'files': self._num_files,
+            'files': self.num_files,
             'kept': self.num_kept,
             'left_out': len(self._left_out) + self._num_left_out,
+            'lost': self.lost,
             'kinds': {
                 name: {
                     'records': kind.records,
@@ -146,14 +162,10 @@ class Tally(Report):
             },
         }
 
-    @property
-    def _num_files(self) -> int:
-        return len(self.seen) + self._others['files']
-
     def __str__(self) -> str:
         return table(
             self.summary,
-            (self.num_seen, self._num_files, self.num_kept, self.num_dropped),
+            (self.num_seen, self.num_files, self.num_kept, self.num_dropped),
             len(self._left_out) + self._num_left_out,
             {
                 called: (

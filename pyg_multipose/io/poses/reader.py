@@ -24,7 +24,7 @@ from pyg_multipose.io.poses.score_table import (
 )
 from pyg_multipose.io.poses.scores import Score, read_value, value_of
 from pyg_multipose.io.rdkit import Chem
-from pyg_multipose.io.report import Rejected, Report
+from pyg_multipose.io.report import Phase, Rejected, Report
 from pyg_multipose.io.source.diffdock import CONFIDENCE
 from pyg_multipose.io.source.sources import Source
 from pyg_multipose.io.source.text_file import TextFile
@@ -33,8 +33,6 @@ from pyg_multipose.io.source.text_file import TextFile
 MAX_ITEMS = 50
 #: The longest text that advice is given from.
 MAX_TEXT = 10_000
-#: The place of what is said of files and their records in a report.
-_OF_FILES = (1,)
 #: Glide's mark of the record that holds the receptor.
 _GLIDE_RECEPTOR = 'b_glide_receptor'
 _BACKBONE = Chem.MolFromSmarts('NCC(=O)NCC(=O)NCC(=O)')
@@ -148,13 +146,13 @@ class Reader:
         """
         entries: list[_Entry] = []
         for record in records:
-            self.report.at = (*_OF_FILES, source.number, 0, record.number)
+            self.report.at = (Phase.FILES, source.number, 0, record.number)
             named = self.named(record, source, FileFacts())
             assert named is not None
             self.ids[named.name] += 1
             self.report.seen[source.file] += 1
             self._read_pose(record, source, named, entries)
-        self.report.at = (*_OF_FILES, source.number, 1)
+        self.report.at = (Phase.FILES, source.number, 1)
         self._settle(entries, facts)
 
     def end_file(
@@ -167,7 +165,7 @@ class Reader:
             lines: Its lines, all of which were read.
             facts: What its records say of each other.
         """
-        self.report.at = (*_OF_FILES, source.number, 2)
+        self.report.at = (Phase.FILES, source.number, 2)
         if not facts.seen:
             why = lines.cut or ('blank' if lines.position else 'empty')
             self.report.drop(source.file, None, '', 'no records', why)
@@ -188,9 +186,10 @@ class Reader:
         """
         seen = 0
         try:
-            for record in self._format(source).records(lines, source.file):
+            format_ = self._format(source)
+            for record in format_.records(lines, source.file):
                 seen += 1
-                self.report.at = (*_OF_FILES, source.number, 0, record.number)
+                self.report.at = (Phase.FILES, source.number, 0, record.number)
                 # What its reading raises is not caught here.
                 yield record
         except OSError as error:
