@@ -23,6 +23,7 @@ from pyg_multipose.io.poses.score_table import (
     open_table,
 )
 from pyg_multipose.io.poses.scores import Score, read_value, value_of
+from pyg_multipose.io.poses.streams import changed
 from pyg_multipose.io.rdkit import Chem
 from pyg_multipose.io.report import Phase, Rejected, Report
 from pyg_multipose.io.source.diffdock import CONFIDENCE
@@ -135,20 +136,27 @@ class Reader:
         self.end_file(source, lines, facts)
 
     def read_some(
-        self, source: Source, records: Iterable[Record], facts: FileFacts
+        self,
+        source: Source,
+        records: Iterable[tuple[str, Record]],
+        facts: FileFacts,
     ) -> None:
         r"""Reads some records of a file that has been looked through.
 
         Args:
             source: The file.
-            records: All records of it that have some ids.
+            records: All records of it that have some ids, and these ids.
             facts: What all records of the file say of each other.
+
+        Raises:
+            ValueError: If a record has another id now.
         """
         entries: list[_Entry] = []
-        for record in records:
+        for name, record in records:
             self.report.at = (Phase.FILES, source.number, 0, record.number)
             named = self.named(record, source, FileFacts())
-            assert named is not None
+            if named is None or named.name != name:
+                raise changed(source, record.number, name)
             self.ids[named.name] += 1
             self.report.seen[source.file] += 1
             self._read_pose(record, source, named, entries)

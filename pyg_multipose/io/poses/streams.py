@@ -35,12 +35,17 @@ class Streams:
             OrderedDict()
         )
 
-    def records(self, source: Source, runs: Sequence[Run]) -> Iterator[Record]:
+    def records(
+        self, source: Source, runs: Sequence[Run]
+    ) -> Iterator[tuple[str, Record]]:
         r"""Some records of a file.
 
         Args:
             source: The file.
             runs: Which ones, in their order.
+
+        Yields:
+            The id that each had, and the record.
 
         Raises:
             ValueError: If it is not as it was when it was looked through.
@@ -49,12 +54,8 @@ class Streams:
             for number in range(run.record, run.record + run.count):
                 record = self._record(source, number, run)
                 if record is None:
-                    raise ValueError(
-                        f"'{source.file}' was changed since it was looked "
-                        f"through: it has no record {number} of '{run.name}' "
-                        f'any more'
-                    )
-                yield record
+                    raise changed(source, number, run.name)
+                yield run.name, record
 
     def _record(self, source: Source, number: int, run: Run) -> Record | None:
         records, at = self._open.pop(source.number, (iter(()), 0))
@@ -73,3 +74,17 @@ class Streams:
             if len(self._open) > _OPEN:
                 self._open.popitem(last=False)
         return record
+
+
+def changed(source: Source, number: int, name: str) -> ValueError:
+    r"""An error: a file is not as it was when it was looked through.
+
+    Args:
+        source: The file.
+        number: The number of a record.
+        name: The id that it had.
+    """
+    return ValueError(
+        f"'{source.file}' was changed since it was looked through: its "
+        f"record {number} is not of '{name}' any more"
+    )
