@@ -164,22 +164,35 @@ class Reading:
 
     # In parts ################################################################
 
+    def sources(self, paths: Paths, report: Report) -> list[Source]:
+        r"""The files of a reading.
+
+        Args:
+            paths: As of :func:`~pyg_multipose.io.read_poses`.
+            report: Where to note what is none.
+        """
+        return find_sources(paths, report, self.formats)
+
     def index(
-        self, paths: Paths, path: Path, size: int, progress: bool | None = None
+        self,
+        sources: Sequence[Source],
+        report: Tally,
+        path: Path,
+        size: int,
+        progress: bool | None = None,
     ) -> None:
         r"""Looks through all records, without any chemistry.
 
         Args:
-            paths: As of :func:`~pyg_multipose.io.read_poses`.
+            sources: The files, as :meth:`sources` found them.
+            report: What it noted.
             path: The file to write, which is not there yet.
             size: How many records a shard has at most.
             progress: As of :func:`~pyg_multipose.io.read_poses`.
                 (default: :obj:`None`)
         """
-        report = Tally()
         residues = FlexibleResidues(self.receptor, self.flexible, report)
         reader = self._reader(report, residues)
-        sources = find_sources(paths, report, self.formats)
         writer = IndexWriter(path)
         with _bar(sources, 'Looking through poses', progress) as bar:
             for source in sources:

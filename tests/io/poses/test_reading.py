@@ -15,6 +15,7 @@ from pyg_multipose.io import read_receptor  # noqa: E402
 from pyg_multipose.io.poses.index import Index  # noqa: E402
 from pyg_multipose.io.poses.reading import Reading  # noqa: E402
 from pyg_multipose.io.poses.streams import Streams  # noqa: E402
+from pyg_multipose.io.tally import Tally  # noqa: E402
 
 DATA = Path(__file__).parents[3] / 'tutorials' / 'data'
 SMILES = ['CCO', 'c1ccccc1O', 'CC(N)C(=O)O', 'C1CCNCC1', 'CC(F)Cl', 'OCCS']
@@ -27,14 +28,20 @@ def at_once(paths, **kwargs):
     return list(poses), poses.smiles, str(poses.report), texts
 
 
+def look_through(reading, paths, path, size):
+    report = Tally()
+    sources = reading.sources(paths, report)
+    reading.index(sources, report, path, size, False)
+
+
 def in_parts(paths, folder, size, **kwargs):
     """The same, from one shard after another, and how many there are."""
     path = folder / f'{size}.index'
-    Reading(**kwargs).index(paths, path, size, False)
+    look_through(Reading(**kwargs), paths, path, size)
     reading = Reading(**kwargs)
     index = Index(path, reading.formats)
     again = folder / f'{size}.again'
-    Reading(**kwargs).index(paths, again, size, False)
+    look_through(Reading(**kwargs), paths, again, size)
     assert again.read_bytes() == path.read_bytes()
     again.unlink()
     path.unlink()
@@ -164,7 +171,7 @@ def test_a_file_that_was_changed(make, tmp_path):
     path.write_text(''.join(records))
     index_path = tmp_path / 'index'
     reading = Reading()
-    reading.index([path], index_path, 1, False)
+    look_through(reading, [path], index_path, 1)
     index = Index(index_path, reading.formats)
     path.write_text(''.join(records[:2] + records[3:]))
     streams = Streams(index)
