@@ -204,6 +204,13 @@ class PoseSetDatabase(Database):
         rows = self._rows('SELECT name FROM sets ORDER BY id')
         return [name for (name,) in rows]
 
+    def receptor_names(self) -> list[str]:
+        r"""The distinct names of receptors."""
+        if self.sets is None:
+            return []
+        rows = self._rows('SELECT DISTINCT receptor_name FROM sets')
+        return [name for (name,) in rows]
+
     def sizes(self) -> Tensor:
         r"""Nodes, edges and poses of every set, shape [num_sets, 3]."""
         query = 'SELECT nodes, edges, poses FROM sets ORDER BY id'

@@ -34,6 +34,8 @@ class DockedPoses(Dataset):
         transform: A function that takes a
             :class:`~pyg_multipose.data.PoseSet` and returns another; applied
             at every access. (default: :obj:`None`)
+        moves: Whether atoms of the receptor have moved in any pose, also of
+            sets that are read another time. (default: :obj:`False`)
 
     Example:
         >>> import tempfile
@@ -73,6 +75,7 @@ class DockedPoses(Dataset):
         receptor: Data | None = None,
         receptor_name: str | None = None,
         transform: Callable[[PoseSet], Any] | None = None,
+        moves: bool = False,
     ) -> None:
         super().__init__(transform=transform)
         #: What was read, dropped and flagged; print it.
@@ -124,12 +127,11 @@ class DockedPoses(Dataset):
         if receptor is not None and tables:
             self._receptor, self._blank = _alike(receptor, tables[0])
         self._receptor_name = receptor_name
-        moved = [[pose.moved for pose in c.poses] for c in compounds]
         # All sets have the same keys, so if one pose has moved atoms, each
         # set says which these are.
         self._moved: list[list[MovedAtoms | None]] | None = None
-        if any(one is not None for of_set in moved for one in of_set):
-            self._moved = moved
+        if moves:
+            self._moved = [[pose.moved for pose in c.poses] for c in compounds]
 
     def len(self) -> int:
         r"""The number of pose sets."""
