@@ -20,7 +20,7 @@ from pyg_multipose.campaign import (
     run_shards,
 )
 from pyg_multipose.campaign.run_shards import check_processes
-from pyg_multipose.cli.fit import quiet
+from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.cli.mol_blocks import CHOICES, check_bonds
 from pyg_multipose.cli.parser import Namespace, Parser
 from pyg_multipose.cli.places import check_file

@@ -211,6 +211,13 @@ class PoseSetDatabase(Database):
         rows = self._rows('SELECT DISTINCT receptor_name FROM sets')
         return [name for (name,) in rows]
 
+    def digests(self) -> list[bytes]:
+        r"""The checksum of every set."""
+        if self.sets is None:
+            return []
+        rows = self._rows('SELECT digest FROM sets ORDER BY id')
+        return [digest for (digest,) in rows]
+
     def sizes(self) -> Tensor:
         r"""Nodes, edges and poses of every set, shape [num_sets, 3]."""
         query = 'SELECT nodes, edges, poses FROM sets ORDER BY id'
