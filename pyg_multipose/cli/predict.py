@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from pyg_multipose.campaign import (
     Manifest,
     Shard,
     checksum,
-    ranges_of,
     remove_leftovers,
     run_shards,
 )
@@ -24,7 +24,7 @@ from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.cli.mol_blocks import CHOICES, check_bonds
 from pyg_multipose.cli.parser import Namespace, Parser
 from pyg_multipose.cli.places import check_file
-from pyg_multipose.cli.prediction_input import PredictionInput, poses_of
+from pyg_multipose.cli.prediction_input import PredictionInput, input_of
 from pyg_multipose.cli.prediction_shards import PredictionShards, connected
 from pyg_multipose.cli.prediction_tables import PredictionTables
 from pyg_multipose.train import MultiPoseModule
@@ -188,69 +188,99 @@ def _predict(options: Namespace) -> None:
     out, sdf, part = _checked(options)
     quiet()
     module = MultiPoseModule.load_from_checkpoint(options.checkpoint)
-    device = _device(options.device)
-    paths = options.poses or options.data
-    source = PredictionInput(
-        (paths,) if isinstance(paths, str) else tuple(paths),
-        options.receptor,
-        options.group_by,
-        options.pattern,
-        options.template,
+    source = input_of(
+        options.poses or options.data,
         module.inputs is not None and module.inputs.hydrogens,
-    ).absolute()
-    sets = source.open()
-    if sdf is not None:
-        check_bonds(sets[0], source.paths[0])
-    if module.inputs is not None:
-        first = connected(module, sets[0])
-        module.inputs.check(first, edges='edge_index' in sets[0])
-    ranges = ranges_of(poses_of(sets))
-    manifest = Manifest(
-        out.absolute().with_name(f'{out.name}.parts'),
-        {
-            'command': 'predict',
-            'version': VERSION,
-            'versions': {
-                'pyg_multipose': pyg_multipose.__version__,
-                'torch': torch.__version__,
-            },
-            'checkpoint': checksum(options.checkpoint),
-            'input': source.fingerprint(sets),
-            'max_poses': options.max_poses,
-            'device': device,
-            'sdf': None if sdf is None else options.sdf_poses,
-            'shards': len(ranges),
-        },
+        receptor=options.receptor,
+        group_by=options.group_by,
+        pattern=options.pattern,
+        template=options.template,
     )
-    tables = PredictionTables(manifest, out, sdf)
+    run = {
+        'command': 'predict',
+        'version': VERSION,
+        'versions': {
+            'pyg_multipose': pyg_multipose.__version__,
+            'torch': torch.__version__,
+        },
+        'checkpoint': checksum(options.checkpoint),
+        'input': source.fingerprint(),
+        'max_poses': options.max_poses,
+        'device': _device(options.device),
+        'sdf': None if sdf is None else options.sdf_poses,
+    }
+    folder = out.absolute().with_name(f'{out.name}.parts')
+    tables = PredictionTables(Manifest(folder, run), out, sdf)
+    counts = tables.done()
+    if counts is not None:
+        print('All was done before, and nothing is left to be done')
+    elif options.dry_run:
+        _plan(tables, source, module, part)
+        return
+    else:
+        counts = _made(options, tables, source, module, part)
+    if counts is None:
+        return
+    for flag, count in sorted(counts['flags'].items()):
+        print(f'{count} sets: {flag}')
+    for file in tables.files:
+        print(f"'{file}' is written")
+    print(
+        f'{counts["sets"]} sets and {counts["poses"]} poses, in {module.unit}'
+    )
+
+
+def _made(
+    options: Namespace,
+    tables: PredictionTables,
+    source: PredictionInput,
+    module: MultiPoseModule,
+    part: Shard,
+) -> dict[str, Any] | None:
+    """Does what is to be done here; counts if that was the last of it."""
+    manifest = tables.manifest
     work = PredictionShards(
         manifest,
         source,
         os.path.abspath(options.checkpoint),
-        ranges,
         options.max_poses,
-        device,
+        manifest.run['device'],
         manifest.run['sdf'],
     )
-    counts = tables.done()
-    if counts is not None:
-        print('All was done before; nothing is to be done')
-        _report(tables, counts, module.unit)
-        return
-    mine = part.of(len(ranges))
-    if options.dry_run:
-        _plan(options, tables, len(sets), mine)
-        return
+    manifest.begin()
     if tables.found() is not None:
-        print(f"'{out}' is of another run, and will be replaced")
-    _run(options, work, mine, module, sets)
-    if not manifest.is_done(len(ranges)):
+        print(f"'{tables.out}' is of another run, and will be replaced")
+    remove_leftovers(manifest.folder)
+    try:
+        source.begin(manifest.folder)
+        _check_first(source, module, tables.sdf)
+        _run(options, work, part.of(source.count), module)
+    except BaseException:
+        if not any(manifest.folder.glob('shard-*')):
+            shutil.rmtree(manifest.folder, ignore_errors=True)
+        raise
+    if not manifest.is_done(source.count):
         print(
             f'Part {part} is done. When all parts are, the last one writes '
-            f"'{out}'"
+            f"'{tables.out}'"
         )
+        return None
+    return _assembled(options, tables, work, module)
+
+
+def _check_first(
+    source: PredictionInput, module: MultiPoseModule, sdf: Path | None
+) -> None:
+    """Refuses what is refused before the work begins."""
+    first = source.first
+    if first is None:
         return
-    _report(tables, _assembled(tables, work, module, sets), module.unit)
+    if sdf is not None:
+        check_bonds(first, source.name)
+    if module.inputs is not None:
+        module.inputs.check(
+            connected(module, first), edges='edge_index' in first
+        )
 
 
 def _run(
@@ -258,53 +288,66 @@ def _run(
     work: PredictionShards,
     mine: range,
     module: MultiPoseModule,
-    sets: Any,
 ) -> None:
-    manifest = work.manifest
-    manifest.begin()
-    remove_leftovers(manifest.folder)
-    missing = manifest.missing(mine)
+    missing = work.manifest.missing(mine)
     if len(missing) < len(mine):
         print(f'{len(mine) - len(missing)} of {len(mine)} shards are done')
-    processes = options.processes
-    if work.device != 'cpu' or not work.source.is_data_set:
-        processes = 1
-    try:
-        if missing and options.scheduler is None:
-            work.keep(module, sets)
-        run_shards(
-            work, missing, processes, options.scheduler, desc='Predicting'
-        )
-    except BaseException:
-        if not any(manifest.folder.glob('shard-*')):
-            shutil.rmtree(manifest.folder, ignore_errors=True)
-        raise
+    if missing and options.scheduler is None:
+        work.keep(module)
+    run_shards(
+        work,
+        missing,
+        options.processes if work.device == 'cpu' else 1,
+        options.scheduler,
+        desc='Predicting',
+    )
 
 
 def _assembled(
+    options: Namespace,
     tables: PredictionTables,
     work: PredictionShards,
     module: MultiPoseModule,
-    sets: Any,
 ) -> dict[str, Any]:
     """The tables, by whoever of all parts comes last."""
-    manifest, number = tables.manifest, len(work.ranges)
+    manifest, number = tables.manifest, work.source.count
     remove_leftovers(tables.out.parent)
     try:
-        damaged = manifest.missing(number)
-        if damaged:
-            work.keep(module, sets)
-        for shard in damaged:
+        for shard in manifest.missing(number):  # damaged meanwhile
             work(shard)
+        text = work.source.left_out(manifest.folder)
+        if text:
+            print(text)
         counts = tables.write(number, UNITS[module.unit])
+        if not counts['sets']:
+            raise ValueError('No pose could be read; see above')
+        _write_page(options, tables, work, text, counts)
     except FileNotFoundError:
         # Another part was done at the same time, and has written them.
         done = tables.done()
         if done is None:
             raise
         counts = done
+    tables.finish(counts)
     shutil.rmtree(manifest.folder, ignore_errors=True)
     return counts
+
+
+def _write_page(
+    options: Namespace,
+    tables: PredictionTables,
+    work: PredictionShards,
+    text: str,
+    counts: dict[str, Any],
+) -> None:
+    from pyg_multipose.cli.reporting import report_predictions
+
+    data = work.source.page_data(counts['sets'])
+    if data is None:
+        print('These are too many for a page that shows them')
+        return
+    page = report_predictions(tables.out, data, options.as_dict(), text)
+    print(f"'{page}' shows them")
 
 
 def _checked(options: Namespace) -> tuple[Path, Path | None, Shard]:
@@ -339,26 +382,23 @@ def _device(asked: str) -> str:
 
 
 def _plan(
-    options: Namespace, tables: PredictionTables, number: int, mine: range
+    tables: PredictionTables,
+    source: PredictionInput,
+    module: MultiPoseModule,
+    part: Shard,
 ) -> None:
     manifest = tables.manifest
-    done = 0
-    if manifest.folder.is_dir():
-        manifest.begin()
-        done = len(mine) - len(manifest.missing(mine))
-    print(
-        f'{number} sets in {manifest.run["shards"]} shards would be '
-        f'predicted; of these {len(mine)} here, of which {done} are done'
-    )
+    with tempfile.TemporaryDirectory(prefix='multipose-') as temporary:
+        source.begin(Path(temporary))
+        _check_first(source, module, tables.sdf)
+        mine = part.of(source.count)
+        done = 0
+        if manifest.folder.is_dir():
+            manifest.begin()
+            done = len(mine) - len(manifest.missing(mine))
+        print(
+            f"'{source.name}': {source.count} shards would be predicted; of "
+            f'these {len(mine)} here, of which {done} are done'
+        )
     for file in tables.files:
         print(f"'{file}' would be written")
-
-
-def _report(
-    tables: PredictionTables, counts: dict[str, Any], unit: str
-) -> None:
-    for file in tables.files:
-        print(f"'{file}' is written")
-    for flag, count in sorted(counts['flags'].items()):
-        print(f'{count} sets: {flag}')
-    print(f'{counts["sets"]} sets and {counts["poses"]} poses, in {unit}')

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pyg_multipose.campaign import Manifest, atomic_file, checksum
+from pyg_multipose.cli.prediction_shards import POSES, SDF, SETS
 from pyg_multipose.train.predicted_columns import ranks
 from pyg_multipose.train.table_writer import (
     OF_POSES,
@@ -107,10 +108,18 @@ class PredictionTables:
                 table.add(self._read(shard, 1))
         if self.sdf is not None:
             self._write_sdf(self.sdf, shards)
+        return total
+
+    def finish(self, counts: dict[str, Any]) -> None:
+        r"""Notes that all is written, and which run it is of.
+
+        Args:
+            counts: What :meth:`write` gave.
+        """
         about = {
             'version': VERSION,
             'run': self.manifest.run,
-            'counts': total,
+            'counts': counts,
             'files': {
                 file.name: {
                     'bytes': file.stat().st_size,
@@ -121,7 +130,6 @@ class PredictionTables:
         }
         with atomic_file(self.about, 'w', encoding='utf-8') as out:
             json.dump(about, out, indent=1)
-        return total
 
     def _ranks(
         self, number: int, shards: int, strong: bool
@@ -139,7 +147,8 @@ class PredictionTables:
         return self._table(shard, part, None).to_pydict()
 
     def _table(self, shard: int, part: int, columns: Any) -> Any:
-        file = self.manifest.files(shard)[part]
+        name = (SETS, POSES)[part].format(shard)
+        file = self.manifest.folder / name
         return arrow('parquet').read_table(file, columns=columns)
 
     def _write_sdf(self, path: Path, shards: int) -> None:
@@ -148,7 +157,8 @@ class PredictionTables:
             zipped = path.suffix.lower() == '.gz'
             into = gzip.GzipFile('', 'wb', 6, out, 0) if zipped else out
             for shard in range(shards):
-                with open(self.manifest.files(shard)[2], 'rb') as part:
+                name = SDF.format(shard)
+                with open(self.manifest.folder / name, 'rb') as part:
                     shutil.copyfileobj(part, into)
             if zipped:
                 into.close()
