@@ -112,6 +112,13 @@ def parser() -> Parser:
         '--max_poses', type=int, default=256, help='The most poses of a batch.'
     )
     add(
+        '--shard_size',
+        type=int | None,
+        default=None,
+        help='The most poses of a shard, which is done by one process and '
+        'written once. (as there are many, if not given)',
+    )
+    add(
         '--device',
         type=str,
         default='auto',
@@ -195,6 +202,7 @@ def _predict(options: Namespace) -> None:
         group_by=options.group_by,
         pattern=options.pattern,
         template=options.template,
+        size=options.shard_size,
     )
     run = {
         'command': 'predict',
@@ -206,6 +214,7 @@ def _predict(options: Namespace) -> None:
         'checkpoint': checksum(options.checkpoint),
         'input': source.fingerprint(),
         'max_poses': options.max_poses,
+        'shard_size': options.shard_size,
         'device': _device(options.device),
         'sdf': None if sdf is None else options.sdf_poses,
     }
@@ -214,6 +223,7 @@ def _predict(options: Namespace) -> None:
     counts = tables.done()
     if counts is not None:
         print('All was done before, and nothing is left to be done')
+        shutil.rmtree(folder, ignore_errors=True)  # if it was killed there
     elif options.dry_run:
         _plan(tables, source, module, part)
         return
@@ -318,9 +328,10 @@ def _assembled(
         text = work.source.left_out(manifest.folder)
         if text:
             print(text)
-        counts = tables.write(number, UNITS[module.unit])
-        if not counts['sets']:
+        if not tables.counts(number)['sets']:
+            shutil.rmtree(manifest.folder)
             raise ValueError('No pose could be read; see above')
+        counts = tables.write(number, UNITS[module.unit])
         _write_page(options, tables, work, text, counts)
     except FileNotFoundError:
         # Another part was done at the same time, and has written them.
@@ -360,10 +371,13 @@ def _checked(options: Namespace) -> tuple[Path, Path | None, Shard]:
         raise ValueError(
             f'--sdf-poses {options.sdf_poses} is none of {list(CHOICES)}'
         )
-    if options.max_poses < 1:
-        raise ValueError(
-            f'--max-poses {options.max_poses}: expected a number from 1 on'
-        )
+    for name in ('max_poses', 'shard_size'):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ValueError(
+                f'--{name.replace("_", "-")} {value}: expected a number from '
+                f'1 on'
+            )
     check_processes(options.processes)
     name = options.out
     if not Path(name).suffix:

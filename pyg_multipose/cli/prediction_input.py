@@ -118,9 +118,11 @@ class DataSetInput(PredictionInput):
 
     Args:
         path: Where it is.
+        size: The poses of a shard. (default: :obj:`None`, as they are many)
     """
 
     path: str
+    size: int | None = None
 
     @property
     def name(self) -> str:
@@ -135,7 +137,8 @@ class DataSetInput(PredictionInput):
     @cached_property
     def ranges(self) -> np.ndarray[Any, Any]:
         r"""The first and the last set (excluded) of each shard."""
-        return ranges_of(set_sizes(self.data.sets)[:, 2].numpy())
+        poses = set_sizes(self.data.sets)[:, 2].numpy()
+        return ranges_of(poses, self.size)
 
     @property
     def count(self) -> int:
@@ -183,6 +186,7 @@ class FilesInput(PredictionInput):
         pattern: As above.
         template: As above.
         hydrogens: As above.
+        size: The poses of a shard.
         index_file: Where the records are listed, once they have been looked
             through.
     """
@@ -193,6 +197,7 @@ class FilesInput(PredictionInput):
     pattern: str | None = None
     template: str | None = None
     hydrogens: bool = False
+    size: int | None = None
     index_file: Path | None = None
 
     @property
@@ -258,7 +263,7 @@ class FilesInput(PredictionInput):
             values = (source.file, stat.st_size, stat.st_mtime_ns)
             files.update(repr(values).encode())
         out = asdict(self)
-        del out['index_file']
+        del out['index_file'], out['size']
         for key in ('receptor', 'template'):
             path = out[key]
             if path is not None and Path(path).is_file():
@@ -286,7 +291,9 @@ class FilesInput(PredictionInput):
                 return
         sources, report = self._found
         total = sum(source.path.stat().st_size for source in sources)
-        size = min(max(total // _RECORD // _SHARDS, _LEAST), _MOST)
+        size = self.size
+        if size is None:
+            size = min(max(total // _RECORD // _SHARDS, _LEAST), _MOST)
         with atomic_path(path) as part:
             self.reading.index(sources, report, part, size)
         with atomic_file(note, 'w', encoding='utf-8') as file:
@@ -365,7 +372,7 @@ def input_of(
                 f"--receptor is for poses; '{paths[0]}' is a data set and has "
                 f'its own'
             )
-        return DataSetInput(_absolute(paths[0]))
+        return DataSetInput(_absolute(paths[0]), options.get('size'))
     for name in ('receptor', 'template'):
         if options.get(name) is not None:
             options[name] = _absolute(options[name])

@@ -74,6 +74,24 @@ class PredictionTables:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def counts(self, shards: int) -> dict[str, Any]:
+        r"""Counts of all shards.
+
+        Args:
+            shards: How many shards there are.
+        """
+        total: Counter[str] = Counter()
+        flags: Counter[str] = Counter()
+        for shard in range(shards):
+            one = self.manifest.counts(shard)
+            total.update({key: one[key] for key in ('sets', 'poses')})
+            flags.update(one['flags'])
+        return {
+            'sets': total['sets'],
+            'poses': total['poses'],
+            'flags': dict(flags),
+        }
+
     def write(self, shards: int, strong: bool) -> dict[str, Any]:
         r"""Writes the tables.
 
@@ -84,15 +102,7 @@ class PredictionTables:
         Returns:
             Counts of all.
         """
-        counts = [self.manifest.counts(shard) for shard in range(shards)]
-        flags: Counter[str] = Counter()
-        for one in counts:
-            flags.update(one['flags'])
-        total = {
-            'sets': sum(one['sets'] for one in counts),
-            'poses': sum(one['poses'] for one in counts),
-            'flags': dict(flags),
-        }
+        total = self.counts(shards)
         rank = self._ranks(total['sets'], shards, strong)
         start = 0
         with TableWriter(self.out, OF_SETS) as table:
