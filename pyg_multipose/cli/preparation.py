@@ -370,7 +370,8 @@ class Preparation:
                 db.connection.execute('PRAGMA journal_mode = OFF')
                 db.connection.execute('PRAGMA synchronous = OFF')
                 try:
-                    add_sets(db, sets, 1000)
+                    for _ in add_sets(db, sets, 1000):
+                        pass
                 finally:
                     db.close()
         except sqlite3.Error as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -138,10 +138,11 @@ class PoseSetDataset(OnDiskDataset):
         size = 1000 if batch_size is None else batch_size
         if size < 1:
             raise ValueError(f"'batch_size' has to be positive, got {size}")
-        try:
-            return add_sets(self.db, data_list, size)
-        finally:  # what was written before an error stays
+        added = 0
+        for number in add_sets(self.db, data_list, size):
+            added += number
             self._numel = len(self.db)
+        return added
 
     def serialize(self, data: PoseSet) -> Row:
         r"""Makes a row of a set.
@@ -184,7 +185,7 @@ class PoseSetDataset(OnDiskDataset):
 
 def add_sets(
     db: PoseSetDatabase, data_list: Iterable[PoseSet], size: int
-) -> int:
+) -> Iterator[int]:
     r"""Adds sets to a file, except for those that are there already.
 
     Args:
@@ -192,18 +193,17 @@ def add_sets(
         data_list: The sets.
         size: How many are written in one transaction.
 
-    Returns:
-        How many were added.
+    Yields:
+        How many were added in each.
     """
     items = iter(data_list)
-    index = added = 0
+    index = 0
     while batch := list(islice(items, size)):
         sets = [check_set(s, n) for n, s in enumerate(batch, index)]
         schema = db.sets or _schema_of(sets[0])
         rows = [_row(pose_set, schema) for pose_set in sets]
         index += len(rows)
-        added += db.add(rows, schema)
-    return added
+        yield db.add(rows, schema)
 
 
 def _schema_of(pose_set: PoseSet) -> Schema:
