@@ -188,14 +188,9 @@ class Schema:
             ValueError: If the bytes are not as many as they have to be.
         """
         receptor = dict(zip(SIZES, row.receptor_sizes, strict=True))
-        own = {
-            key: size - receptor[key]
-            for key, size in zip(SIZES, row.sizes, strict=True)
-        }
         fixed = dict(self._tensors(row.receptor, receptor))
-        own['poses'], own['sets'] = row.poses, 1
         out = PoseSet()
-        for key, value in self._tensors(row.tables, own):
+        for key, value in self.tables(row).items():
             if key in fixed:
                 out[key] = torch.cat([fixed[key], value], dim=_dim(key))
             else:
@@ -208,6 +203,20 @@ class Schema:
             out.num_nodes = row.sizes[0]
         out['levels'] = self.levels
         return out
+
+    def tables(self, row: Row) -> dict[str, Tensor]:
+        r"""The tables of a row that are not the receptor's.
+
+        Args:
+            row: The row.
+
+        Raises:
+            ValueError: If the bytes are not as many as they have to be.
+        """
+        sizes = zip(SIZES, row.sizes, row.receptor_sizes, strict=True)
+        own = {key: size - fixed for key, size, fixed in sizes}
+        own['poses'], own['sets'] = row.poses, 1
+        return dict(self._tensors(row.tables, own))
 
     # Inside ##################################################################
 
