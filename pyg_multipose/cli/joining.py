@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from pyg_multipose.data import PoseSet
+from torch import Tensor
 
 #: The unit of labels on each scale.
 UNITS = {'pK': 'pK', 'dG_kT': 'kT', 'dG_kcal': 'kcal/mol'}
 #: What is done with sets without a label.
 UNLABELED = ('drop', 'keep', 'refuse')
+#: What a set without a label gets.
+_UNKNOWN = {
+    'y': torch.tensor([torch.nan]),
+    'y_relation': torch.tensor([0]),
+    'y_std': torch.tensor([torch.nan]),
+    'y_count': torch.tensor([0]),
+}
 
 
 class Joining:
@@ -76,14 +82,14 @@ class Joining:
 
         return labels_of_kind(self.labels, self._kind)
 
-    def sets(self, poses: Any) -> Any:
-        r"""Some sets with their labels.
+    def values(self, poses: Any) -> list[tuple[int, dict[str, Tensor]]]:
+        r"""The labels of some sets.
 
         Args:
             poses: The sets.
 
         Returns:
-            Those that are kept.
+            The places of those that are kept, and what each gets.
 
         Raises:
             ValueError: If a set has no label, and that is refused.
@@ -91,7 +97,7 @@ class Joining:
         from pyg_multipose.io import join_labels
 
         if self.labels is None or not len(poses):
-            return poses
+            return [(number, {}) for number in range(len(poses))]
         joined = join_labels(
             poses,
             self.labels,
@@ -106,9 +112,13 @@ class Joining:
                 f'--unlabeled drop leaves them out, --unlabeled keep keeps '
                 f'them'
             )
-        if lone and self._options['unlabeled'] == 'keep':
-            return _WithUnlabeled(poses, joined)
-        return joined
+        out = {
+            number: joined.values(place)
+            for place, number in enumerate(joined.index)
+        }
+        if self._options['unlabeled'] == 'keep':
+            out = {n: out.get(n, _UNKNOWN) for n in range(len(poses))}
+        return list(out.items())
 
     def report(self, names: Iterable[str]) -> tuple[Any, str | None]:
         r"""What was joined of all sets, and in what unit.
@@ -144,27 +154,3 @@ class _Pairs:
 
         target = stripped(self._target)
         return ((stripped(name), target) for name in self._names)
-
-
-class _WithUnlabeled:
-    """All sets, those without a label with one that is NaN."""
-
-    def __init__(self, poses: Any, joined: Any) -> None:
-        self.poses, self.joined = poses, joined
-        self.names = poses.names
-        index = joined.index
-        self.place = {number: place for place, number in enumerate(index)}
-
-    def __len__(self) -> int:
-        return len(self.poses)
-
-    def __getitem__(self, index: int) -> PoseSet:
-        if index in self.place:
-            return self.joined[self.place[index]]
-        out = self.poses[index]
-        nan, zero = torch.tensor([torch.nan]), torch.tensor([0])
-        for key, value in (
-            ('y', nan), ('y_relation', zero), ('y_std', nan), ('y_count', zero)
-        ):  # fmt: skip
-            out.put(key, value, 'set')
-        return out

@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from itertools import islice
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pyg_multipose import __version__
 from pyg_multipose.campaign import (
@@ -27,10 +30,15 @@ from pyg_multipose.campaign import (
 from pyg_multipose.campaign.manifest import RUN, differences
 from pyg_multipose.cli.joining import Joining
 from pyg_multipose.data import PoseSet
+from pyg_multipose.datasets.packer import Packer
 from pyg_multipose.datasets.pose_set_database import PoseSetDatabase
-from pyg_multipose.datasets.pose_set_dataset import add_sets
+from pyg_multipose.datasets.pose_set_schema import Row, Schema
 from pyg_multipose.datasets.pose_set_shards import SHARDS, shard_file
-from pyg_multipose.transforms.pocket_cut import keep_receptor, near_receptor
+from pyg_multipose.transforms.pocket_cut import (
+    PocketCut,
+    keep_receptor,
+    near_receptor,
+)
 
 #: What is in the folder of shards: the index, and what a shard says.
 INDEX, PART = 'index.sqlite', '{:06d}.json'
@@ -266,17 +274,13 @@ class Preparation:
             # What is to be warned of is so at the end, of all shards.
             warnings.simplefilter('ignore')
             part = self.reading.part(self.index, self.streams, shard)
-        sets = self.joining.sets(part.poses)
+            kept = self.joining.values(part.poses)
         rows: list[list[Any]] = []
         near = None
         if self.options['pocket'] is not None:
             near = torch.zeros(len(self.receptor['z']), dtype=torch.bool)
-        looked = self._looked_at(sets, part.poses, rows, near)
-        if self.writes:
-            self._write(self.first, shard, looked, len(sets))
-        else:
-            for _ in looked:
-                pass
+        packed = self._packed(part.poses, kept, rows, near)
+        self._write(self.first, shard, packed, len(kept))
         values = {
             **part.values,
             'names': part.poses.names,
@@ -291,40 +295,71 @@ class Preparation:
         self._record(self.first, shard, counts)
         return counts
 
-    def _looked_at(
-        self, sets: Any, poses: Any, rows: list[list[Any]], near: Any
-    ) -> Iterator[PoseSet]:
+    def _packed(
+        self,
+        poses: Any,
+        kept: Sequence[tuple[int, dict[str, Tensor]]],
+        rows: list[list[Any]],
+        near: Tensor | None,
+    ) -> Iterator[tuple[Row, Schema]]:
+        """What is stored of sets; the first is built as a set."""
         from pyg_multipose.io import scaffolds
 
-        smiles = dict(zip(poses.names, poses.smiles, strict=True))
-        for number in range(len(sets)):
-            pose_set = sets[number]
-            name = pose_set.name
-            text = smiles[name]
-            y, relation = pose_set.get('y'), pose_set.get('y_relation')
+        names, smiles = poses.names, poses.smiles
+        packer: Packer | None = None
+        for number, values in kept:
+            if packer is None or poses.moves:
+                pose_set = poses[number]
+                for key, value in values.items():
+                    pose_set.put(key, value, 'set')
+                packer = Packer(pose_set)
+                row = packer.first
+                if near is not None:
+                    self._find_near(pose_set, near)
+            else:
+                tables = {**poses.tables(number), **values}
+                row = packer.row(names[number], tables)
+                if near is not None:
+                    near_receptor(
+                        self.receptor['pos'],
+                        tables['pos'],
+                        self.options['pocket'],
+                        near,
+                    )
+            y = float(values.get('y', torch.nan))
+            text = smiles[number]
             rows.append(
                 [
-                    name,
+                    row.name,
                     text,
                     scaffolds([text])[0],
-                    pose_set.num_poses,
-                    '' if y is None or y.isnan() else float(y),
-                    0 if relation is None else int(relation),
+                    row.poses,
+                    '' if isnan(y) else y,
+                    int(values.get('y_relation', 0)),
                 ]
             )
-            if near is not None:
-                near_receptor(pose_set, self.options['pocket'], near)
-            yield pose_set
+            yield row, packer.schema
+
+    def _find_near(self, pose_set: PoseSet, near: Tensor) -> None:
+        near[PocketCut(self.options['pocket']).near(pose_set)] = True
 
     def _cut(self, shard: int) -> dict[str, int]:
         db = PoseSetDatabase(str(self._file(self.first, shard)))
         keep = self.pocket
 
-        def cut() -> Iterator[PoseSet]:
+        def cut() -> Iterator[tuple[Row, Schema]]:
+            packer: Packer | None = None
+            schema = db.sets
+            assert schema is not None
             for number in range(len(db)):
-                schema = db.sets
-                assert schema is not None
-                yield keep_receptor(schema.unpack(db.get(number)), keep)
+                row = db.get(number)
+                if packer is None or 'moved_index' in schema.tensors:
+                    pose_set = keep_receptor(schema.unpack(row), keep)
+                    packer = Packer(pose_set)
+                    row = packer.first
+                else:
+                    row = packer.moved(row, schema)
+                yield row, packer.schema
 
         counts = self.first.counts(shard)
         self._write(self.manifest, shard, cut(), counts['sets'])
@@ -356,12 +391,14 @@ class Preparation:
         self,
         manifest: Manifest,
         shard: int,
-        sets: Iterator[PoseSet],
+        rows: Iterator[tuple[Row, Schema]],
         count: int,
     ) -> None:
-        path = self._file(manifest, shard)
-        if not count:
+        if not count or not self.writes:
+            for _ in rows:
+                pass
             return
+        path = self._file(manifest, shard)
         path.parent.mkdir(exist_ok=True)
         try:
             with atomic_path(path) as part:
@@ -370,7 +407,8 @@ class Preparation:
                 db.connection.execute('PRAGMA journal_mode = OFF')
                 db.connection.execute('PRAGMA synchronous = OFF')
                 try:
-                    add_sets(db, sets, 1000)
+                    while batch := list(islice(rows, 1000)):
+                        db.add([row for row, _ in batch], batch[0][1])
                 finally:
                     db.close()
         except sqlite3.Error as error:

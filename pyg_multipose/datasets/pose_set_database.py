@@ -74,9 +74,12 @@ class PoseSetDatabase(Database):
         self._pid = 0
         self._sets: Schema | None = None
         self._receptors: OrderedDict[int, Any] = OrderedDict()
+        #: The bytes of the last receptor that was written, and their hash.
+        self._hashed: tuple[Any, bytes] = (None, b'')
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, **_CLOSED, '_receptors': OrderedDict()}
+        forgotten = {'_receptors': OrderedDict(), '_hashed': (None, b'')}
+        return {**self.__dict__, **_CLOSED, **forgotten}
 
     # Connections #############################################################
 
@@ -355,7 +358,9 @@ class PoseSetDatabase(Database):
     def _add_row(
         self, connection: sqlite3.Connection, row: Row, index: int
     ) -> bool:
-        known = hashed(row.receptor)
+        if row.receptor is not self._hashed[0]:  # sets in a row share one
+            self._hashed = row.receptor, hashed(row.receptor)
+        known = self._hashed[1]
         digest = digest_of(row, known)
         found = connection.execute(
             'SELECT id, digest FROM sets WHERE name = ? AND receptor_name = ?',

@@ -140,10 +140,16 @@ class PoseSetDataset(OnDiskDataset):
         size = 1000 if batch_size is None else batch_size
         if size < 1:
             raise ValueError(f"'batch_size' has to be positive, got {size}")
-        try:
-            return add_sets(self.db, data_list, size)
-        finally:  # what was written before an error stays
+        items = iter(data_list)
+        index = added = 0
+        while batch := list(islice(items, size)):
+            sets = [check_set(s, n) for n, s in enumerate(batch, index)]
+            schema = self.db.sets or _schema_of(sets[0])
+            rows = [_row(pose_set, schema) for pose_set in sets]
+            index += len(rows)
+            added += self.db.add(rows, schema)
             self._numel = len(self.db)
+        return added
 
     def serialize(self, data: PoseSet) -> Row:
         r"""Makes a row of a set.
@@ -202,30 +208,6 @@ class PoseSetDataset(OnDiskDataset):
             A tensor of shape :obj:`[num_sets, 3]`.
         """
         return self.db.sizes()[torch.tensor(self.indices(), dtype=torch.long)]
-
-
-def add_sets(
-    db: PoseSetDatabase, data_list: Iterable[PoseSet], size: int
-) -> int:
-    r"""Adds sets to a file, except for those that are there already.
-
-    Args:
-        db: The file.
-        data_list: The sets.
-        size: How many are written in one transaction.
-
-    Returns:
-        How many were added.
-    """
-    items = iter(data_list)
-    index = added = 0
-    while batch := list(islice(items, size)):
-        sets = [check_set(s, n) for n, s in enumerate(batch, index)]
-        schema = db.sets or _schema_of(sets[0])
-        rows = [_row(pose_set, schema) for pose_set in sets]
-        index += len(rows)
-        added += db.add(rows, schema)
-    return added
 
 
 def _schema_of(pose_set: PoseSet) -> Schema:

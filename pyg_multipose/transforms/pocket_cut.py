@@ -186,23 +186,19 @@ class PocketCut(PoseSetTransform):
         )
 
 
-def near_receptor(pose_set: PoseSet, r: float, near: Tensor) -> None:
-    r"""Finds the atoms of the receptor near the ligand in any pose.
+def near_receptor(pos: Tensor, around: Tensor, r: float, near: Tensor) -> None:
+    r"""Finds the atoms of a receptor near any of some positions.
 
     Args:
-        pose_set: The set.
+        pos: The positions of the receptor's atoms in Angstrom.
+        around: The positions.
         r: The distance in Angstrom.
-        near: Those that were found in other sets, shape
-            :obj:`[receptor_size]`; changed in place.
+        near: Which atoms are near, as far as that is known, shape
+            :obj:`[num_atoms]`; changed in place.
     """
-    cut = PocketCut(r)
-    if _gone(pose_set)[0].numel():
-        near[cut.near(pose_set)] = True
-        return
     rest = (~near).nonzero().view(-1)
     if len(rest):
-        around = pose_set.pos[ligand_rows(pose_set)]
-        near[rest[radius(pose_set.pos[rest], around, r)[1]]] = True
+        near[rest[radius(pos[rest], around, r)[1]]] = True
 
 
 def keep_receptor(pose_set: PoseSet, keep: Tensor) -> PoseSet:

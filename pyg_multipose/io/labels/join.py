@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch_geometric.data import Dataset
 
 from pyg_multipose.data import PoseSet
@@ -85,16 +86,27 @@ class LabeledPoses(Dataset):
         Args:
             idx: The place of the set among those with a label.
         """
+        out = copy.copy(self._sets[self.index[idx]])
+        for key, value in self.values(idx).items():
+            out.put(key, value, 'set')
+        return out
+
+    def values(self, idx: int) -> dict[str, Tensor]:
+        r"""What :meth:`get` gives a set.
+
+        Args:
+            idx: The place of the set among those with a label.
+        """
         label = self._labels[idx]
         y = label.value(self._unit, self._temperature)
         per_pk = abs(from_pk(1.0, self._unit, self._temperature))
         relation = RELATIONS[label.relation_in(self._unit)]
-        out = copy.copy(self._sets[self.index[idx]])
-        out.put('y', torch.tensor([y]), 'set')
-        out.put('y_relation', torch.tensor([relation]), 'set')
-        out.put('y_std', torch.tensor([label.std * per_pk]), 'set')
-        out.put('y_count', torch.tensor([label.n_replicates]), 'set')
-        return out
+        return {
+            'y': torch.tensor([y]),
+            'y_relation': torch.tensor([relation]),
+            'y_std': torch.tensor([label.std * per_pk]),
+            'y_count': torch.tensor([label.n_replicates]),
+        }
 
     @property
     def labels(self) -> list[Label]:

@@ -170,6 +170,40 @@ class DockedPoses(Dataset):
             moved=None if self._moved is None else self._moved[idx],
         )
 
+    @property
+    def moves(self) -> bool:
+        r"""Whether atoms of the receptor have moved in any pose."""
+        return self._moved is not None
+
+    def tables(self, idx: int) -> dict[str, Tensor]:
+        r"""What the set at a place holds besides its receptor, at once.
+
+        It is what a set that :meth:`get` builds has in these rows, for those
+        that need no set; of poses without moved atoms.
+
+        Args:
+            idx: The place of its id in :attr:`names`.
+        """
+        form = self._forms.get(idx)['form'].tolist()
+        atoms = {number: self._atoms_of(number) for number in set(form)}
+        pos = self._pose_atoms.get(idx)['pos']
+        size, count = len(pos) // len(form), len(form)
+        start = 0 if self._receptor is None else self._receptor.num_nodes
+        out = {}
+        for key in atoms[form[0]]:
+            parts = [atoms[number][key] for number in form]
+            if key == 'bond_index':
+                firsts = range(start, start + len(pos), size)
+                parts = [
+                    part + first
+                    for part, first in zip(parts, firsts, strict=True)
+                ]
+            out[key] = torch.cat(parts, _dim(key))
+        if self._receptor is not None:
+            out['is_ligand'] = torch.ones(len(pos), dtype=torch.bool)
+        out['pose_size'] = torch.full((count,), size)
+        return {**out, 'pos': pos, **self._poses.get(idx)}
+
     def _atoms_of(self, form: int) -> dict[str, Tensor]:
         """All that poses of a form have in common."""
         atoms = {**self._atoms.get(form), **self._bonds.get(form)}

@@ -143,7 +143,8 @@ class OverlapSearch:
         Args:
             compounds: Those.
         """
-        for compound in compounds:
+        compounds = list(compounds)
+        for compound in self._near(compounds):
             atoms = compound.molecule.atoms
             z = torch.tensor([number for number, _, _ in atoms])
             pos = torch.from_numpy(compound.pos[:, : len(z)])
@@ -154,6 +155,24 @@ class OverlapSearch:
                 pos.reshape(-1, 3),
                 torch.arange(count).repeat_interleave(len(z)),
             )
+
+    def _near(self, compounds: Sequence[Compound]) -> list[Compound]:
+        """Those that any atom of the receptor is near to; mostly few."""
+        if not compounds:
+            return []
+        rows = [
+            one.pos[:, : len(one.molecule.atoms)].reshape(-1, 3)
+            for one in compounds
+        ]
+        # In single precision a pair at the limit may be on either side.
+        distance, _ = self._tree.query(
+            np.concatenate(rows), distance_upper_bound=1.01 * NEAR
+        )
+        starts = np.cumsum([0, *map(len, rows)][:-1])
+        near = np.logical_or.reduceat(np.isfinite(distance), starts)
+        return [
+            one for one, is_so in zip(compounds, near, strict=True) if is_so
+        ]
 
     def to_part(self) -> list[list[Any]]:
         r"""What was found, as plain values for :meth:`add_part`."""
