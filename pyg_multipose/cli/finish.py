@@ -31,11 +31,13 @@ def finish(folder: RunFolder, data: DataSet, parts: PoseSetDataModule) -> None:
         folder: That of the run.
         data: The data set.
         parts: Its parts.
+        device: Where to compute.
     """
     for name in (LAST, BEST):
         if 'valid' in parts.parts and (folder.path / name).is_file():
-            _calibrate(folder.path / name, parts)
+            _calibrate(folder.path / name, parts, device)
     module = MultiPoseModule.load_from_checkpoint(folder.path / LAST)
+    module.to(device)
     for part in parts.parts:
         table = Predictions.of(module, parts.loader(part), progress=False)
         table.write(folder.path / TABLES[part])
@@ -66,9 +68,9 @@ def _scores(
     }
 
 
-def _calibrate(path: Path, parts: PoseSetDataModule) -> None:
+def _calibrate(path: Path, parts: PoseSetDataModule, device: str) -> None:
     """Adds the interval of predictions to a checkpoint."""
-    module = MultiPoseModule.load_from_checkpoint(path)
+    module = MultiPoseModule.load_from_checkpoint(path).to(device)
     if module.calibration is not None:
         return
     if calibrate(module, parts.loader('valid')) is not None:

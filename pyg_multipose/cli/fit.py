@@ -18,8 +18,14 @@ from pyg_multipose.cli.run_folder import (
     RunFolder,
     training_is_over,
 )
-from pyg_multipose.cli.trainer import add_options, quiet, trainer_of
+from pyg_multipose.cli.trainer import (
+    add_options,
+    device_of,
+    quiet,
+    trainer_of,
+)
 from pyg_multipose.train import MultiPoseModule, PoseSetDataModule
+from pyg_multipose.train.checkpoint import KEY
 from pyg_multipose.train.lightning import pl
 
 
@@ -71,7 +77,7 @@ def run(argv: Sequence[str]) -> None:
     print(f'{data.path}: {_sizes(parts)} sets, labels in {parts.unit}')
     write_split(folder, parts, data.names)
     train(options, folder, module, parts)
-    finish(folder, data, parts)
+    finish(folder, data, parts, device_of(options.device))
 
 
 def train(
@@ -89,6 +95,7 @@ def train(
         parts: The data.
     """
     found = folder.checkpoint()
+    _check_data(options, found, parts)
     if found is not None and training_is_over(found[1]):
         return
     if found is not None:
@@ -108,8 +115,30 @@ def train(
         torch.use_deterministic_algorithms(before)
 
 
+def _check_data(
+    options: Namespace, found: Any, parts: PoseSetDataModule
+) -> None:
+    """Refuses data that have changed, or lack what options look at."""
+    looking = options.patience is not None or options.schedule == 'plateau'
+    if looking and 'valid' not in parts.parts:
+        raise ValueError(
+            f'--patience {options.patience} and --schedule '
+            f'{options.schedule} look at valid_loss, but there is no part '
+            f"'valid'"
+        )
+    known = None if found is None else found[1][KEY].get('data')
+    if known is None or parts.record is None:
+        return
+    if known['fingerprint'] != parts.record.fingerprint:
+        raise ValueError(
+            f"'{options.data}' has changed since the run in '{options.out}' "
+            f'was begun: its sets to train on have other contents. Choose '
+            f'another --out, or restore the data'
+        )
+
+
 def write_split(
-    folder: RunFolder, parts: PoseSetDataModule, names: list[str]
+    folder: RunFolder, parts: PoseSetDataModule, names: Sequence[str]
 ) -> None:
     r"""Writes the part of each set.
 

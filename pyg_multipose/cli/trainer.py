@@ -88,6 +88,21 @@ def add_options(parser: Parser) -> None:
     )
 
 
+def device_of(name: str) -> str:
+    r"""Where a module computes outside of a trainer.
+
+    Args:
+        name: The option: :obj:`"auto"`, :obj:`"cpu"` or :obj:`"gpu"`.
+
+    Raises:
+        ValueError: If there is no GPU, and one is wanted.
+    """
+    on_gpu = name != 'cpu' and torch.cuda.is_available()
+    if name == 'gpu' and not on_gpu:
+        raise ValueError('--device gpu: there is none')
+    return 'cuda' if on_gpu else 'cpu'
+
+
 def trainer_of(options: Namespace, folder: Path, steps: int) -> Any:
     r"""A trainer.
 

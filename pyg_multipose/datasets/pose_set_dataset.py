@@ -181,6 +181,21 @@ class PoseSetDataset(OnDiskDataset):
         names = self.db.names()
         return [names[index] for index in self.indices()]
 
+    def fingerprint(self) -> str:
+        r"""A checksum of all sets of the file, and of their order.
+
+        Example:
+            >>> import tempfile
+            >>> from pyg_multipose.datasets import MproMoonshot, PoseSetDataset
+            >>> with tempfile.TemporaryDirectory() as root:
+            ...     dataset = PoseSetDataset(root)
+            ...     dataset.extend(MproMoonshot('test')[:2])
+            ...     len(dataset.fingerprint())
+            2
+            32
+        """
+        return self.db.fingerprint()
+
     def digests(self) -> list[bytes]:
         r"""The checksum of each set, with that of its receptor."""
         digests = self.db.digests()

@@ -171,11 +171,14 @@ class MultiPoseModule(SavedModule):
             self.inputs.check(batch)
         return self._convert(self.readout(batch))
 
-    def predict_poses(self, batch: PoseSet) -> tuple[Tensor, Tensor, Tensor]:
+    def predict_poses(
+        self, batch: PoseSet, check: bool = True
+    ) -> tuple[Tensor, Tensor, Tensor]:
         r"""Predicts sets and their poses, without a gradient.
 
         Args:
             batch: As above.
+            check: Whether to compare them. (default: :obj:`True`)
 
         Returns:
             The predictions of the sets and of the poses, in :attr:`unit`, and
@@ -194,7 +197,7 @@ class MultiPoseModule(SavedModule):
             >>> poses.shape, weights[0]
             (torch.Size([8]), tensor(0.1250))
         """
-        if self.inputs is not None:
+        if check and self.inputs is not None:
             self.inputs.check(batch)
         with torch.no_grad():
             combined, poses, weights = self.readout(
