@@ -22,7 +22,9 @@ from pyg_multipose.train.scores import ALL
 SCORES, RESAMPLES = 'test_scores.csv', 2000
 
 
-def finish(folder: RunFolder, data: DataSet, parts: PoseSetDataModule) -> None:
+def finish(
+    folder: RunFolder, data: DataSet, parts: PoseSetDataModule, device: str
+) -> None:
     r"""Calibrates, predicts and scores; the run is finished then.
 
     All of it follows from the checkpoints, so that it can be done again.
