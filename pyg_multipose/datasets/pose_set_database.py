@@ -203,6 +203,16 @@ class PoseSetDatabase(Database):
             rows = self._rows(query)
         return torch.tensor(rows, dtype=torch.long).view(-1, 3)
 
+    def costs(self) -> Tensor:
+        r"""Atoms of all poses of every set, shape [num_sets]."""
+        rows: list[Any] = []
+        if self.sets is not None:
+            rows = self._rows(
+                'SELECT sets.nodes - receptors.nodes FROM sets JOIN receptors '
+                'ON sets.receptor = receptors.id ORDER BY sets.id'
+            )
+        return torch.tensor(rows, dtype=torch.long).view(-1)
+
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         try:
             return self.connection.execute(query, values).fetchall()

@@ -187,6 +187,14 @@ class PoseSetDataset(OnDiskDataset):
         """
         return self.db.sizes()[torch.tensor(self.indices(), dtype=torch.long)]
 
+    def set_costs(self) -> Tensor:
+        r"""Atoms of all poses of each set, without those of receptors.
+
+        Returns:
+            A tensor of shape :obj:`[num_sets]`.
+        """
+        return self.db.costs()[torch.tensor(self.indices(), dtype=torch.long)]
+
 
 def _schema_of(pose_set: PoseSet) -> Schema:
     return Schema.of(pose_set, Levels.of(pose_set))
