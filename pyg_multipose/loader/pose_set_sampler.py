@@ -148,10 +148,10 @@ class PoseSetSampler(Sampler[list[int]]):
             sizes, costs = sizes_and_costs(dataset)
         if sizes is None:
             sizes = set_sizes(dataset)
-        if costs is None:
-            costs = sizes[:, 0]
+        check_sizes(sizes, dataset)
+        costs = sizes[:, 0] if costs is None else costs
         self._costs = check_costs(costs, dataset).numpy()
-        self._size = check_sizes(sizes, dataset)[:, columns].numpy()
+        self._size = sizes[:, columns].numpy()
         self._budget = np.array(list(self._budgets.values()))
         self.shuffle, self.seed, self.epoch = shuffle, seed, 0
         self.deal = deal
