@@ -1,5 +1,6 @@
 r"""Several processes: sets, or the poses of a set, over ranks."""
 
 from pyg_multipose.distributed.global_mean import GlobalMean
+from pyg_multipose.distributed.sharded_readout import ShardedReadout
 
-__all__ = ['GlobalMean']
+__all__ = ['GlobalMean', 'ShardedReadout']
