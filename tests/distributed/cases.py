@@ -1,0 +1,257 @@
+"""What one process does, and what each of several does."""
+
+import copy
+import math
+
+import torch
+from torch.nn.parallel import DistributedDataParallel
+from torch_geometric.data import Batch, Data
+from torch_geometric.loader import DataLoader
+
+from pyg_multipose.data import PoseSet
+from pyg_multipose.distributed import (
+    GlobalMean,
+    ShardedReadout,
+    process_group,
+)
+from pyg_multipose.distributed.ranks import num_ranks
+from pyg_multipose.loader import DealtSets, PoseSetSampler
+from pyg_multipose.nn import (
+    GatedAttentionCombination,
+    MaxCombination,
+    MultiPoseReadout,
+)
+from pyg_multipose.nn.loss import (
+    GaussianNLLLoss,
+    HuberLoss,
+    MSELoss,
+    PoseCrossEntropyLoss,
+)
+from pyg_multipose.nn.models import EquivariantGNN, SchNet
+from pyg_multipose.transforms import RadiusGraph
+
+CUTOFF = 4.5
+
+
+def pose_set(number, num_poses, num_atoms=4, y=5.0, relation=0):
+    """A compound beside a receptor that all have."""
+    generator = torch.Generator().manual_seed(number)
+
+    def atoms(count, spread, rng=generator):
+        pos = spread * torch.randn(count, 3, generator=rng).double()
+        return Data(z=torch.randint(6, 9, (count,), generator=rng), pos=pos)
+
+    pocket = atoms(9, 3.0, torch.Generator().manual_seed(1000))
+    ligand = atoms(num_atoms, 1.2)
+    poses = [
+        Data(
+            z=ligand.z,
+            pos=ligand.pos + atoms(1, 1.0).pos,
+            prior=torch.tensor([math.log(1.0 + n)]).double(),
+        )
+        for n in range(num_poses)
+    ]
+    out = PoseSet.from_complex(
+        pocket,
+        poses,
+        y=torch.tensor([y]).double(),
+        name=f'CPD-{number}',
+        receptor_name='site',
+        pose_attrs=['prior'],
+    )
+    out.put('y_relation', torch.tensor([relation]), 'set')
+    out.put('right', torch.tensor([number % num_poses]), 'set')
+    return RadiusGraph(CUTOFF)(out)
+
+
+def sets():
+    """Unequal ones, with bounds, and labels that are missing."""
+    nan = float('nan')
+    rows = [
+        (5, 4, 5.0, 0), (1, 9, 6.5, 0), (2, 4, nan, 0), (3, 6, 4.0, -1),
+        (4, 3, 7.0, 1), (2, 8, 5.5, 0), (3, 3, nan, 0),
+    ]  # fmt: skip
+    return [
+        pose_set(number, poses, atoms, y, relation)
+        for number, (poses, atoms, y, relation) in enumerate(rows)
+    ]
+
+
+_MODELS = {}
+
+
+def model(name):
+    """A fresh one, always the same; made once, for e3nn takes its time."""
+    if name not in _MODELS:
+        torch.manual_seed(0)
+        if name == 'SchNet':
+            made = SchNet(4, 4, num_interactions=2, cutoff=CUTOFF)
+        else:
+            made = EquivariantGNN(
+                '2x0e+1x1o', num_layers=1, lmax=1, cutoff=CUTOFF
+            )
+        _MODELS[name] = made.double()
+    return copy.deepcopy(_MODELS[name])
+
+
+def gradients(module):
+    return {
+        name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
+        for name, p in module.named_parameters()
+    }
+
+
+# Sets over ranks #############################################################
+
+LOSSES = {
+    'mse': MSELoss,
+    'huber': lambda: HuberLoss(delta=0.5),
+    'gaussian': GaussianNLLLoss,
+    'poses': PoseCrossEntropyLoss,
+}
+#: Model, loss, with weights of sets, the budget of a batch.
+OVER_SETS = [
+    ('SchNet', 'mse', False, 9),
+    ('SchNet', 'huber', True, 9),
+    ('SchNet', 'gaussian', True, 60),
+    ('SchNet', 'poses', False, 9),
+    ('EquivariantGNN', 'mse', False, 60),
+    ('EquivariantGNN', 'gaussian', False, 4),
+]
+
+
+class Losses(torch.nn.Module):
+    """A readout and its loss, as one module for DDP."""
+
+    def __init__(self, name, loss, weights):
+        super().__init__()
+        self.readout = MultiPoseReadout(model(name), 'max')
+        self.loss = GlobalMean(LOSSES[loss]())
+        self.kind, self.weights = loss, weights
+
+    def forward(self, batch):
+        combined, poses = self.readout(batch, return_poses=True)
+        weight = None
+        if self.weights:
+            weight = 1.0 + batch.y.nan_to_num(0.0) / 10
+        if self.kind == 'poses':
+            return self.loss(poses, batch.right, batch.set_size, weight)
+        args = (combined, batch.y)
+        if self.kind == 'gaussian':
+            args = (*args, 0.7)
+        return self.loss(*args, relation=batch.y_relation, weight=weight)
+
+
+def over_sets(case):
+    """The gradient of each batch, and what a loader gave."""
+    name, loss, weights, most = case
+    module = Losses(name, loss, weights)
+    ddp = DistributedDataParallel(module) if num_ranks() > 1 else module
+    every = sets()
+    sampler = PoseSetSampler(every, max_poses=most, shuffle=True, deal='sets')
+    loader = DataLoader(
+        DealtSets(every, labels=('y', 'right')), batch_sampler=sampler
+    )
+    found, names, values = [], [], []
+    for batch in loader:
+        module.zero_grad(set_to_none=True)
+        value = ddp(batch)
+        value.backward()
+        found.append(gradients(module))
+        names.append([
+            one for one, y in zip(batch.name, batch.right, strict=True)
+            if y >= 0
+        ])  # fmt: skip
+        values.append(value.detach())
+    return {'gradients': found, 'names': names, 'values': values}
+
+
+# Poses over ranks ############################################################
+
+COMBINATIONS = {
+    'max': lambda: MaxCombination(scale=2.0),
+    'learned': lambda: MaxCombination(scale=2.0, learn=True),
+    'prior': lambda: MaxCombination(scale=2.0, prior='prior'),
+    'mean': lambda: 'mean',
+    'hard_max': lambda: 'hard_max',
+    'boltzmann_mean': lambda: 'boltzmann_mean',
+    'attention': lambda: GatedAttentionCombination(1, 4).double(),
+}
+#: Model, combination, gradient, whether receptors are shared, drawn poses.
+OVER_POSES = [
+    ('SchNet', 'max', 'auto', 'auto', None),
+    ('SchNet', 'max', 'full', False, None),
+    ('SchNet', 'max', 'store', False, None),
+    ('SchNet', 'max', 'recompute', True, None),
+    ('SchNet', 'max', 'stream', True, None),
+    ('SchNet', 'mean', 'stream', False, None),
+    ('SchNet', 'hard_max', 'stream', 'auto', None),
+    ('SchNet', 'learned', 'recompute', 'auto', None),
+    ('SchNet', 'prior', 'auto', 'auto', None),
+    ('SchNet', 'boltzmann_mean', 'auto', 'auto', None),
+    ('SchNet', 'attention', 'recompute', 'auto', None),
+    ('SchNet', 'max', 'recompute', 'auto', 2),
+    ('EquivariantGNN', 'max', 'auto', 'auto', None),
+    ('EquivariantGNN', 'mean', 'stream', 'auto', None),
+    ('EquivariantGNN', 'max', 'recompute', False, None),
+]
+
+
+def batches():
+    """Of several sets, one of which has one pose; and that one alone."""
+    every = sets()
+    return [
+        Batch.from_data_list([every[0], every[1], every[3]]),
+        Batch.from_data_list([every[1]]),
+        every[0],
+    ]
+
+
+def over_poses(case):
+    """Values and gradients of each batch, and what ran on this rank."""
+    torch.manual_seed(1)  # of a combination that learns
+    name, combination, gradient, share, drawn = case
+    readout = MultiPoseReadout(
+        model(name),
+        COMBINATIONS[combination](),
+        gradient,
+        share_receptor=share,
+        backward_poses=drawn,
+    ).double()
+    sharded = ShardedReadout(readout)
+    ddp = sharded
+    if num_ranks() > 1:
+        ddp = DistributedDataParallel(sharded)
+    found = []
+    for batch in batches():
+        for more in (False, True):
+            readout.zero_grad(set_to_none=True)
+            out = ddp(batch, return_poses=more, return_weights=more)
+            combined = out[0] if more else out
+            loss = (combined - batch.y).square().mean()
+            if more and gradient != 'stream':
+                loss = loss + 0.1 * out[1].tanh().sum()
+            loss.backward()
+            counts = sharded.last_plan.counts if sharded.last_plan else None
+            found.append(
+                {
+                    'out': [one.detach() for one in (out if more else [out])],
+                    'gradients': gradients(readout),
+                    'forward': 0 if counts is None else counts.poses,
+                }
+            )
+    return found
+
+
+def everything():
+    """All of it, on this rank; in one process, without a group."""
+    torch.use_deterministic_algorithms(False)
+    return {
+        'sets': [over_sets(case) for case in OVER_SETS],
+        'poses': [over_poses(case) for case in OVER_POSES],
+    }
+
+
+def on_ranks():
+    with process_group():
+        return everything()
