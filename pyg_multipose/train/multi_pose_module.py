@@ -10,17 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from pyg_multipose.data import PoseSet
+from pyg_multipose.distributed.ranks import num_ranks
 from pyg_multipose.nn import MultiPoseReadout
-from pyg_multipose.nn.loss import GaussianNLLLoss
 from pyg_multipose.train.affinity_metrics import AffinityMetrics
 from pyg_multipose.train.checkpoint import note, noted, read_checkpoint
 from pyg_multipose.train.input_record import InputRecord
 from pyg_multipose.train.lightning import pl
+from pyg_multipose.train.noise import check_noise
 from pyg_multipose.train.optimizers import (
     check_optimizer,
     optimizer_of,
     schedule_of,
 )
+from pyg_multipose.train.over_ranks import OverRanks
 from pyg_multipose.train.recipe import Given, build, check_plain
 from pyg_multipose.train.transformed import cutoff_of
 from pyg_multipose.train.units import same_unit, unit_of
@@ -36,6 +38,10 @@ class MultiPoseModule(pl.LightningModule):
     ...) is a mean over sets, however many atoms they have: Lightning
     would else take the number of atoms for that of sets.
     A set without a label counts nothing.
+
+    **Several ranks** (:obj:`Trainer(devices=2, strategy="ddp",
+    use_distributed_sampler=False)`) train as one does: the loss is the mean
+    over the labels of all ranks, and so are those that are logged.
 
     Averaging of weights, clipping and accumulation of gradients are
     those of Lightning: :obj:`Trainer(callbacks=[EMAWeightAveraging()],
@@ -134,7 +140,8 @@ class MultiPoseModule(pl.LightningModule):
         )
         self.affinity: nn.Module | None = made.get('affinity')
         self.loss = made['loss']
-        _check_noise(self.loss, noise)
+        check_noise(self.loss, noise)
+        self._ranks = OverRanks()
         #: The unit of predictions and labels.
         self.unit = unit_of(self.affinity, unit)
         #: What the sets look like that the module was trained on; none before
@@ -224,7 +231,7 @@ class MultiPoseModule(pl.LightningModule):
         """
         if self.inputs is None:  # no data module has said
             self.inputs = InputRecord.of([batch], self._cutoff())
-        pred = self._convert(self.readout(batch))
+        pred = self._convert(self._ranks.readout(self)(batch))
         return self._logged_loss('train', pred, batch)
 
     def validation_step(self, batch: PoseSet, batch_idx: int) -> None:
@@ -266,6 +273,7 @@ class MultiPoseModule(pl.LightningModule):
         record = getattr(data, 'inputs', None)
         if record is None:
             return
+        self._ranks.begin(self, data)
         if self.inputs is not None and _differ(self.inputs, record):
             raise ValueError(
                 f'The module was trained on sets with {self.inputs}, and is '
@@ -385,9 +393,9 @@ class MultiPoseModule(pl.LightningModule):
             )
         noise = self.hparams['noise']
         args = (pred, y) if noise is None else (pred, y, noise)
-        loss = self.loss(*args, relation=batch.get('y_relation'))
-        count = int((~y.isnan()).sum())
-        if count:  # the loss is the mean over these
+        relation = batch.get('y_relation')
+        loss, count = self._ranks.loss(self, part, args, relation)
+        if count or num_ranks() > 1:  # the loss is the mean over these
             self.log(
                 f'{part}_loss',
                 loss,
@@ -395,7 +403,7 @@ class MultiPoseModule(pl.LightningModule):
                 prog_bar=True,
                 on_step=False,
                 on_epoch=True,
-                sync_dist=part != 'train',
+                sync_dist=True,
             )
         return loss
 
@@ -416,20 +424,6 @@ class MultiPoseModule(pl.LightningModule):
     def _cutoff(self) -> float | None:
         loader = self.trainer.train_dataloader
         return cutoff_of(getattr(loader, 'dataset', None))
-
-
-def _check_noise(loss: nn.Module, noise: float | None) -> None:
-    gaussian = isinstance(loss, GaussianNLLLoss)
-    if gaussian and noise is None:
-        raise ValueError(
-            "GaussianNLLLoss needs 'noise', the standard deviation of the "
-            'labels in their unit, such as 0.3 for a pIC50'
-        )
-    if noise is not None and not (gaussian and noise > 0):
-        raise ValueError(
-            f'noise={noise!r}, expected a positive number, together with '
-            f'GaussianNLLLoss; the loss is {type(loss).__name__}'
-        )
 
 
 def _differ(first: InputRecord, second: InputRecord) -> bool:
