@@ -11,9 +11,16 @@ from typing import Any
 
 import torch
 
-from pyg_multipose.cli.data_set import open_data
+from pyg_multipose.cli.data_set import DataSet, open_data
 from pyg_multipose.cli.parser import Namespace, Parser, write
 from pyg_multipose.cli.places import new_folder
+from pyg_multipose.cli.processes import (
+    add_processes,
+    is_first,
+    one_thread,
+    shared_out,
+    trainer_settings,
+)
 from pyg_multipose.cli.training import (
     add_options,
     data_module,
@@ -37,6 +44,7 @@ def parser() -> Parser:
         'valid_loss), metrics.csv, split.csv and test_predictions.csv.',
     )
     add_options(out)
+    add_processes(out)
     add = out.add_argument_group('training').add_argument
     add(
         '--out',
@@ -100,15 +108,23 @@ def run(argv: Sequence[str]) -> None:
     """
     options = parser().read(argv)
     data = open_data(options.data)
-    folder = new_folder(options.out)
+    folder = new_folder(options.out) if is_first() else Path(options.out)
     quiet()
+    if not shared_out('fit', argv, options, data):
+        with one_thread(options):
+            _fit(options, data, folder)
+
+
+def _fit(options: Namespace, data: DataSet, folder: Path) -> None:
+    """The training, on each rank."""
     pl.seed_everything(options.seed, workers=True, verbose=False)
     parts = data_module(options, data)
     module = multi_pose_module(options, parts)
-    write(options, folder / CONFIG)
-    _write_split(folder / SPLIT, parts, data.names)
-    sizes = {part: len(sets) for part, sets in parts.parts.items()}
-    print(f'{data.path}: {sizes} sets, labels in {parts.unit}')
+    if is_first():
+        write(options, folder / CONFIG)
+        _write_split(folder / SPLIT, parts, data.names)
+        sizes = {part: len(sets) for part, sets in parts.parts.items()}
+        print(f'{data.path}: {sizes} sets, labels in {parts.unit}')
     before = torch.are_deterministic_algorithms_enabled()
     try:
         trainer = _trainer(options, folder)
@@ -119,11 +135,14 @@ def run(argv: Sequence[str]) -> None:
         raise KeyboardInterrupt from stop
     finally:  # Lightning leaves it as the trainer had it
         torch.use_deterministic_algorithms(before)
+    if not is_first():
+        return
     scores = trainer.callback_metrics
     for name in sorted(scores):
         if name.startswith('test_'):
             print(f'{name.replace("_", " "):16}{float(scores[name]):8.3f}')
-    table = Predictions.of(module, parts.test_dataloader(), progress=False)
+    loader = parts.loader('test', dealt=False)
+    table = Predictions.of(module, loader, progress=False)
     table.write(folder / TEST)
     print(f"the run is in '{folder}': last.ckpt predicts, by 'predict'")
 
@@ -150,7 +169,7 @@ def _trainer(options: Namespace, folder: Path) -> Any:
     )
     return _made(
         accelerator=options.device,
-        devices=1,
+        **trainer_settings(options),
         precision=options.precision,
         max_epochs=options.epochs,
         gradient_clip_val=options.clip,
@@ -190,13 +209,18 @@ def _average(decay: float) -> Any:
 
 def quiet() -> None:
     r"""Leaves out what Lightning says of itself; its errors stay."""
-    for name in ('lightning.pytorch', 'lightning.fabric'):
+    for name in (
+        'lightning.pytorch',
+        'lightning.fabric',
+        'torch.multiprocessing.spawn',  # that it stops the others
+    ):
         logging.getLogger(name).setLevel(logging.ERROR)
     for text in (
         r'.*does not have many workers.*',
         r'.*log_every_n_steps.*',
         r'Checkpoint directory .* exists',
         r'Experiment logs directory .* exists',
+        r'.*custom batch sampler .* for prediction',
         r'`isinstance\(treespec, LeafSpec\)` is deprecated.*',
     ):
         warnings.filterwarnings('ignore', text)

@@ -252,6 +252,7 @@ def data_module(options: Namespace, data: DataSet) -> PoseSetDataModule:
         max_poses=options.max_poses,
         seed=options.seed,
         num_workers=options.num_workers,
+        deal=getattr(options, 'deal', 'sets'),
         **told,
     )
     module.setup()

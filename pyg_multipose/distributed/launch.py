@@ -32,8 +32,11 @@ PLAIN: tuple[type[Exception], ...] = (
     ValueError,
 )
 
+#: What tells that a process has failed.
+_FAILURES = (mp.ProcessRaisedException, mp.ProcessExitedException)
 
-class RankError(RuntimeError):
+
+class RankError(ChildProcessError):
     r"""A process ended before its time; the others were stopped."""
 
 
@@ -90,7 +93,7 @@ def launch(
         try:
             while not context.join():
                 pass
-        except mp.ProcessException as error:
+        except _FAILURES as error:
             raise _error(context, error, Path(folder)) from None
         finally:
             for process in context.processes:

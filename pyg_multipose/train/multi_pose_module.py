@@ -412,7 +412,8 @@ class MultiPoseModule(pl.LightningModule):
         values = {f'{part}_{k}': v for k, v in metrics.compute().items()}
         self.log_dict(
             {name: value.float() for name, value in values.items()},
-            batch_size=max(metrics.count, 1),
+            batch_size=1,  # the same on all ranks
+            sync_dist=True,
         )
         metrics.reset()
 
