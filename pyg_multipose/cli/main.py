@@ -17,6 +17,7 @@ COMMANDS = {
     'inspect': 'what a data set holds',
     'plan': 'what a training step will take, in time and memory',
     'fit': 'train a model on a data set',
+    'bench': 'how fast a training is, after a look that it is right',
     'predict': 'a trained model + poses or a data set -> tables',
 }
 #: All went well; the input is at fault; the command is; interrupted.
