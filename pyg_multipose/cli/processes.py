@@ -104,9 +104,7 @@ def choose(options: Namespace, data: DataSet) -> tuple[int, str]:
     )
 
 
-def _seconds(
-    options: Namespace, data: DataSet, most: int
-) -> dict[int, float]:
+def _seconds(options: Namespace, data: DataSet, most: int) -> dict[int, float]:
     """About what a training takes, by the number of processes."""
     sets: Any = data.sets
     sizes = set_sizes(sets, progress=False)

@@ -38,9 +38,7 @@ def taken(batch: PoseSet, layout: Layout, poses: np.ndarray) -> PoseSet:
         poses: Numbers of poses, at least one.
     """
     store = batch.stores[0]
-    level = {
-        key: name for key, name in layout.levels.items() if name != 'set'
-    }
+    level = {key: name for key, name in layout.levels.items() if name != 'set'}
     tables = {
         key: value
         for key, value in store.items()
@@ -62,5 +60,3 @@ def taken(batch: PoseSet, layout: Layout, poses: np.ndarray) -> PoseSet:
         part['levels'] = str(Levels(level))
         parts.append(part)
     return Batch.from_data_list(parts)
-
-

@@ -65,7 +65,6 @@ class TransformedSets(torch.utils.data.Dataset):
             return set_sizes(_Some(self.sets, self.index))
         return set_sizes(self)
 
-
     def costs(self) -> Tensor:
         r"""Atoms of the poses of each set, as they are in the dataset."""
         return set_costs(_Some(self.sets, self.index))

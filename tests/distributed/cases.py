@@ -1,7 +1,12 @@
 """What one process does, and what each of several does."""
 
 import copy
+import logging
 import math
+import os
+import signal
+import warnings
+from datetime import timedelta
 
 import torch
 from torch.nn.parallel import DistributedDataParallel
@@ -9,12 +14,14 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
 
 from pyg_multipose.data import PoseSet
+from pyg_multipose.datasets import PoseSetDataset
 from pyg_multipose.distributed import (
     GlobalMean,
     ShardedReadout,
     process_group,
 )
-from pyg_multipose.distributed.ranks import num_ranks
+from pyg_multipose.distributed.ranks import num_ranks, this_rank
+from pyg_multipose.gradient import LiveBytes
 from pyg_multipose.loader import DealtSets, PoseSetSampler
 from pyg_multipose.nn import (
     GatedAttentionCombination,
@@ -207,6 +214,11 @@ def batches():
     ]
 
 
+def own_poses(batch):
+    """How many poses this rank has, by their numbers: costs are alike."""
+    return num_ranks() == 1 or this_rank() < batch.num_poses
+
+
 def over_poses(case):
     """Values and gradients of each batch, and what ran on this rank."""
     torch.manual_seed(1)  # of a combination that learns
@@ -226,32 +238,212 @@ def over_poses(case):
     for batch in batches():
         for more in (False, True):
             readout.zero_grad(set_to_none=True)
-            out = ddp(batch, return_poses=more, return_weights=more)
+            with LiveBytes() as live:
+                out = ddp(batch, return_poses=more, return_weights=more)
+                held = live.held()
             combined = out[0] if more else out
             loss = (combined - batch.y).square().mean()
             if more and gradient != 'stream':
                 loss = loss + 0.1 * out[1].tanh().sum()
             loss.backward()
-            counts = sharded.last_plan.counts if sharded.last_plan else None
+            plan = sharded.last_plan
             found.append(
                 {
                     'out': [one.detach() for one in (out if more else [out])],
                     'gradients': gradients(readout),
-                    'forward': 0 if counts is None else counts.poses,
+                    'poses': plan.counts.poses if own_poses(batch) else 0,
+                    'held': held,
                 }
             )
     return found
 
 
-def everything():
-    """All of it, on this rank; in one process, without a group."""
-    torch.use_deterministic_algorithms(False)
+# By Lightning ################################################################
+
+#: What is dealt, batches whose gradients make a step, average of weights.
+BY_LIGHTNING = [('sets', 1, False), ('sets', 2, True), ('poses', 1, False)]
+
+
+def by_lightning(case, root):
+    """A training: weights, what was logged, when it stopped."""
+    from lightning.pytorch import Trainer, callbacks
+    from lightning.pytorch.plugins.environments import LightningEnvironment
+
+    from pyg_multipose.train import MultiPoseModule, PoseSetDataModule
+
+    deal, accumulate, average = case
+    torch.manual_seed(0)
+    made = {
+        'hidden_channels': 4, 'num_filters': 4, 'num_interactions': 1,
+        'num_gaussians': 6, 'cutoff': CUTOFF,
+    }  # fmt: skip
+    module = MultiPoseModule(
+        {'class_path': 'SchNet', 'init_args': made},
+        {'class_path': 'max', 'init_args': {'scale': 2.0}},
+        affinity='PIC50',
+        optimizer='SGD',
+        lr=0.05,
+    ).double()
+    valid = [pose_set(20 + n, 2 + n, y=4.0 + n) for n in range(3)]
+    data = PoseSetDataModule(
+        train=sets(), valid=valid, cutoff=CUTOFF, max_poses=9, deal=deal
+    )
+    more = [callbacks.EarlyStopping('valid_loss', patience=2)]
+    if average:
+        more.append(callbacks.EMAWeightAveraging(decay=0.5))
+    several = {}
+    if num_ranks() > 1:
+        several = {'strategy': 'ddp', 'plugins': [LightningEnvironment()]}
+    trainer = Trainer(
+        max_epochs=3,
+        accelerator='cpu',
+        devices=num_ranks(),
+        gradient_clip_val=0.5,
+        accumulate_grad_batches=accumulate,
+        callbacks=more,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        default_root_dir=root,
+        **several,
+    )
+    environment = dict(os.environ)
+    trainer.fit(module, datamodule=data)
+    logged = {k: v.double() for k, v in trainer.callback_metrics.items()}
+    os.environ.update(environment)  # which Lightning has cleared
     return {
-        'sets': [over_sets(case) for case in OVER_SETS],
-        'poses': [over_poses(case) for case in OVER_POSES],
+        'weights': dict(module.state_dict()),
+        'logged': logged,
+        'epochs': trainer.current_epoch,
     }
 
 
-def on_ranks():
+# From disk, by workers #######################################################
+
+
+def from_disk(root):
+    """The names of all sets that this rank got, epoch by epoch."""
+    dataset = PoseSetDataset(root)
+    found = {}
+    for deal in ('sets', 'batches'):
+        for shuffle in (True, False):
+            sampler = PoseSetSampler(
+                dataset, max_poses=9, shuffle=shuffle, deal=deal
+            )
+            loader = DataLoader(
+                DealtSets(dataset), batch_sampler=sampler, num_workers=2
+            )
+            for epoch in range(2 if shuffle else 1):
+                sampler.set_epoch(epoch)
+                found[f'{deal} {shuffle} {epoch}'] = [
+                    name
+                    for batch in loader
+                    for name, y in zip(batch.name, batch.y, strict=True)
+                    if not y.isnan()  # those stand in
+                ]
+    return found
+
+
+# What is refused #############################################################
+
+
+def refused():
+    """What each rank says of what is wrong."""
+    rank = num_ranks() > 1 and torch.distributed.get_rank()
+    readout = MultiPoseReadout(model('SchNet'), 'max')
+    sharded = ShardedReadout(readout)
+    batch = sets()[0]
+
+    def message(call):
+        try:
+            call()
+        except Exception as error:
+            return f'{type(error).__name__}: {error}'
+        return 'nothing'
+
+    other = sets()[rank]
+    spoiled = copy.copy(batch)
+    spoiled.pos = batch.pos.clone()
+    spoiled.pos[-1] = float('nan')  # of the last pose
+    asking = copy.copy(batch)
+    asking.pos = batch.pos.clone().requires_grad_()
+    energy = sharded(batch).sum()
+    weights = list(readout.parameters())
+    masked = ShardedReadout(MultiPoseReadout(readout.model, nonfinite='mask'))
+    prior = ShardedReadout(
+        MultiPoseReadout(
+            readout.model, MaxCombination(prior='prior'), gradient='stream'
+        )
+    )
+    return {
+        'other': message(lambda: sharded(other)),
+        'spoiled': message(lambda: sharded(spoiled)),
+        'asking': message(lambda: sharded(asking)),
+        'masked': message(lambda: masked(batch)),
+        'prior': message(lambda: prior(batch)),
+        'twice': message(
+            lambda: torch.autograd.grad(energy, weights, create_graph=True)
+        ),
+        'loss': message(
+            lambda: GlobalMean(torch.nn.MSELoss())(energy, energy.detach())
+        ),
+        'data': message(lambda: other_data(rank)),
+        'after': message(lambda: sharded(batch)),
+    }
+
+
+def other_data(rank):
+    from pyg_multipose.train import PoseSetDataModule
+    from pyg_multipose.train.same_data import check_same_data
+
+    data = PoseSetDataModule(train=sets(), cutoff=CUTOFF, seed=rank)
+    data.setup()
+    check_same_data(data)
+
+
+# All of it ###################################################################
+
+
+def everything(root):
+    """All of it, on this rank; in one process, without a group."""
+    logging.getLogger('lightning.pytorch').setLevel(logging.ERROR)
+    return {
+        'sets': [over_sets(case) for case in OVER_SETS],
+        'poses': [over_poses(case) for case in OVER_POSES],
+        'lightning': [by_lightning(case, root) for case in BY_LIGHTNING],
+    }
+
+
+def on_ranks(root):
+    warnings.simplefilter('ignore')
+    with process_group(timeout=timedelta(minutes=2)):
+        found = everything(root)
+        found['refused'] = refused()
+        if num_ranks() == 2:
+            found['disk'] = from_disk(root)
+    return found
+
+
+def killed():
+    """One rank is ended, while the other one waits for it."""
     with process_group():
-        return everything()
+        if torch.distributed.get_rank() == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        torch.distributed.barrier()
+
+
+def at_fault():
+    raise FileNotFoundError("'x.sdf' does not exist")
+
+
+def broken():
+    raise KeyError('a bug')
+
+
+def told():
+    """What a process knows of the others."""
+    return [os.environ['RANK'], os.environ['WORLD_SIZE'],
+            torch.get_num_threads()]  # fmt: skip
