@@ -9,9 +9,9 @@ from contextlib import nullcontext
 import torch
 
 from pyg_multipose.cli.data_set import open_data
-from pyg_multipose.cli.fit import quiet
 from pyg_multipose.cli.parser import Parser
 from pyg_multipose.cli.processes import add_processes
+from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.cli.training import (
     add_options,
     data_module,

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
+from pyg_multipose.cli.bundled import NAME as BUNDLED
+from pyg_multipose.cli.bundled import columns_of, is_bundled, open_bundled
 from pyg_multipose.data import PoseSet
-from pyg_multipose.datasets import MproMoonshot, PoseSetDataset
+from pyg_multipose.datasets import PoseSetDataset
 
-#: The bundled data, instead of a folder.
-BUNDLED = 'MproMoonshot'
 #: What `prepare` writes beside the sets: how they were made, and a table.
 ABOUT, TABLE = 'prepared.json', 'sets.csv'
 #: The file of the sets.
@@ -91,7 +91,7 @@ def is_data_set(path: str) -> bool:
     Args:
         path: A folder, or the name of the bundled data.
     """
-    return path == BUNDLED or Path(path, SETS).is_file()
+    return is_bundled(path) or Path(path, SETS).is_file()
 
 
 def open_data(path: str) -> DataSet:
@@ -106,14 +106,10 @@ def open_data(path: str) -> DataSet:
         FileNotFoundError: If there is none.
         ValueError: If it is damaged or empty.
     """
-    if path == BUNDLED:
-        bundled = MproMoonshot('all')
-        columns = {
-            'smiles': bundled.smiles,
-            'scaffold': bundled.scaffolds,
-            'date': bundled.dates,
-        }
-        return DataSet(path, bundled, bundled.names, 'pIC50', columns)
+    if is_bundled(path):
+        bundled, about = open_bundled(path)
+        columns = columns_of(bundled)
+        return DataSet(path, bundled, bundled.names, 'pIC50', columns, about)
     folder = Path(path)
     if not is_data_set(path):
         what = 'holds no data set' if folder.exists() else 'does not exist'
@@ -124,7 +120,7 @@ def open_data(path: str) -> DataSet:
     sets = PoseSetDataset(path)
     if not len(sets):
         raise ValueError(f"'{path}' is a data set without any pose set")
-    about: dict[str, Any] = {}
+    about = {}
     if (folder / ABOUT).is_file():
         about = json.loads((folder / ABOUT).read_text(encoding='utf-8'))
     columns = {}

@@ -19,6 +19,7 @@ COMMANDS = {
     'fit': 'train a model on a data set',
     'bench': 'how fast a training is, after a look that it is right',
     'predict': 'a trained model + poses or a data set -> tables',
+    'report': 'the page of a training, written once more',
 }
 #: All went well; the input is at fault; the command is; interrupted.
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130

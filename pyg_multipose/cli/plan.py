@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 
 from pyg_multipose.cli.data_set import DataSet, open_data
-from pyg_multipose.cli.fit import quiet
 from pyg_multipose.cli.parser import Namespace, Parser
 from pyg_multipose.cli.processes import add_processes, choose, one_thread
+from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.cli.training import (
     add_options,
     data_module,

@@ -3,15 +3,20 @@ r"""multipose predict: tables of predictions."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch_geometric.loader import DataLoader
 
-from pyg_multipose.cli.data_set import is_data_set, open_data, receptor_of
-from pyg_multipose.cli.fit import quiet
+from pyg_multipose.cli.data_set import (
+    DataSet,
+    is_data_set,
+    open_data,
+    receptor_of,
+)
 from pyg_multipose.cli.parser import Namespace, Parser
 from pyg_multipose.cli.places import check_file
+from pyg_multipose.cli.reporting import report_predictions
+from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.loader import PoseSetSampler
 from pyg_multipose.train import MultiPoseModule, Predictions
 from pyg_multipose.train.predictions import check_format
@@ -109,7 +114,8 @@ def run(argv: Sequence[str]) -> None:
     if options.device == 'gpu' and not on_gpu:
         raise ValueError('--device gpu: there is none')
     module.to('cuda' if on_gpu else 'cpu')
-    sets = _sets(options, module)
+    data, left_out = _data(options, module)
+    sets = data.sets
     cutoff = None if module.inputs is None else module.inputs.cutoff
     connected = TransformedSets(sets, range(len(sets)), cutoff=cutoff)
     sampler = PoseSetSampler(
@@ -119,13 +125,16 @@ def run(argv: Sequence[str]) -> None:
     table = Predictions.of(module, loader)
     for file in table.write(out):
         print(f"'{file}' is written")
+    page = report_predictions(out, data, options.as_dict(), left_out)
+    print(f"'{page}' shows them")
     print(
         f'{len(table.sets)} sets and {len(table.poses)} poses, in '
         f'{module.unit}'
     )
 
 
-def _sets(options: Namespace, module: MultiPoseModule) -> Any:
+def _data(options: Namespace, module: MultiPoseModule) -> tuple[DataSet, str]:
+    """What is to be predicted, and what was left out in reading it."""
     first = options.data[0]
     if len(options.data) == 1 and is_data_set(first):
         if options.receptor is not None:
@@ -133,7 +142,7 @@ def _sets(options: Namespace, module: MultiPoseModule) -> Any:
                 f"--receptor is for poses; '{first}' is a data set and has "
                 f'its own'
             )
-        return open_data(first).sets
+        return open_data(first), ''
     from pyg_multipose.io import read_poses, read_receptor
 
     hydrogens = module.inputs is not None and module.inputs.hydrogens
@@ -154,4 +163,7 @@ def _sets(options: Namespace, module: MultiPoseModule) -> Any:
     print(poses.report)
     if not len(poses):
         raise ValueError('No pose could be read; see above')
-    return poses
+    columns = {'smiles': poses.smiles}
+    path = ', '.join(options.data)
+    data = DataSet(path, poses, poses.names, module.unit, columns)
+    return data, f'Poses: {poses.report}'

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+import yaml
 
 from pyg_multipose.cli.data_set import DataSet
 from pyg_multipose.cli.parser import Namespace, Parser
@@ -113,6 +114,7 @@ def _seconds(options: Namespace, data: DataSet, most: int) -> dict[int, float]:
         sets,
         max_nodes=options.max_nodes,
         max_poses=options.max_poses,
+        max_sets=options.max_sets,
         shuffle=True,
         sizes=sizes,
         num_replicas=1,
@@ -190,7 +192,8 @@ def shared_out(
 ) -> bool:
     r"""Runs a command in several processes, if that is worth it.
 
-    The option :obj:`processes` becomes a number.
+    The option :obj:`processes` becomes a number, that of the run where one
+    was interrupted.
 
     Args:
         command: Its name.
@@ -202,16 +205,26 @@ def shared_out(
         Whether it was run; else this process has to.
     """
     asked = options.processes
-    count, why = choose(options, data)
+    known = None if in_rank() else _recorded(options)
+    count, why = known or choose(options, data)
     options.processes = count
     if not in_rank() or (is_first() and asked == 'auto'):
         print(f'processes: {count}, {why}')
-    if count == 1 or in_rank():
+    if count == 1 or in_rank() or getattr(options, 'dry_run', False):
         return False
     told = [*argv, '--processes', str(count)]
     modules = [*PRELOAD, f'pyg_multipose.cli.{command}']
     launch(_rank, (command, told), count, modules)
     return True
+
+
+def _recorded(options: Namespace) -> tuple[int, str] | None:
+    """The number of a run that is there already."""
+    file = Path(options.out, 'config.yaml')
+    if options.processes != 'auto' or not file.is_file():
+        return None
+    found = yaml.safe_load(file.read_text('utf-8')).get('processes')
+    return (found, 'as the run was begun') if found else None
 
 
 def _rank(command: str, argv: list[str]) -> None:
@@ -225,23 +238,27 @@ def _show(message: Warning | str, *_: Any, **__: Any) -> None:
         print(f'multipose: warning: {message}', file=sys.stderr)
 
 
-def trainer_settings(options: Namespace) -> dict[str, Any]:
+def trainer_settings(
+    options: Namespace, plugins: Sequence[Any]
+) -> dict[str, Any]:
     r"""What Lightning's Trainer is told of processes.
 
     Args:
         options: Those of a training, with a number of processes.
+        plugins: What else it has.
     """
     count = options.processes
     if count == 1:
-        return {'devices': 1}
+        return {'devices': 1, 'plugins': list(plugins)}
     local = int(os.environ.get('LOCAL_WORLD_SIZE', count))
     out: dict[str, Any] = {
         'devices': local,
         'num_nodes': count // local,
         'strategy': pl.strategies.DDPStrategy(timeout=TIMEOUT),
+        'plugins': list(plugins),
     }
     if 'TORCHELASTIC_RUN_ID' not in os.environ:
-        out['plugins'] = [LightningEnvironment()]
+        out['plugins'].append(LightningEnvironment())
     return out
 
 

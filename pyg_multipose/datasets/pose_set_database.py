@@ -195,23 +195,27 @@ class PoseSetDatabase(Database):
         rows = self._rows('SELECT name FROM sets ORDER BY id')
         return [name for (name,) in rows]
 
+    def digests(self) -> list[bytes]:
+        r"""The checksum of every set."""
+        if self.sets is None:
+            return []
+        rows = self._rows('SELECT digest FROM sets ORDER BY id')
+        return [digest for (digest,) in rows]
+
     def sizes(self) -> Tensor:
         r"""Nodes, edges and poses of every set, shape [num_sets, 3]."""
-        rows: list[Any] = []
-        if self.sets is not None:
-            query = 'SELECT nodes, edges, poses FROM sets ORDER BY id'
-            rows = self._rows(query)
-        return torch.tensor(rows, dtype=torch.long).view(-1, 3)
+        return self._numbers('nodes, edges, poses').view(-1, 3)
 
     def costs(self) -> Tensor:
         r"""Atoms of all poses of every set, shape [num_sets]."""
-        rows: list[Any] = []
-        if self.sets is not None:
-            rows = self._rows(
-                'SELECT sets.nodes - receptors.nodes FROM sets JOIN receptors '
-                'ON sets.receptor = receptors.id ORDER BY sets.id'
-            )
-        return torch.tensor(rows, dtype=torch.long).view(-1)
+        receptor = 'SELECT nodes FROM receptors WHERE id = receptor'
+        return self._numbers(f'nodes - ({receptor})').view(-1)
+
+    def _numbers(self, columns: str) -> Tensor:
+        query = f'SELECT {columns} FROM sets ORDER BY id'
+        return torch.tensor(
+            [] if self.sets is None else self._rows(query), dtype=torch.long
+        )
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         try:

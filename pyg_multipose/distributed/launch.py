@@ -84,7 +84,14 @@ def launch(
         port = _free_port()
         context = mp.start_processes(
             _work,
-            (function, tuple(args), processes, port, folder),
+            (
+                function,
+                tuple(args),
+                processes,
+                port,
+                folder,
+                multiprocessing.get_start_method(allow_none=True),
+            ),
             processes,
             join=False,
             start_method=method,
@@ -138,8 +145,11 @@ def _work(
     ranks: int,
     port: int,
     folder: str,
+    start_method: str | None,
 ) -> None:
     """What each process does."""
+    # Those that load data are started as elsewhere, not as this one was.
+    multiprocessing.set_start_method(start_method, force=True)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(
@@ -178,11 +188,14 @@ def _end_with(sentinel: int) -> None:
 def _error(context: Any, error: Any, folder: Path) -> Exception:
     """The error of the process that has failed first, as far as is known."""
     count = len(context.processes)
+    told: dict[str, int] = {}
     for rank in range(count):
         file = _file(folder, rank, 'error')
         if file.is_file():
             number, message = torch.load(file, weights_only=True)
-            return PLAIN[number](message)
+            told.setdefault(message, number)
+    if told:  # ranks with other sets may have other things to say
+        return PLAIN[next(iter(told.values()))]('; '.join(told))
     # Those that were still at work were stopped by SIGTERM.
     codes = {
         rank: -int(process.exitcode or 0)
