@@ -32,6 +32,8 @@ START = 8.0
 WAITING = 0.1
 #: What more processes have to save to be worth it.
 WORTH = 0.9
+#: What may be missing in a core that is idle.
+NEARLY = 0.3
 #: Where Linux tells how busy each processor is.
 _STAT = Path('/proc/stat')
 
@@ -92,9 +94,10 @@ def choose(options: Namespace, data: DataSet) -> tuple[int, str]:
     if options.device != 'cpu' and torch.cuda.is_available():
         return 1, 'on a GPU'
     cores, idle = idle_cores()
-    if idle < 2:
+    most = int(idle + NEARLY)
+    if most < 2:
         return 1, f'of {cores} cores, {idle:.1f} are idle'
-    seconds = _seconds(options, data, int(idle + 0.3))
+    seconds = _seconds(options, data, most)
     best = min(seconds, key=lambda n: seconds[n])
     if seconds[best] > WORTH * seconds[1]:
         best = 1

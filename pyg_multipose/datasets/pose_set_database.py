@@ -213,9 +213,8 @@ class PoseSetDatabase(Database):
 
     def _numbers(self, columns: str) -> Tensor:
         query = f'SELECT {columns} FROM sets ORDER BY id'
-        return torch.tensor(
-            [] if self.sets is None else self._rows(query), dtype=torch.long
-        )
+        rows = [] if self.sets is None else self._rows(query)
+        return torch.tensor(rows, dtype=torch.long)
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         try:
