@@ -190,31 +190,28 @@ class PoseSetDatabase(Database):
 
     def names(self) -> list[str]:
         r"""The name of every set."""
-        if self.sets is None:
-            return []
-        rows = self._rows('SELECT name FROM sets ORDER BY id')
-        return [name for (name,) in rows]
+        return [name for (name,) in self._column('name')]
 
     def digests(self) -> list[bytes]:
         r"""The checksum of every set."""
-        if self.sets is None:
-            return []
-        rows = self._rows('SELECT digest FROM sets ORDER BY id')
-        return [digest for (digest,) in rows]
+        return [digest for (digest,) in self._column('digest')]
 
     def sizes(self) -> Tensor:
         r"""Nodes, edges and poses of every set, shape [num_sets, 3]."""
-        return self._numbers('nodes, edges, poses').view(-1, 3)
+        rows = self._column('nodes, edges, poses')
+        return torch.tensor(rows, dtype=torch.long).view(-1, 3)
 
     def costs(self) -> Tensor:
         r"""Atoms of all poses of every set, shape [num_sets]."""
         receptor = 'SELECT nodes FROM receptors WHERE id = receptor'
-        return self._numbers(f'nodes - ({receptor})').view(-1)
+        rows = self._column(f'nodes - ({receptor})')
+        return torch.tensor(rows, dtype=torch.long).view(-1)
 
-    def _numbers(self, columns: str) -> Tensor:
-        query = f'SELECT {columns} FROM sets ORDER BY id'
-        rows = [] if self.sets is None else self._rows(query)
-        return torch.tensor(rows, dtype=torch.long)
+    def _column(self, columns: str) -> list[Any]:
+        """Of every set; nothing, if there is none."""
+        if self.sets is None:
+            return []
+        return self._rows(f'SELECT {columns} FROM sets ORDER BY id')
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         try:
