@@ -59,6 +59,7 @@ class PoseSetDataset(OnDiskDataset):
         ...     dataset = PoseSetDataset(root)
         ...     added = dataset.extend(sets), dataset.extend(sets)
         ...     sizes, digests = dataset.set_sizes(), dataset.digests()
+        ...     costs = dataset.set_costs()
         ...     loader = DataLoader(dataset, batch_size=3)
         ...     batch = next(iter(loader))
         >>> added
@@ -67,6 +68,8 @@ class PoseSetDataset(OnDiskDataset):
         tensor([[743,   0,   8],
                 [694,   0,   9],
                 [766,   0,   9]])
+        >>> costs  # atoms of all poses
+        tensor([256, 207, 279])
         >>> batch.num_graphs, batch.num_poses
         (3, 26)
         >>> len(set(digests))

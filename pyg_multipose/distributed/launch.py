@@ -37,7 +37,13 @@ _FAILURES = (mp.ProcessRaisedException, mp.ProcessExitedException)
 
 
 class RankError(ChildProcessError):
-    r"""A process ended before its time; the others were stopped."""
+    r"""A process ended before its time; the others were stopped.
+
+    Example:
+        >>> from pyg_multipose.distributed import RankError
+        >>> issubclass(RankError, ChildProcessError)
+        True
+    """
 
 
 def launch(
@@ -72,6 +78,13 @@ def launch(
         RankError: If a process was ended, or failed with an error that is
             none of its input.
         ValueError: That of a process, as other errors of input are.
+
+    Example:
+        >>> from pyg_multipose.distributed import launch
+        >>> def main():
+        ...     from my_package import train
+        ...
+        ...     return launch(train, ('config.yaml',), processes=2)
     """
     if processes < 1:
         raise ValueError(f"'processes' has to be at least 1, got {processes}")
@@ -127,6 +140,13 @@ def process_group(
 
     Yields:
         Nothing.
+
+    Example:
+        >>> import os
+        >>> from pyg_multipose.distributed import process_group
+        >>> if 'RANK' in os.environ:  # started by torchrun
+        ...     with process_group('gloo'):
+        ...         torch.distributed.barrier()
     """
     dist.init_process_group(backend, timeout=timeout)
     try:

@@ -27,8 +27,14 @@ def shares_of(layout: Layout, ranks: int) -> list[np.ndarray]:
     return [np.array(share, dtype=np.int64) for share in shares]
 
 
+#: Poses that the name of a share tells.
+_SHOWN = 12
+
+
 def taken(batch: PoseSet, layout: Layout, poses: np.ndarray) -> PoseSet:
     r"""A batch of some of the poses, without sets that have none of them.
+
+    The name of a set tells which of its poses these are, for messages.
 
     What is known of whole sets, such as a label, is left out, but names.
 
@@ -51,12 +57,20 @@ def taken(batch: PoseSet, layout: Layout, poses: np.ndarray) -> PoseSet:
     parts = []
     for index in np.unique(layout.set_of_pose[poses]).tolist():
         own = poses[layout.set_of_pose[poses] == index]
+        ptr = layout.set_ptr[index]
         part = PoseSet()
         for key, value in layout.select(tables, own, index).items():
             part[key] = value
         for key, value in texts.items():
             if value is not None:
                 part[key] = value if isinstance(value, str) else value[index]
-        part['levels'] = str(Levels(level))
+        part['name'] = _called(part.get('name') or str(index), own - ptr)
+        part['levels'] = str(Levels({**level, 'name': 'set'}))
         parts.append(part)
     return Batch.from_data_list(parts)
+
+
+def _called(name: str, poses: np.ndarray) -> str:
+    numbers = ', '.join(map(str, poses[:_SHOWN].tolist()))
+    more = ', ...' if len(poses) > _SHOWN else ''
+    return f'{name} (of its poses {numbers}{more})'

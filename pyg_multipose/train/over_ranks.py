@@ -56,7 +56,7 @@ class OverRanks:
         args: tuple[Any, ...],
         relation: Tensor | None,
     ) -> tuple[Tensor, int]:
-        r"""The loss, and how many labels it is a mean over.
+        r"""The loss, and what it weighs in a mean over batches and ranks.
 
         Only in training do ranks wait for one another: elsewhere one may
         have more batches.
@@ -72,6 +72,7 @@ class OverRanks:
             mean = GlobalMean(module.loss)
             loss = mean(*args, relation=relation)
             return loss, int(mean.total)
-        if num_ranks() > 1 and not count:  # others may have labels
+        if not count and num_ranks() > 1:  # others may have labels
             return args[0].new_zeros(()), 0
-        return module.loss(*args, relation=relation), count
+        # Lightning takes the mean of counts over ranks, as an integer.
+        return module.loss(*args, relation=relation), count * num_ranks()
