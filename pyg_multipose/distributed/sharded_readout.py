@@ -221,7 +221,7 @@ class ShardedReadout(nn.Module):
         every: Tensor,
         mine: Any,
         poses: np.ndarray,
-        whole: _Whole,
+        whole: Any,
         return_weights: bool,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Combined predictions, those of all poses, and weights."""
@@ -232,6 +232,8 @@ class ShardedReadout(nn.Module):
             anchors = [
                 p for p in readout.model.parameters() if p.requires_grad
             ]
+        evaluation: Any
+        own: Any
         evaluation, of_sets, own = mine or (None, None, None)
         joined = OwnPoses.apply(every, poses, ranks, own, *anchors)
         weights = None
@@ -271,7 +273,7 @@ class ShardedReadout(nn.Module):
 class _Whole:
     """What is asked of the evaluation of a whole batch, which none is."""
 
-    def __init__(self, batch: PoseSet, device: torch.device) -> None:
+    def __init__(self, batch: PoseSet, device: torch.device | None) -> None:
         self.layout = Layout(batch, device)
         self.tables = dict(batch.stores[0].items())
         self.pose_values: dict[str, Tensor] = {}

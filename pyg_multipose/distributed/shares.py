@@ -6,7 +6,7 @@ import numpy as np
 from torch_geometric.data import Batch
 
 from pyg_multipose.data import Layout, PoseSet
-from pyg_multipose.data.levels import Levels
+from pyg_multipose.data.levels import Level, Levels
 from pyg_multipose.loader.dealing import deal
 
 
@@ -44,7 +44,9 @@ def taken(batch: PoseSet, layout: Layout, poses: np.ndarray) -> PoseSet:
         poses: Numbers of poses, at least one.
     """
     store = batch.stores[0]
-    level = {key: name for key, name in layout.levels.items() if name != 'set'}
+    level: dict[str, Level] = {
+        key: name for key, name in layout.levels.items() if name != 'set'
+    }
     tables = {
         key: value
         for key, value in store.items()

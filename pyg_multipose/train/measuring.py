@@ -118,10 +118,14 @@ def gradient_error(
     reference = Step(_twin(module), True, 'sets')
     reference.alone(together.to(module.device)).backward()
     step = Step(_twin(module), plain, data.deal)
-    ranks: dict[str, int] = {}
-    if data.deal == 'poses':
-        ranks = {'num_replicas': 1, 'rank': 0}
-    sampler = PoseSetSampler(chosen, max_poses=2**40, deal='sets', **ranks)
+    dealt = data.deal == 'sets'
+    sampler = PoseSetSampler(
+        chosen,
+        max_poses=2**40,
+        num_replicas=None if dealt else 1,
+        rank=None if dealt else 0,
+        deal='sets',
+    )
     (batch,) = DataLoader(DealtSets(chosen), batch_sampler=sampler)
     wrapped = step.wrapped()  # held: without it nobody averages gradients
     wrapped(batch.to(module.device)).backward()
