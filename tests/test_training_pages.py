@@ -34,6 +34,19 @@ def test_code_blocks(tmp_path, monkeypatch):
     }  # fmt: skip
 
 
+@pytest.mark.filterwarnings('ignore:.*does not have many workers')
+def test_code_of_several_processes():
+    """In one process; the page says that it runs there too."""
+    names = {}
+    for block in blocks('several_processes.md', 'python')[1:]:
+        exec(block, names)
+    assert names['loss'].total > 0
+    (command,) = blocks('several_processes.md', 'console')
+    _, _, name, *argv = shlex.split(command)
+    bench = importlib.import_module(f'pyg_multipose.cli.{name}')
+    assert bench.parser().read(argv).processes == 2
+
+
 def test_commands(tmp_path):
     """They are read, not run."""
     count = 0

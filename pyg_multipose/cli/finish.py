@@ -41,7 +41,8 @@ def finish(
     module = MultiPoseModule.load_from_checkpoint(folder.path / LAST)
     module.to(device)
     for part in parts.parts:
-        table = Predictions.of(module, parts.loader(part), progress=False)
+        loader = parts.loader(part, dealt=False)
+        table = Predictions.of(module, loader, progress=False)
         table.write(folder.path / TABLES[part])
     print(f"'{report_run(folder.path, data)}' shows the run")
     folder.finish(_scores(folder, module, parts))
@@ -75,7 +76,7 @@ def _calibrate(path: Path, parts: PoseSetDataModule, device: str) -> None:
     module = MultiPoseModule.load_from_checkpoint(path).to(device)
     if module.calibration is not None:
         return
-    if calibrate(module, parts.loader('valid')) is not None:
+    if calibrate(module, parts.loader('valid', dealt=False)) is not None:
         checkpoint = read_checkpoint(path, 'cpu')
         module.on_save_checkpoint(checkpoint)
         AtomicCheckpoints().save_checkpoint(checkpoint, path)

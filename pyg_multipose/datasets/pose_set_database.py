@@ -202,10 +202,7 @@ class PoseSetDatabase(Database):
 
     def names(self) -> list[str]:
         r"""The name of every set."""
-        if self.sets is None:
-            return []
-        rows = self._rows('SELECT name FROM sets ORDER BY id')
-        return [name for (name,) in rows]
+        return [name for (name,) in self._column('name')]
 
     def receptor_names(self) -> list[str]:
         r"""The distinct names of receptors."""
@@ -216,10 +213,7 @@ class PoseSetDatabase(Database):
 
     def digests(self) -> list[bytes]:
         r"""The checksum of every set."""
-        if self.sets is None:
-            return []
-        rows = self._rows('SELECT digest FROM sets ORDER BY id')
-        return [digest for (digest,) in rows]
+        return [digest for (digest,) in self._column('digest')]
 
     def sizes(self) -> Tensor:
         r"""Nodes, edges and poses of every set, shape [num_sets, 3]."""
@@ -245,6 +239,18 @@ class PoseSetDatabase(Database):
             yield from self.connection.execute(query)
         except sqlite3.DatabaseError as error:
             raise damaged(f"'{self.path}'", error) from error
+
+    def costs(self) -> Tensor:
+        r"""Atoms of all poses of every set, shape [num_sets]."""
+        receptor = 'SELECT nodes FROM receptors WHERE id = receptor'
+        rows = self._column(f'nodes - ({receptor})')
+        return torch.tensor(rows, dtype=torch.long).view(-1)
+
+    def _column(self, columns: str) -> list[Any]:
+        """Of every set; nothing, if there is none."""
+        if self.sets is None:
+            return []
+        return self._rows(f'SELECT {columns} FROM sets ORDER BY id')
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         try:
