@@ -82,6 +82,10 @@ FORBIDDEN = {
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
     'nn': {'datasets', 'demo', 'explain', 'uncertainty'},
     'testing': {'demo'},
+    'distributed': {
+        'datasets', 'transforms', 'io', 'train', 'demo', 'explain',
+        'uncertainty', 'nn.models',
+    },
     'train': {'datasets', 'io', 'demo', 'explain'},
     'report': {
         'transforms', 'datasets', 'loader', 'gradient', 'nn', 'io', 'train',

@@ -30,8 +30,21 @@ def test_code_blocks(tmp_path, monkeypatch):
     assert names['module'].unit == 'pIC50'
     assert len(names['table'].sets) == len(names['data'].indices['test'])
     assert {path.name for path in tmp_path.iterdir()} == {
-        'model.ckpt', 'predictions.csv', 'predictions_poses.csv'
+        'model.ckpt', 'predictions.csv', 'predictions_poses.csv', 'run'
     }  # fmt: skip
+
+
+@pytest.mark.filterwarnings('ignore:.*does not have many workers')
+def test_code_of_several_processes():
+    """In one process; the page says that it runs there too."""
+    names = {}
+    for block in blocks('several_processes.md', 'python')[1:]:
+        exec(block, names)
+    assert names['loss'].total > 0
+    (command,) = blocks('several_processes.md', 'console')
+    _, _, name, *argv = shlex.split(command)
+    bench = importlib.import_module(f'pyg_multipose.cli.{name}')
+    assert bench.parser().read(argv).processes == 2
 
 
 def test_commands(tmp_path):
@@ -44,7 +57,7 @@ def test_commands(tmp_path):
         module = importlib.import_module(f'pyg_multipose.cli.{command}')
         assert module.parser().read(argv).as_dict()
         count += 1
-    assert count == 7
+    assert count == 12
     (text,) = blocks('command_line.md', 'yaml')
     file = tmp_path / 'a.yaml'
     file.write_text(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,14 @@ import torch
 from pyg_multipose.cli.bundled import NAME as BUNDLED
 from pyg_multipose.cli.bundled import is_bundled, open_bundled
 from pyg_multipose.data import PoseSet
-from pyg_multipose.datasets import PoseSetDataset
+from pyg_multipose.datasets import PoseSetDataset, PoseSetShards
+from pyg_multipose.datasets.pose_set_shards import LIST
 
 #: What `prepare` writes beside the sets: how they were made, and a table.
 ABOUT, TABLE = 'prepared.json', 'sets.csv'
-#: The file of the sets.
+#: What was left out, as a text and as counts by reason.
+REPORT, COUNTS = 'report.txt', 'report.json'
+#: The file of the sets, if it is one.
 SETS = Path('processed', 'sqlite.db')
 
 
@@ -38,13 +41,13 @@ class DataSet:
 
     path: str
     sets: Sequence[PoseSet]
-    names: list[str]
+    names: Sequence[str]
     unit: str | None = None
-    columns: dict[str, list[str]] = field(default_factory=dict)
+    columns: Mapping[str, list[str]] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def ligands(self) -> list[str]:
+    def ligands(self) -> Sequence[str]:
         r"""What tells ligands apart: the SMILES where all have one."""
         smiles = self.columns.get('smiles', [])
         return smiles if smiles and all(smiles) else self.names
@@ -91,7 +94,9 @@ def is_data_set(path: str) -> bool:
     Args:
         path: A folder, or the name of the bundled data.
     """
-    return is_bundled(path) or Path(path, SETS).is_file()
+    folder = Path(path)
+    is_one = (folder / SETS).is_file() or (folder / LIST).is_file()
+    return is_bundled(path) or is_one
 
 
 def open_data(path: str) -> DataSet:
@@ -113,25 +118,59 @@ def open_data(path: str) -> DataSet:
     folder = Path(path)
     if not is_data_set(path):
         what = 'holds no data set' if folder.exists() else 'does not exist'
+        if (folder / 'shards' / 'run.json').is_file():
+            what = 'has not been prepared to the end'
         raise FileNotFoundError(
             f"'{path}' {what}; 'multipose prepare --out {path}' makes one, "
             f"and '{BUNDLED}' is the bundled one"
         )
-    sets = PoseSetDataset(path)
+    sets: Any
+    if (folder / LIST).is_file():
+        sets = PoseSetShards(path)
+    else:
+        sets = PoseSetDataset(path)
     if not len(sets):
         raise ValueError(f"'{path}' is a data set without any pose set")
     about = {}
     if (folder / ABOUT).is_file():
         about = json.loads((folder / ABOUT).read_text(encoding='utf-8'))
-    columns = {}
+    columns: Mapping[str, list[str]] = {}
     if (folder / TABLE).is_file():
-        rows = {row['ligand_id']: row for row in read_table(folder / TABLE)}
-        if all(name in rows for name in sets.names):
-            keys = next(iter(rows.values())).keys() - {'ligand_id'}
-            columns = {
-                key: [rows[name][key] for name in sets.names] for key in keys
-            }
+        columns = _Columns(folder / TABLE, sets.names)
     return DataSet(path, sets, sets.names, about.get('unit'), columns, about)
+
+
+class _Columns(Mapping[str, list[str]]):
+    """The columns of a table of sets, read when they are asked for."""
+
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
+        self._path, self._names = path, names
+        with open(path, newline='', encoding='utf-8-sig') as file:
+            header = next(csv.reader(file), [])
+        self._keys = [key for key in header if key != 'ligand_id']
+
+    def __getitem__(self, key: str) -> list[str]:
+        if key not in self._keys:
+            raise KeyError(key)
+        with open(self._path, newline='', encoding='utf-8-sig') as file:
+            rows = csv.DictReader(file)
+            found = [(row['ligand_id'], row[key]) for row in rows]
+        if [name for name, _ in found] != list(self._names):
+            values = dict(found)  # of a data set that was added to
+            missing = [one for one in self._names if one not in values]
+            if missing:
+                raise ValueError(
+                    f"'{self._path}' has no row for {len(missing)} sets, such "
+                    f'as {missing[:3]}'
+                )
+            return [values[name] for name in self._names]
+        return [value for _, value in found]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -155,7 +194,12 @@ def receptor_of(data: DataSet) -> tuple[Any, str | None]:
     """
     first = data.sets[0]
     receptor = first.receptor
-    names = {data.sets[n].get('receptor_name') for n in range(len(data.names))}
+    names: set[Any]
+    if isinstance(data.sets, PoseSetShards):
+        names = set(data.sets.receptor_names())
+    else:
+        every = range(len(data.names))
+        names = {data.sets[n].get('receptor_name') for n in every}
     if receptor is None or len(names) > 1:
         count = (
             'no receptor' if receptor is None else f'{len(names)} receptors'

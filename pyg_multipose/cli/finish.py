@@ -22,7 +22,9 @@ from pyg_multipose.train.scores import ALL
 SCORES, RESAMPLES = 'test_scores.csv', 2000
 
 
-def finish(folder: RunFolder, data: DataSet, parts: PoseSetDataModule) -> None:
+def finish(
+    folder: RunFolder, data: DataSet, parts: PoseSetDataModule, device: str
+) -> None:
     r"""Calibrates, predicts and scores; the run is finished then.
 
     All of it follows from the checkpoints, so that it can be done again.
@@ -31,13 +33,16 @@ def finish(folder: RunFolder, data: DataSet, parts: PoseSetDataModule) -> None:
         folder: That of the run.
         data: The data set.
         parts: Its parts.
+        device: Where to compute.
     """
     for name in (LAST, BEST):
         if 'valid' in parts.parts and (folder.path / name).is_file():
-            _calibrate(folder.path / name, parts)
+            _calibrate(folder.path / name, parts, device)
     module = MultiPoseModule.load_from_checkpoint(folder.path / LAST)
+    module.to(device)
     for part in parts.parts:
-        table = Predictions.of(module, parts.loader(part), progress=False)
+        loader = parts.loader(part, dealt=False)
+        table = Predictions.of(module, loader, progress=False)
         table.write(folder.path / TABLES[part])
     print(f"'{report_run(folder.path, data)}' shows the run")
     folder.finish(_scores(folder, module, parts))
@@ -66,12 +71,12 @@ def _scores(
     }
 
 
-def _calibrate(path: Path, parts: PoseSetDataModule) -> None:
+def _calibrate(path: Path, parts: PoseSetDataModule, device: str) -> None:
     """Adds the interval of predictions to a checkpoint."""
-    module = MultiPoseModule.load_from_checkpoint(path)
+    module = MultiPoseModule.load_from_checkpoint(path).to(device)
     if module.calibration is not None:
         return
-    if calibrate(module, parts.loader('valid')) is not None:
+    if calibrate(module, parts.loader('valid', dealt=False)) is not None:
         checkpoint = read_checkpoint(path, 'cpu')
         module.on_save_checkpoint(checkpoint)
         AtomicCheckpoints().save_checkpoint(checkpoint, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,13 +14,25 @@ from pyg_multipose.cli import training
 from pyg_multipose.cli.data_set import DataSet, open_data
 from pyg_multipose.cli.finish import finish
 from pyg_multipose.cli.parser import Namespace, Parser
+from pyg_multipose.cli.processes import (
+    add_processes,
+    is_first,
+    one_thread,
+    shared_out,
+)
 from pyg_multipose.cli.run_folder import (
     SPLIT,
     RunFolder,
     training_is_over,
 )
-from pyg_multipose.cli.trainer import add_options, quiet, trainer_of
+from pyg_multipose.cli.trainer import (
+    add_options,
+    device_of,
+    quiet,
+    trainer_of,
+)
 from pyg_multipose.train import MultiPoseModule, PoseSetDataModule
+from pyg_multipose.train.checkpoint import KEY
 from pyg_multipose.train.lightning import pl
 
 
@@ -34,6 +47,7 @@ def parser() -> Parser:
         'interrupted.',
     )
     training.add_options(out)
+    add_processes(out)
     add_options(out)
     out.add_argument(
         '--dry_run',
@@ -58,20 +72,32 @@ def run(argv: Sequence[str]) -> None:
     options = reader.read(argv)
     data = open_data(options.data)
     quiet()
+    if not shared_out('fit', argv, options, data):
+        with one_thread(options):
+            _fit(options, data, reader.get_defaults().as_dict())
+
+
+def _fit(options: Namespace, data: DataSet, defaults: dict[str, Any]) -> None:
+    """The training, on each rank; the first one writes and talks."""
+    first = is_first()
     pl.seed_everything(options.seed, workers=True, verbose=False)
     parts = training.data_module(options, data)
     module = training.multi_pose_module(options, parts)
     if options.dry_run:
         print(_outlook(options, data, parts, module))
         return
-    folder = RunFolder.open(options, reader.get_defaults().as_dict())
+    folder = RunFolder(Path(options.out))
+    if first:
+        folder = RunFolder.open(options, defaults)
     if folder.finished:
         print(f"the run in '{folder.path}' is finished; nothing was done")
         return
-    print(f'{data.path}: {_sizes(parts)} sets, labels in {parts.unit}')
-    write_split(folder, parts, data.names)
+    if first:
+        print(f'{data.path}: {_sizes(parts)} sets, labels in {parts.unit}')
+        write_split(folder, parts, data.names)
     train(options, folder, module, parts)
-    finish(folder, data, parts)
+    if first:
+        finish(folder, data, parts, device_of(options.device))
 
 
 def train(
@@ -89,9 +115,10 @@ def train(
         parts: The data.
     """
     found = folder.checkpoint()
+    _check_data(options, found, parts)
     if found is not None and training_is_over(found[1]):
         return
-    if found is not None:
+    if found is not None and is_first():
         print(f'the run goes on after {found[1]["epoch"]} epochs')
     steps = 0 if found is None else found[1]['global_step']
     before = torch.are_deterministic_algorithms_enabled()
@@ -108,8 +135,30 @@ def train(
         torch.use_deterministic_algorithms(before)
 
 
+def _check_data(
+    options: Namespace, found: Any, parts: PoseSetDataModule
+) -> None:
+    """Refuses data that have changed, or lack what options look at."""
+    looking = options.patience is not None or options.schedule == 'plateau'
+    if looking and 'valid' not in parts.parts:
+        raise ValueError(
+            f'--patience {options.patience} and --schedule '
+            f'{options.schedule} look at valid_loss, but there is no part '
+            f"'valid'"
+        )
+    known = None if found is None else found[1][KEY].get('data')
+    if known is None or parts.record is None:
+        return
+    if known['fingerprint'] != parts.record.fingerprint:
+        raise ValueError(
+            f"'{options.data}' has changed since the run in '{options.out}' "
+            f'was begun: its sets to train on have other contents. Choose '
+            f'another --out, or restore the data'
+        )
+
+
 def write_split(
-    folder: RunFolder, parts: PoseSetDataModule, names: list[str]
+    folder: RunFolder, parts: PoseSetDataModule, names: Sequence[str]
 ) -> None:
     r"""Writes the part of each set.
 

@@ -17,6 +17,7 @@ COMMANDS = {
     'inspect': 'what a data set holds',
     'plan': 'what a training step will take, in time and memory',
     'fit': 'train a model on a data set',
+    'bench': 'how fast a training is, after a look that it is right',
     'validate': 'the scores of a trained model, while it is being chosen',
     'test': 'its scores on compounds that it has not seen',
     'predict': 'a trained model + poses or a data set -> tables',

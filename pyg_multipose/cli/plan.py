@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import torch
 
-from pyg_multipose.cli.data_set import open_data
-from pyg_multipose.cli.parser import Parser
+from pyg_multipose.cli.data_set import DataSet, open_data
+from pyg_multipose.cli.parser import Namespace, Parser
+from pyg_multipose.cli.processes import add_processes, choose, one_thread
 from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.cli.training import (
     add_options,
@@ -27,6 +28,7 @@ def parser() -> Parser:
         'takes. Options are those of fit.',
     )
     add_options(out)
+    add_processes(out)
     return out
 
 
@@ -43,6 +45,16 @@ def run(argv: Sequence[str]) -> None:
     options = parser().read(argv)
     data = open_data(options.data)
     quiet()
+    count, why = choose(options, data)
+    print(
+        f'fit in 20 epochs: {count} processes of one thread, {why}; here one'
+    )
+    with one_thread(options):
+        _run(options, data)
+
+
+def _run(options: Namespace, data: DataSet) -> None:
+    """A step, in this process."""
     pl.seed_everything(options.seed, verbose=False)
     parts = data_module(options, data)
     module = multi_pose_module(options, parts)

@@ -5,27 +5,32 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator, Sequence
+import shutil
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import torch
-from tqdm import tqdm
-
 from pyg_multipose import __version__
-from pyg_multipose.cli.data_set import ABOUT, SETS, TABLE
+from pyg_multipose.campaign import Shard, atomic_file, run_shards
+from pyg_multipose.campaign.run_shards import check_processes
+from pyg_multipose.cli.data_set import ABOUT, COUNTS, REPORT, TABLE
+from pyg_multipose.cli.joining import UNITS, UNLABELED
 from pyg_multipose.cli.nearest import did_you_mean
 from pyg_multipose.cli.parser import Namespace, Parser
 from pyg_multipose.cli.places import new_folder
-from pyg_multipose.data import PoseSet
-from pyg_multipose.datasets import PoseSetDataset
+from pyg_multipose.cli.preparation import Preparation
+from pyg_multipose.datasets import PoseSetShards
+from pyg_multipose.datasets.pose_set_shards import LIST, shard_file
+from pyg_multipose.io.tally import Tally
 
-#: The unit of labels on each scale.
-UNITS = {'pK': 'pK', 'dG_kT': 'kT', 'dG_kcal': 'kcal/mol'}
-#: What is done with sets without a label.
-UNLABELED = ('drop', 'keep', 'refuse')
-#: What was left out, and why.
-REPORT = 'report.txt'
+#: Columns of the table of sets.
+COLUMNS = ('ligand_id', 'smiles', 'scaffold', 'poses', 'y', 'relation')
+#: Where the truth is, seen from a label.
+RELATIONS = {-1: '<', 0: '', 1: '>'}
 
 
 def parser() -> Parser:
@@ -51,7 +56,8 @@ def parser() -> Parser:
         type=str,
         required=True,
         metavar='FOLDER',
-        help='The data set: a new folder.',
+        help='The data set: a new folder, or that of the same command before, '
+        'which goes on where it stopped.',
     )
     add(
         '--receptor',
@@ -164,6 +170,39 @@ def parser() -> Parser:
         help='Whether hydrogens of the files are atoms of the sets.',
     )
     add(
+        '--shard_size',
+        type=int,
+        default=10_000,
+        metavar='POSES',
+        help='How many poses a file of the data set has: a larger input is cut '
+        'into several, each written once. Memory depends on it.',
+    )
+    add(
+        '--shard',
+        type=str | None,
+        default=None,
+        metavar='I/N',
+        help='Do part I of N, from 1 to N, as a task of an array of jobs; '
+        'auto takes it from Slurm or torchrun. The last one to end finishes '
+        'the data set.',
+    )
+    add(
+        '--processes',
+        type=str,
+        default='auto',
+        metavar='N',
+        help='Processes of this machine; auto takes as many as there are '
+        'cores if it takes long.',
+    )
+    add(
+        '--scheduler',
+        type=str | None,
+        default=None,
+        metavar='ADDRESS',
+        help='A Dask scheduler, such as tcp://host:8786, whose workers read '
+        'the poses; they see the same files.',
+    )
+    add(
         '--dry_run',
         type=bool,
         default=False,
@@ -181,28 +220,53 @@ def run(argv: Sequence[str]) -> None:
         argv: The options.
 
     Raises:
-        ValueError: If an option is wrong, or nothing is left.
+        ValueError: If an option is wrong, nothing is left, or the folder is
+            of another run.
         OSError: If a file is missing, or the place cannot be written to.
+        RuntimeError: If processes died again and again.
     """
     options = parser().read(argv)
-    _check(options)
-    if not options.dry_run:
-        new_folder(options.out)
-    sets, smiles, unit, reports = _read(options)
-    if not len(sets):
-        raise ValueError(
-            '\n'.join([*reports, 'Nothing is left to be written; see above'])
-        )
-    text = '\n\n'.join(reports)
-    print(text)
-    if options.dry_run:
-        print(f"\n{len(sets)} sets would be written to '{options.out}'")
-        return
-    _write(Path(options.out), options, sets, smiles, unit, text)
-    print(f"\n{len(sets)} sets are in '{options.out}'")
+    part = _check(options)
+    plain = options.as_dict()
+    with ExitStack() as stack:
+        folder = Path(options.out)
+        if options.dry_run:
+            temporary = tempfile.TemporaryDirectory(prefix='multipose-')
+            folder = Path(stack.enter_context(temporary))
+        else:
+            _check_place(folder)
+            new_folder(options.out, force=True)
+        work = Preparation(plain, folder, not options.dry_run)
+        work.joining  # what is wrong with labels is said before the work
+        work.begin()
+        mine = part.of(work.count) if part else range(work.count)
+        _run(work, work.missing(mine), work, options, 'Reading poses')
+        if not work.is_read():
+            print(
+                f"{len(mine)} of {work.count} shards are in '{options.out}'; "
+                f'the last part to end will finish it'
+            )
+            return
+        if options.pocket is not None and not options.dry_run:
+            # The pocket is known now: whoever is first, cuts what is left.
+            left = work.manifest.missing(work.count)
+            _run(work.cut, left, work, options, 'Cutting the pocket')
+        _finish(work, options)
 
 
-def _check(options: Namespace) -> None:
+def _run(
+    task: Any, left: Sequence[int], work: Preparation, options: Namespace,
+    what: str,
+) -> None:  # fmt: skip
+    """Shards are done here, or wherever they are to."""
+    if left:
+        run_shards(
+            task, left, options.processes, options.scheduler, desc=what,
+            progress=None if work.count > 1 else False,
+        )  # fmt: skip
+
+
+def _check(options: Namespace) -> Shard | None:
     for name, allowed in (('scale', UNITS), ('unlabeled', UNLABELED)):
         value = getattr(options, name)
         if value not in allowed:
@@ -218,151 +282,123 @@ def _check(options: Namespace) -> None:
         raise ValueError('--pocket needs a --receptor to cut')
     if options.receptor_name and not options.receptor:
         raise ValueError('--receptor_name needs a --receptor')
-
-
-def _read(
-    options: Namespace,
-) -> tuple[Any, dict[str, str], str | None, list[str]]:
-    from pyg_multipose.io import read_poses, read_receptor
-
-    reports = []
-    receptor = name = None
-    if options.receptor:
-        receptor = read_receptor(options.receptor, hydrogens=options.hydrogens)
-        name = options.receptor_name or _stem(options.receptor)
-        reports.append(f'Receptor: {receptor.report}')
-    poses = read_poses(
-        options.poses,
-        group_by=options.group_by,
-        pattern=options.pattern,
-        template=options.template,
-        receptor=receptor,
-        receptor_name=name,
-        hydrogens=options.hydrogens,
-    )
-    reports.append(f'Poses: {poses.report}')
-    smiles = dict(zip(poses.names, poses.smiles, strict=True))
-    if not len(poses) or not options.labels:
-        return poses, smiles, None, reports
-    joined, unit = _joined(options, poses, name, reports)
-    return joined, smiles, unit, reports
-
-
-def _joined(
-    options: Namespace, poses: Any, name: str | None, reports: list[str]
-) -> tuple[Any, str]:
-    from pyg_multipose.io import join_labels, read_labels
-    from pyg_multipose.io.source.table import read_table
-
-    columns = {
-        'ligand_id': options.id_column,
-        'value': options.value_column,
-    }
-    table = read_table(Path(options.labels), None, 'utf-8')
-    for option, column in (
-        ('--id-column', options.id_column),
-        ('--value-column', options.value_column),
-    ):
-        if table.column(column) is None:
-            raise ValueError(
-                f"'{options.labels}' has no column '{column}', only "
-                f'{table.header}; name the one that is meant by {option}'
-            )
-    has_column = table.column('target_id') is not None
-    target = options.target or name or 'target'
-    labels = read_labels(
-        options.labels,
-        columns=columns,
-        unit=options.unit,
-        target_id=None if has_column else target,
-        kind=options.kind,
-    )
-    reports.append(f'Labels: {labels.report}')
-    joined = join_labels(
-        poses,
-        labels,
-        target_id=target,
-        kind=options.kind if len({one.kind for one in labels}) > 1 else None,
-        scale=options.scale,
-    )
-    reports.append(f'Poses and labels: {joined.report}')
-    lone = [ligand for ligand, _ in joined.poses_without_label]
-    if lone and options.unlabeled == 'refuse':
+    if options.shard_size < 1:
         raise ValueError(
-            f'{len(lone)} sets have no label, such as {lone[:3]}; '
-            f'--unlabeled drop leaves them out, --unlabeled keep keeps them'
+            f'--shard-size {options.shard_size}: expected a positive number'
         )
-    kinds = {one.kind for one in joined.labels}
-    unit = UNITS[options.scale]
-    if unit == 'pK' and kinds in ({'IC50'}, {'pIC50'}):
-        unit = 'pIC50'
-    elif unit == 'pK' and kinds in ({'Ki'}, {'pKi'}):
-        unit = 'pKi'
-    if options.unlabeled == 'keep' and lone:
-        return _WithUnlabeled(poses, joined), unit
-    return joined, unit
+    check_processes(options.processes)
+    return None if options.shard is None else Shard.parse(options.shard)
 
 
-class _WithUnlabeled:
-    """All sets, those without a label with one that is NaN."""
+def _check_place(folder: Path) -> None:
+    """What is not of a campaign is not touched."""
+    own = {'shards', 'processed', LIST, ABOUT, TABLE, REPORT, COUNTS}
+    other = [
+        path.name
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.name not in own and not path.name.endswith('.part')
+    ]
+    is_begun = (folder / 'shards' / 'run.json').is_file()
+    if other or (any(folder.glob('*')) and not is_begun):
+        raise FileExistsError(
+            f"'{folder}' holds files already, such as "
+            f"'{(other or sorted(p.name for p in folder.iterdir()))[0]}'; "
+            f'choose another --out'
+        )
 
-    def __init__(self, poses: Any, joined: Any) -> None:
-        self.poses, self.joined = poses, joined
-        names = [joined[number].name for number in range(len(joined))]
-        self.place = {name: number for number, name in enumerate(names)}
 
-    def __len__(self) -> int:
-        return len(self.poses)
+def _finish(work: Preparation, options: Namespace) -> None:
+    """Writes the tables; any process may, and all write the same."""
+    whole = work.reading.whole(work.index)
+    sets = poses = 0
+    with ExitStack() as stack:
+        writer = None
+        if work.writes:
+            file = atomic_file(
+                work.folder / TABLE, 'w', newline='', encoding='utf-8'
+            )
+            writer = csv.writer(stack.enter_context(file), lineterminator='\n')
+            writer.writerow(COLUMNS)
+        for shard in range(work.count):
+            values = work.values(shard)
+            whole.add(values, values['gone'])
+            sets += len(values['rows'])
+            poses += sum(row[3] for row in values['rows'])
+            if writer is not None:
+                writer.writerows(
+                    [*row[:-1], RELATIONS[row[-1]]] for row in values['rows']
+                )
+    for text in whole.close():
+        warnings.warn(text, stacklevel=2)
+    parts = {'Receptor': work.receptor and work.receptor.report}
+    parts['Poses'] = whole.report
+    unit = None
+    if work.joining.labels is not None and whole.report.num_kept:
+        parts['Labels'] = work.joining.labels.report
+        joined, unit = work.joining.report(_Names(work))
+        parts['Poses and labels'] = joined
+    reports = [f'{name}: {one}' for name, one in parts.items() if one]
+    if not sets:
+        if not options.dry_run:
+            shutil.rmtree(work.folder / 'shards')
+            (work.folder / TABLE).unlink()
+        raise ValueError(
+            '\n'.join([*reports, 'Nothing is left to be written; see above'])
+        )
+    text = '\n\n'.join(reports)
+    print(text)
+    if options.dry_run:
+        print(f"\n{sets} sets would be written to '{options.out}'")
+        return
+    _write(work, options, parts, text, unit)
+    print(f"\n{sets} sets are in '{options.out}'")
 
-    def __getitem__(self, index: int) -> PoseSet:
-        name = self.poses.names[index]
-        if name in self.place:
-            return self.joined[self.place[name]]
-        out = self.poses[index]
-        nan, zero = torch.tensor([torch.nan]), torch.tensor([0])
-        for key, value in (
-            ('y', nan), ('y_relation', zero), ('y_std', nan), ('y_count', zero)
-        ):  # fmt: skip
-            out.put(key, value, 'set')
-        return out
+
+class _Names:
+    """The ids of all sets that were read, as often as they are asked for."""
+
+    def __init__(self, work: Preparation) -> None:
+        self._work = work
+
+    def __iter__(self) -> Any:
+        return self._work.names()
 
 
 def _write(
-    folder: Path,
+    work: Preparation,
     options: Namespace,
-    sets: Any,
-    smiles: dict[str, str],
-    unit: str | None,
+    parts: dict[str, Any],
     text: str,
+    unit: str | None,
 ) -> None:
-    rows: list[dict[str, Any]] = []
-    cut = _pocket(options.pocket, sets)
-    scaffold = _scaffolds(smiles)
+    folder = work.folder
+    with atomic_file(folder / REPORT, 'w', encoding='utf-8') as file:
+        file.write(f'{text}\n')
+    counts = {
+        name: {
+            kind: dict(Counter(row.reason for row in getattr(one, kind)))
+            if not isinstance(one, Tally)
+            else dict(one.reasons(kind))
+            for kind in ('dropped', 'flagged')
+        }
+        for name, one in parts.items()
+        if one
+    }
+    with atomic_file(folder / COUNTS, 'w', encoding='utf-8') as file:
+        json.dump(counts, file, indent=1, ensure_ascii=False)
+    if work.count > 1:
+        names = [
+            shard_file('', shard, work.count)
+            for shard in range(work.count)
+            if work.manifest.counts(shard)['sets']
+        ]
+        PoseSetShards.write_list(folder, names)
+    from pyg_multipose.io.molecule.features import VERSION
 
-    def all_sets() -> Iterator[PoseSet]:
-        for number in tqdm(range(len(sets)), desc='Writing', disable=None):
-            pose_set = sets[number] if cut is None else cut(sets[number])
-            y = pose_set.get('y')
-            rows.append(
-                {
-                    'ligand_id': pose_set.name,
-                    'smiles': smiles[pose_set.name],
-                    'scaffold': scaffold[pose_set.name],
-                    'poses': pose_set.num_poses,
-                    'y': '' if y is None or y.isnan() else float(y),
-                }
-            )
-            yield pose_set
-
-    PoseSetDataset(folder).extend(all_sets())
-    with open(folder / TABLE, 'w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator='\n')
-        writer.writeheader()
-        writer.writerows(rows)
-    (folder / REPORT).write_text(f'{text}\n', encoding='utf-8')
     about = {
         'version': 1,
         'package': __version__,
+        'features': VERSION,
         'unit': unit,
         'pocket': options.pocket,
         'hydrogens': options.hydrogens,
@@ -371,30 +407,5 @@ def _write(
         'labels': options.labels and Path(options.labels).name,
     }
     # The last file: a folder without it was not finished.
-    (folder / ABOUT).write_text(json.dumps(about, indent=1), encoding='utf-8')
-    assert (folder / SETS).is_file()
-
-
-def _pocket(radius: float | None, sets: Any) -> Any:
-    """One cut for all sets, around all of their poses."""
-    if radius is None:
-        return None
-    from pyg_multipose.transforms import PocketCut
-
-    bar = tqdm(range(len(sets)), desc='Looking for the pocket', disable=None)
-    around = []
-    for number in bar:
-        pose_set = sets[number]
-        around.append(pose_set.pos[pose_set.is_ligand.bool()])
-    return PocketCut(radius, torch.cat(around), group='residue')
-
-
-def _scaffolds(smiles: dict[str, str]) -> dict[str, str]:
-    from pyg_multipose.io import scaffolds
-
-    found = scaffolds(list(smiles.values()))
-    return dict(zip(smiles, found, strict=True))
-
-
-def _stem(path: str) -> str:
-    return Path(path).name.partition('.')[0]
+    with atomic_file(folder / ABOUT, 'w', encoding='utf-8') as file:
+        json.dump(about, file, indent=1)

@@ -6,13 +6,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from torch_geometric.loader import DataLoader
 
 from pyg_multipose.cli.data_set import DataSet, open_data
 from pyg_multipose.cli.parser import Namespace, Parser
 from pyg_multipose.cli.run_folder import CONFIG
+from pyg_multipose.cli.trainer import device_of
 from pyg_multipose.loader import PoseSetSampler
 from pyg_multipose.train import MultiPoseModule, Scores
 from pyg_multipose.train.data_record import fingerprint
@@ -79,10 +79,7 @@ def opened(options: Namespace) -> tuple[MultiPoseModule, DataSet]:
         ValueError: If they do not fit each other.
     """
     module = MultiPoseModule.load_from_checkpoint(options.checkpoint)
-    on_gpu = options.device != 'cpu' and torch.cuda.is_available()
-    if options.device == 'gpu' and not on_gpu:
-        raise ValueError('--device gpu: there is none')
-    module.to('cuda' if on_gpu else 'cpu')
+    module.to(device_of(options.device))
     path = options.data
     if path is None:
         config = Path(options.checkpoint).with_name(CONFIG)

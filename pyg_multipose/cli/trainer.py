@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from pyg_multipose.cli import processes
 from pyg_multipose.cli.nearest import did_you_mean
 from pyg_multipose.cli.parser import Namespace, Parser
 from pyg_multipose.cli.run_folder import METRICS
@@ -88,6 +89,21 @@ def add_options(parser: Parser) -> None:
     )
 
 
+def device_of(name: str) -> str:
+    r"""Where a module computes outside of a trainer.
+
+    Args:
+        name: The option: :obj:`"auto"`, :obj:`"cpu"` or :obj:`"gpu"`.
+
+    Raises:
+        ValueError: If there is no GPU, and one is wanted.
+    """
+    on_gpu = name != 'cpu' and torch.cuda.is_available()
+    if name == 'gpu' and not on_gpu:
+        raise ValueError('--device gpu: there is none')
+    return 'cuda' if on_gpu else 'cpu'
+
+
 def trainer_of(options: Namespace, folder: Path, steps: int) -> Any:
     r"""A trainer.
 
@@ -117,13 +133,12 @@ def trainer_of(options: Namespace, folder: Path, steps: int) -> Any:
     )
     return _made(
         accelerator=options.device,
-        devices=1,
+        **processes.trainer_settings(options, [AtomicCheckpoints()]),
         precision=options.precision,
         max_epochs=options.epochs,
         gradient_clip_val=options.clip,
         accumulate_grad_batches=options.accumulate,
         callbacks=callbacks,
-        plugins=[AtomicCheckpoints()],
         logger=[
             MetricsTable(folder / METRICS),
             *_loggers(options.logger, folder, steps),
@@ -195,7 +210,11 @@ def _average(decay: float) -> Any:
 
 def quiet() -> None:
     r"""Leaves out what Lightning says of itself; its errors stay."""
-    for name in ('lightning.pytorch', 'lightning.fabric'):
+    for name in (
+        'lightning.pytorch',
+        'lightning.fabric',
+        'torch.multiprocessing.spawn',  # that it stops the others
+    ):
         logging.getLogger(name).setLevel(logging.ERROR)
     for text in (
         r'.*does not have many workers.*',

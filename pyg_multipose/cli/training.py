@@ -265,6 +265,7 @@ def data_module(options: Namespace, data: DataSet) -> PoseSetDataModule:
         max_sets=options.max_sets,
         seed=options.seed,
         num_workers=options.num_workers,
+        deal=getattr(options, 'deal', 'sets'),
         about=data.about,
         **told,
     )

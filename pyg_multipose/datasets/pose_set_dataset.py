@@ -59,6 +59,7 @@ class PoseSetDataset(OnDiskDataset):
         ...     dataset = PoseSetDataset(root)
         ...     added = dataset.extend(sets), dataset.extend(sets)
         ...     sizes, digests = dataset.set_sizes(), dataset.digests()
+        ...     costs = dataset.set_costs()
         ...     loader = DataLoader(dataset, batch_size=3)
         ...     batch = next(iter(loader))
         >>> added
@@ -67,6 +68,8 @@ class PoseSetDataset(OnDiskDataset):
         tensor([[743,   0,   8],
                 [694,   0,   9],
                 [766,   0,   9]])
+        >>> costs  # atoms of all poses
+        tensor([256, 207, 279])
         >>> batch.num_graphs, batch.num_poses
         (3, 26)
         >>> len(set(digests))
@@ -181,6 +184,21 @@ class PoseSetDataset(OnDiskDataset):
         names = self.db.names()
         return [names[index] for index in self.indices()]
 
+    def fingerprint(self) -> str:
+        r"""A checksum of all sets of the file, and of their order.
+
+        Example:
+            >>> import tempfile
+            >>> from pyg_multipose.datasets import MproMoonshot, PoseSetDataset
+            >>> with tempfile.TemporaryDirectory() as root:
+            ...     dataset = PoseSetDataset(root)
+            ...     dataset.extend(MproMoonshot('test')[:2])
+            ...     len(dataset.fingerprint())
+            2
+            32
+        """
+        return self.db.fingerprint()
+
     def digests(self) -> list[bytes]:
         r"""The checksum of each set, with that of its receptor."""
         digests = self.db.digests()
@@ -193,6 +211,14 @@ class PoseSetDataset(OnDiskDataset):
             A tensor of shape :obj:`[num_sets, 3]`.
         """
         return self.db.sizes()[torch.tensor(self.indices(), dtype=torch.long)]
+
+    def set_costs(self) -> Tensor:
+        r"""Atoms of all poses of each set, without those of receptors.
+
+        Returns:
+            A tensor of shape :obj:`[num_sets]`.
+        """
+        return self.db.costs()[torch.tensor(self.indices(), dtype=torch.long)]
 
 
 def _schema_of(pose_set: PoseSet) -> Schema:

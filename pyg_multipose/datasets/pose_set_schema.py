@@ -188,26 +188,38 @@ class Schema:
             ValueError: If the bytes are not as many as they have to be.
         """
         receptor = dict(zip(SIZES, row.receptor_sizes, strict=True))
-        own = {
-            key: size - receptor[key]
-            for key, size in zip(SIZES, row.sizes, strict=True)
-        }
         fixed = dict(self._tensors(row.receptor, receptor))
-        own['poses'], own['sets'] = row.poses, 1
-        out = PoseSet()
-        for key, value in self._tensors(row.tables, own):
+        out: dict[str, Any] = dict(self.tables(row))
+        for key, value in out.items():
             if key in fixed:
                 out[key] = torch.cat([fixed[key], value], dim=_dim(key))
-            else:
-                out[key] = value.clone()
+            elif isinstance(row.tables, bytes):
+                out[key] = value.clone()  # else these are the set's own
         out['set_size'] = torch.tensor([row.poses])
         out['receptor_size'] = torch.tensor([receptor['nodes']])
         for key, text in zip(self.texts, json.loads(row.text), strict=True):
             out[key] = text
         if self.num_nodes:
-            out.num_nodes = row.sizes[0]
+            out['num_nodes'] = row.sizes[0]
         out['levels'] = self.levels
-        return out
+        made = PoseSet()
+        # At once: one by one takes longer than to read them.
+        made.stores[0]._mapping.update(out)
+        return made
+
+    def tables(self, row: Row) -> dict[str, Tensor]:
+        r"""The tables of a row that are not the receptor's.
+
+        Args:
+            row: The row.
+
+        Raises:
+            ValueError: If the bytes are not as many as they have to be.
+        """
+        sizes = zip(SIZES, row.sizes, row.receptor_sizes, strict=True)
+        own = {key: size - fixed for key, size, fixed in sizes}
+        own['poses'], own['sets'] = row.poses, 1
+        return dict(self._tensors(row.tables, own))
 
     # Inside ##################################################################
 

@@ -41,6 +41,7 @@ class Model:
             *('--epochs', str(settings.epochs)),
             *('--seed', str(settings.seed)),
             *('--device', 'cpu'),
+            *('--processes', '1'),
             *('--progress', 'false'),
             *('--out', str(runs / self.folder)),
         ]

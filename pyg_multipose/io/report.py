@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from enum import IntEnum
 from typing import Any, Literal
 
 #: Rows of one kind that the printed table shows.
 SHOWN = 20
+
+
+class Phase(IntEnum):
+    r"""The order in which a reading of poses arrives at its rows."""
+
+    FILES = 1
+    SETS = 2
+    SCORES = 3
+    HINTS = 4
+    IDS = 5
+    ADVICE = 6
+    OVERLAPS = 7
+    CONTACT = 8
 
 
 class Rejected(Exception):
@@ -98,6 +111,9 @@ class Report:
         ''
     """
 
+    #: Where in a reading the next rows arise, which a tally of parts asks.
+    at: tuple[int, ...] = ()
+
     def __init__(self) -> None:
         #: All rows, in the order in which they arose.
         self.rows: list[Row] = []
@@ -157,7 +173,10 @@ class Report:
     ) -> None:
         # Raw text may be anything, a binary file too.
         title, detail = _printable(title, 80), _printable(detail, 500)
-        self.rows.append(Row(kind, file, record, title, reason, detail))
+        self._keep(Row(kind, file, record, title, reason, detail))
+
+    def _keep(self, row: Row) -> None:
+        self.rows.append(row)
 
     @property
     def dropped(self) -> list[Row]:
@@ -230,21 +249,19 @@ class Report:
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False)
 
     def __str__(self) -> str:
-        head = (
-            f'{self.num_seen} records in {len(self.seen)} files: '
-            f'{self.num_kept} kept, {self.num_dropped} dropped'
-        )
         left_out = {row.file for row in self.dropped if row.record is None}
-        if left_out:
-            head += f'; {len(left_out)} files or folders left out'
-        lines = [f'{self.summary}\n{head}' if self.summary else head]
-        for called, rows in (
-            ('Dropped', self.dropped),
-            ('Flagged', self.flagged),
-        ):
-            if rows:
-                lines += ['', called, *_counts(rows), *_table(rows)]
-        return '\n'.join(lines)
+        return table(
+            self.summary,
+            (self.num_seen, len(self.seen), self.num_kept, self.num_dropped),
+            len(left_out),
+            {
+                called: (Counter(row.reason for row in rows), rows)
+                for called, rows in (
+                    ('Dropped', self.dropped),
+                    ('Flagged', self.flagged),
+                )
+            },
+        )
 
     def __repr__(self) -> str:
         return (
@@ -254,19 +271,45 @@ class Report:
         )
 
 
+def table(
+    summary: str,
+    counts: tuple[int, int, int, int],
+    left_out: int,
+    kinds: dict[str, tuple[Counter[str], list[Row]]],
+) -> str:
+    r"""A report as a text.
+
+    Args:
+        summary: Its first line, may be empty.
+        counts: The numbers of records, of files, of records that were kept,
+            and of those that were dropped.
+        left_out: How many files were left out as a whole.
+        kinds: Of what was dropped and flagged, how many rows there are for
+            each reason, and the first rows.
+    """
+    seen, files, kept, dropped = counts
+    head = f'{seen} records in {files} files: {kept} kept, {dropped} dropped'
+    if left_out:
+        head += f'; {left_out} files or folders left out'
+    lines = [f'{summary}\n{head}' if summary else head]
+    for called, (reasons, rows) in kinds.items():
+        if reasons:
+            lines += ['', called]
+            lines += [
+                f'{n:7d}  {reason}' for reason, n in reasons.most_common()
+            ]
+            lines += _table(rows[:SHOWN], reasons.total())
+    return '\n'.join(lines)
+
+
 def _printable(text: str, length: int) -> str:
     shown = text if len(text) <= length else f'{text[:length]}...'
     return ''.join(c if c.isprintable() else '?' for c in shown)
 
 
-def _counts(rows: Iterable[Row]) -> list[str]:
-    counts = Counter(row.reason for row in rows)
-    return [f'{count:7d}  {reason}' for reason, count in counts.most_common()]
-
-
-def _table(rows: list[Row]) -> list[str]:
+def _table(rows: list[Row], total: int) -> list[str]:
     cells = [('file', 'record', 'title', 'reason')]
-    for row in rows[:SHOWN]:
+    for row in rows:
         why = f'{row.reason}: {row.detail}' if row.detail else row.reason
         number = '' if row.record is None else str(row.record)
         cells.append((row.file, number, row.title, why))
@@ -276,6 +319,6 @@ def _table(rows: list[Row]) -> list[str]:
         f'{why}'
         for file, number, title, why in cells
     ]
-    if len(rows) > SHOWN:
-        out.append(f'  ... and {len(rows) - SHOWN} more in report.rows')
+    if total > len(rows):
+        out.append(f'  ... and {total - len(rows)} more in report.rows')
     return out

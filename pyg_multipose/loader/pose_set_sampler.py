@@ -12,8 +12,17 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Sampler
 
+from pyg_multipose.loader.dealing import share_of
 from pyg_multipose.loader.packing import Strata, in_order
-from pyg_multipose.loader.sizes import check_sizes, set_sizes
+from pyg_multipose.loader.sizes import (
+    check_costs,
+    check_sizes,
+    set_sizes,
+    sizes_and_costs,
+)
+
+#: What is dealt to ranks.
+DEALS = ('batches', 'sets')
 
 
 class PoseSetSampler(Sampler[list[int]]):
@@ -37,7 +46,8 @@ class PoseSetSampler(Sampler[list[int]]):
     Call :meth:`set_epoch` before every epoch, or all of them are alike (as
     with :class:`torch.utils.data.DistributedSampler`).
 
-    **Ranks.**
+    **Ranks** get whole batches, or the sets of each batch.
+    With :obj:`deal="batches"`, what is done in a step grows with the ranks.
     All ranks get the same number of batches, and every set goes to one rank,
     in training as in evaluation: the number of batches is rounded up to a
     multiple of the number of ranks by making batches smaller.
@@ -45,6 +55,14 @@ class PoseSetSampler(Sampler[list[int]]):
     beyond the budget, with a warning.
     Fewer sets than ranks are an error.
     Rank :math:`r` of :math:`R` has batches :math:`r, r + R, \dots`
+
+    With :obj:`deal="sets"`, batches are those of one process, however many
+    ranks there are, and the sets of each are dealt to ranks evenly by
+    :obj:`costs`: the same training, in a shorter time
+    (see :class:`~pyg_multipose.distributed.GlobalMean` for its loss).
+    A rank for which a batch has no set gets the cheapest one as well, to be
+    loaded through :class:`~pyg_multipose.loader.DealtSets`, which takes its
+    label away.
 
     **Lightning** shuffles by calling :meth:`set_epoch` of :attr:`sampler`.
     Use :obj:`Trainer(use_distributed_sampler=False)`, since ranks are dealt
@@ -69,11 +87,17 @@ class PoseSetSampler(Sampler[list[int]]):
             :mod:`torch.distributed`, else 0)
         max_sets: How many sets a batch may have.
             (default: :obj:`None`, any number)
+        deal: What ranks get, whole :obj:`"batches"`, or the :obj:`"sets"` of
+            each batch. (default: :obj:`"batches"`)
+        costs: What each set costs, for :obj:`deal="sets"`.
+            (default: :obj:`None`, what
+            :func:`~pyg_multipose.loader.set_costs` gives; with :obj:`sizes`,
+            their nodes)
 
     Raises:
         ValueError: If there is no budget or one is not positive, if a rank
-            is out of range, if :obj:`sizes` do not fit the dataset, or if
-            there are fewer sets than ranks.
+            is out of range, if :obj:`sizes` or :obj:`costs` do not fit the
+            dataset, or if there are fewer sets than ranks to deal batches to.
 
     Example:
         >>> from torch_geometric.loader import DataLoader
@@ -103,6 +127,8 @@ class PoseSetSampler(Sampler[list[int]]):
         num_replicas: int | None = None,
         rank: int | None = None,
         max_sets: int | None = None,
+        deal: str = 'batches',
+        costs: Tensor | None = None,
     ) -> None:
         limits = {
             'max_nodes': max_nodes,
@@ -120,27 +146,38 @@ class PoseSetSampler(Sampler[list[int]]):
         ]
         _check_budgets(self._budgets)
         _check_ranks(num_replicas, rank)
+        if deal not in DEALS:
+            raise ValueError(f'deal={deal!r}, expected one of {list(DEALS)}')
+        if sizes is None and costs is None and deal == 'sets':
+            sizes, costs = sizes_and_costs(dataset)
         if sizes is None:
             sizes = set_sizes(dataset)
         size = functional.pad(check_sizes(sizes, dataset), (0, 1), value=1)
+        costs = sizes[:, 0] if costs is None else costs
+        self._costs = check_costs(costs, dataset).numpy()
         self._size = size[:, columns].numpy()
         self._budget = np.array(list(self._budgets.values()))
         self.shuffle, self.seed, self.epoch = shuffle, seed, 0
+        self.deal = deal
         self._num_replicas, self._rank = num_replicas, rank
         self._plans: dict[int, Strata | list[list[int]]] = {}
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[list[Any]]:
         ranks, rank = self._ranks()
-        plan = self._plan(ranks)
+        plan = self._plan(self._together(ranks))
         if isinstance(plan, Strata):
             plan = plan.draw(np.random.default_rng([self.seed, self.epoch]))
-        yield from plan[rank::ranks]
+        if self.deal == 'batches' or ranks == 1:
+            yield from plan[rank::ranks]
+        else:
+            for batch in plan:
+                yield share_of(batch, self._costs, ranks, rank)
 
     def __len__(self) -> int:
-        ranks, _ = self._ranks()
-        plan = self._plan(ranks)
+        together = self._together(self._ranks()[0])
+        plan = self._plan(together)
         count = plan.count if isinstance(plan, Strata) else len(plan)
-        return count // ranks
+        return count // together
 
     def set_epoch(self, epoch: int) -> None:
         r"""Chooses the epoch whose batches come next.
@@ -157,12 +194,17 @@ class PoseSetSampler(Sampler[list[int]]):
 
     def __repr__(self) -> str:
         budgets = ', '.join(f'{k}={v}' for k, v in self._budgets.items())
+        dealt = '' if self.deal == 'batches' else f", deal='{self.deal}'"
         return (
             f'{self.__class__.__name__}({len(self._size)} sets in '
-            f'{len(self)} batches, {budgets}, shuffle={self.shuffle})'
+            f'{len(self)} batches, {budgets}, shuffle={self.shuffle}{dealt})'
         )
 
     # Inside ##################################################################
+
+    def _together(self, ranks: int) -> int:
+        """Batches that are taken at a time, by as many ranks."""
+        return ranks if self.deal == 'batches' else 1
 
     def _ranks(self) -> tuple[int, int]:
         """Asked late: samplers are often made before the process group."""

@@ -50,6 +50,53 @@ def set_sizes(dataset: Any, progress: bool = True) -> Tensor:
     known = getattr(dataset, 'set_sizes', None)
     if callable(known) and getattr(dataset, 'transform', None) is None:
         return check_sizes(known(), dataset)
+    return _looked_at(dataset, progress)[:, :3]
+
+
+def set_costs(dataset: Any, progress: bool = True) -> Tensor:
+    r"""Atoms of all poses of each set: what a set costs beside others.
+
+    The receptor is left out, since it is evaluated once, or not at all.
+    As :func:`set_sizes`, this asks a dataset that knows them, by a method
+    :meth:`set_costs` of its own, and else loads each set once.
+
+    Args:
+        dataset: A dataset, or a list, of pose sets.
+        progress: As of :func:`set_sizes`. (default: :obj:`True`)
+
+    Returns:
+        The numbers of atoms, shape :obj:`[num_sets]`.
+
+    Raises:
+        ValueError: If an item is no pose set.
+
+    Example:
+        >>> from pyg_multipose.datasets import MproMoonshot
+        >>> from pyg_multipose.loader import set_costs
+        >>> set_costs(MproMoonshot('test')[:2], progress=False)
+        tensor([256, 207])
+    """
+    known = getattr(dataset, 'set_costs', None)
+    if callable(known) and getattr(dataset, 'transform', None) is None:
+        return check_costs(known(), dataset)
+    return _looked_at(dataset, progress)[:, 3]
+
+
+def sizes_and_costs(dataset: Any) -> tuple[Tensor, Tensor]:
+    r"""Both, and each set is loaded once at most.
+
+    Args:
+        dataset: A dataset, or a list, of pose sets.
+    """
+    known = hasattr(dataset, 'set_sizes') and hasattr(dataset, 'set_costs')
+    if known and getattr(dataset, 'transform', None) is None:
+        return set_sizes(dataset), set_costs(dataset)
+    found = _looked_at(dataset, True)
+    return found[:, :3], found[:, 3]
+
+
+def _looked_at(dataset: Any, progress: bool) -> Tensor:
+    """Sizes and costs of sets that have to be loaded."""
     rows = []
     bar = tqdm(
         range(len(dataset)),
@@ -63,8 +110,9 @@ def set_sizes(dataset: Any, progress: bool = True) -> Tensor:
                 f'Item {index} of the dataset is a {type(item).__name__}, '
                 f'expected a PoseSet'
             )
-        rows.append([item.num_nodes, item.num_edges, item.num_poses])
-    return torch.tensor(rows, dtype=torch.long).view(-1, len(COLUMNS))
+        sizes = item.num_nodes, item.num_edges, item.num_poses
+        rows.append([*sizes, int(item.pose_size.sum())])
+    return torch.tensor(rows, dtype=torch.long).view(-1, len(COLUMNS) + 1)
 
 
 def check_sizes(sizes: Any, dataset: Sized) -> Tensor:
@@ -98,3 +146,30 @@ def check_sizes(sizes: Any, dataset: Sized) -> Tensor:
             f'cannot be negative'
         )
     return sizes
+
+
+def check_costs(costs: Any, dataset: Sized) -> Tensor:
+    r"""Refuses what does not say what each set of a dataset costs.
+
+    Args:
+        costs: The costs.
+        dataset: What they must fit.
+
+    Returns:
+        The costs.
+    """
+    expected = [len(dataset)]
+    if not isinstance(costs, Tensor) or list(costs.shape) != expected:
+        got = type(costs).__name__
+        if isinstance(costs, Tensor):
+            got = f'shape {list(costs.shape)}'
+        raise ValueError(
+            f'The costs of sets are a tensor of shape {expected}, got {got}; '
+            f'pyg_multipose.loader.set_costs makes it'
+        )
+    if len(costs) and not bool((costs.isfinite() & (costs >= 0)).all()):
+        raise ValueError(
+            'The costs of sets have to be finite numbers of at least 0, got '
+            f'{costs.min().item()} to {costs.max().item()}'
+        )
+    return costs

@@ -234,13 +234,7 @@ class MultiPoseReadout(nn.Module):
             >>> weights.round(decimals=2)
             tensor([0.0200, 0.8700, 0.1200])
         """
-        evaluation, (combined, poses) = first_pass(
-            lambda: self._prepare(batch, return_poses),
-            self._run,
-            self._shrink,
-            self._planner.limits,
-            self.generator,
-        )
+        evaluation, (combined, poses) = self._evaluated(batch, return_poses)
         combined, weights = completed(
             self.combination, poses, evaluation, combined, return_weights
         )
@@ -285,6 +279,16 @@ class MultiPoseReadout(nn.Module):
         )
 
     # Inside ##################################################################
+
+    def _evaluated(self, batch: PoseSet, return_poses: bool) -> Any:
+        """What ran; combined predictions, if known by then, and poses."""
+        return first_pass(
+            lambda: self._prepare(batch, return_poses),
+            self._run,
+            self._shrink,
+            self._planner.limits,
+            self.generator,
+        )
 
     def _prepare(
         self, batch: PoseSet, return_poses: bool

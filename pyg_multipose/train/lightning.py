@@ -3,10 +3,11 @@
 try:
     import lightning.pytorch as pl
     import torchmetrics
+    from lightning.pytorch.plugins.environments import LightningEnvironment
 except ImportError as error:
     raise ImportError(
         'Training needs Lightning and torchmetrics: pip install '
         "'pyg_multipose[train]'"
     ) from error
 
-__all__ = ['pl', 'torchmetrics']
+__all__ = ['LightningEnvironment', 'pl', 'torchmetrics']

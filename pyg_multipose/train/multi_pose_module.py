@@ -9,16 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from pyg_multipose.data import PoseSet
+from pyg_multipose.distributed.ranks import num_ranks
 from pyg_multipose.nn import MultiPoseReadout
-from pyg_multipose.nn.loss import GaussianNLLLoss
 from pyg_multipose.train.affinity_metrics import AffinityMetrics
 from pyg_multipose.train.finite import check_gradient, check_loss
 from pyg_multipose.train.input_record import InputRecord
+from pyg_multipose.train.noise import check_noise
 from pyg_multipose.train.optimizers import (
     check_optimizer,
     optimizer_of,
     schedule_of,
 )
+from pyg_multipose.train.over_ranks import OverRanks
 from pyg_multipose.train.pose_metrics import PoseMetrics
 from pyg_multipose.train.recipe import Given, build, check_plain
 from pyg_multipose.train.saved_module import SavedModule
@@ -36,6 +38,10 @@ class MultiPoseModule(SavedModule):
     ...) is a mean over sets, however many atoms they have: Lightning
     would else take the number of atoms for that of sets.
     A set without a label counts nothing.
+
+    **Several ranks** (:obj:`Trainer(devices=2, strategy="ddp",
+    use_distributed_sampler=False)`) train as one does: the loss is the mean
+    over the labels of all ranks, and so are those that are logged.
 
     Averaging of weights, clipping and accumulation of gradients are
     those of Lightning: :obj:`Trainer(callbacks=[EMAWeightAveraging()],
@@ -134,7 +140,8 @@ class MultiPoseModule(SavedModule):
         )
         self.affinity: nn.Module | None = made.get('affinity')
         self.loss = made['loss']
-        _check_noise(self.loss, noise)
+        check_noise(self.loss, noise)
+        self._ranks = OverRanks()
         self.unit = unit_of(self.affinity, unit)
         self._seen: list[PoseSet] = []
         self.metrics = nn.ModuleDict(
@@ -171,11 +178,14 @@ class MultiPoseModule(SavedModule):
             self.inputs.check(batch)
         return self._convert(self.readout(batch))
 
-    def predict_poses(self, batch: PoseSet) -> tuple[Tensor, Tensor, Tensor]:
+    def predict_poses(
+        self, batch: PoseSet, check: bool = True
+    ) -> tuple[Tensor, Tensor, Tensor]:
         r"""Predicts sets and their poses, without a gradient.
 
         Args:
             batch: As above.
+            check: Whether to compare them. (default: :obj:`True`)
 
         Returns:
             The predictions of the sets and of the poses, in :attr:`unit`, and
@@ -194,7 +204,7 @@ class MultiPoseModule(SavedModule):
             >>> poses.shape, weights[0]
             (torch.Size([8]), tensor(0.1250))
         """
-        if self.inputs is not None:
+        if check and self.inputs is not None:
             self.inputs.check(batch)
         with torch.no_grad():
             combined, poses, weights = self.readout(
@@ -224,7 +234,7 @@ class MultiPoseModule(SavedModule):
         """
         if self.inputs is None:  # no data module has said
             self.inputs = InputRecord.of([batch], self._cutoff())
-        pred = self._convert(self.readout(batch))
+        pred = self._convert(self._ranks.readout(self)(batch))
         loss = self._logged_loss('train', pred, batch)
         check_loss(batch, loss)
         self._seen.append(batch)
@@ -281,6 +291,7 @@ class MultiPoseModule(SavedModule):
         record = getattr(data, 'inputs', None)
         if record is None:
             return
+        self._ranks.begin(self, data)
         if self.inputs is not None and _differ(self.inputs, record):
             raise ValueError(
                 f'The module was trained on sets with {self.inputs}, and is '
@@ -333,9 +344,9 @@ class MultiPoseModule(SavedModule):
             )
         noise = self.hparams['noise']
         args = (pred, y) if noise is None else (pred, y, noise)
-        loss = self.loss(*args, relation=batch.get('y_relation'))
-        count = int((~y.isnan()).sum())
-        if count:  # the loss is the mean over these
+        relation = batch.get('y_relation')
+        loss, count = self._ranks.loss(self, part, args, relation)
+        if count or num_ranks() > 1:  # the loss is the mean over these
             self.log(
                 f'{part}_loss',
                 loss,
@@ -343,7 +354,7 @@ class MultiPoseModule(SavedModule):
                 prog_bar=True,
                 on_step=False,
                 on_epoch=True,
-                sync_dist=part != 'train',
+                sync_dist=True,
             )
         return loss
 
@@ -356,7 +367,8 @@ class MultiPoseModule(SavedModule):
         self.pose_metrics[part].reset()  # type: ignore[operator]
         self.log_dict(
             {name: value.float() for name, value in values.items()},
-            batch_size=max(metrics.count, 1),
+            batch_size=1,  # the same on all ranks
+            sync_dist=True,
         )
         metrics.reset()
 
@@ -378,20 +390,6 @@ def targets_of(batch: PoseSet) -> Sequence[str] | None:
     """
     names = batch.get('receptor_name')
     return [names] if isinstance(names, str) else names
-
-
-def _check_noise(loss: nn.Module, noise: float | None) -> None:
-    gaussian = isinstance(loss, GaussianNLLLoss)
-    if gaussian and noise is None:
-        raise ValueError(
-            "GaussianNLLLoss needs 'noise', the standard deviation of the "
-            'labels in their unit, such as 0.3 for a pIC50'
-        )
-    if noise is not None and not (gaussian and noise > 0):
-        raise ValueError(
-            f'noise={noise!r}, expected a positive number, together with '
-            f'GaussianNLLLoss; the loss is {type(loss).__name__}'
-        )
 
 
 def _differ(first: InputRecord, second: InputRecord) -> bool:

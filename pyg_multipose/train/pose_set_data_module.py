@@ -15,7 +15,7 @@ from pyg_multipose.data import (
     group_split,
     random_split,
 )
-from pyg_multipose.loader import PoseSetSampler
+from pyg_multipose.loader import DealtSets, PoseSetSampler
 from pyg_multipose.train.data_record import DataRecord
 from pyg_multipose.train.input_record import InputRecord
 from pyg_multipose.train.lightning import pl
@@ -29,6 +29,8 @@ SPLITS = ('random', 'group', 'date', 'given')
 LOOKED_AT = 32
 #: What a batch holds if nobody says.
 MAX_POSES = 64
+#: What ranks get of a batch to train on.
+DEALS = ('sets', 'poses')
 
 
 class PoseSetDataModule(pl.LightningDataModule):
@@ -37,7 +39,8 @@ class PoseSetDataModule(pl.LightningDataModule):
     Either :obj:`dataset` is split, or the parts are given.
     No ligand is in two parts, which is checked in both cases.
     Batches are those of :class:`~pyg_multipose.loader.PoseSetSampler`: use
-    :obj:`Trainer(use_distributed_sampler=False)`.
+    :obj:`Trainer(use_distributed_sampler=False)`. They are the same however
+    many ranks there are, which share the work of each.
 
     Args:
         dataset: A :class:`~pyg_multipose.datasets.PoseSetDataset`, or any
@@ -79,6 +82,11 @@ class PoseSetDataModule(pl.LightningDataModule):
         seed: Of the random split, and of the order of the batches.
             (default: :obj:`0`)
         num_workers: Processes that load sets. (default: :obj:`0`)
+        deal: What each of several ranks gets of a batch to train on: some of
+            its :obj:`"sets"`, or, where a set is too large for one device,
+            all of them, to evaluate some of their :obj:`"poses"` (see
+            :class:`~pyg_multipose.distributed.ShardedReadout`). In evaluation
+            ranks get sets. (default: :obj:`"sets"`)
         about: How :obj:`dataset` was made, which checkpoints keep.
             (default: :obj:`None`)
 
@@ -128,6 +136,7 @@ class PoseSetDataModule(pl.LightningDataModule):
         transform: Callable[[PoseSet], Any] | None = None,
         seed: int = 0,
         num_workers: int = 0,
+        deal: str = 'sets',
         about: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -151,6 +160,8 @@ class PoseSetDataModule(pl.LightningDataModule):
             )
         if unit is not None:
             check_unit('unit', unit)
+        if deal not in DEALS:
+            raise ValueError(f'deal={deal!r}, expected one of {list(DEALS)}')
         if max_nodes is max_edges is max_poses is max_sets is None:
             max_poses = MAX_POSES
         self.dataset, self.given = dataset, (train, valid, test)
@@ -166,6 +177,7 @@ class PoseSetDataModule(pl.LightningDataModule):
         }
         self.transform = transform
         self.seed, self.num_workers = seed, num_workers
+        self.deal = deal
         self.about = about
         #: The sets of each part that is there, after :meth:`setup`.
         self.parts: dict[str, TransformedSets] = {}
@@ -193,7 +205,7 @@ class PoseSetDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         r"""Batches of the training, in another order in every epoch."""
-        return self.loader('train', shuffle=True)
+        return self.loader('train', True, self.deal == 'sets')
 
     def val_dataloader(self) -> Any:
         r"""Batches to look at meanwhile, none if there are no such sets."""
@@ -207,12 +219,16 @@ class PoseSetDataModule(pl.LightningDataModule):
         r"""Batches to predict, those to test on."""
         return self.loader('test')
 
-    def loader(self, part: str, shuffle: bool = False) -> DataLoader:
+    def loader(
+        self, part: str, shuffle: bool = False, dealt: bool = True
+    ) -> DataLoader:
         r"""The batches of a part.
 
         Args:
             part: :obj:`"train"`, :obj:`"valid"` or :obj:`"test"`.
             shuffle: Whether their order is random. (default: :obj:`False`)
+            dealt: Whether each of several ranks gets some of the sets, not
+                all. (default: :obj:`True`)
 
         Raises:
             ValueError: If there is no such part.
@@ -238,9 +254,13 @@ class PoseSetDataModule(pl.LightningDataModule):
             shuffle=shuffle,
             seed=self.seed,
             sizes=sets.sizes(self.budgets['max_edges'] is not None),
+            costs=sets.costs(),
+            deal='sets',
+            **({} if dealt else {'num_replicas': 1, 'rank': 0}),
         )
         return DataLoader(
-            sets,
+            # What counts in losses and metrics.
+            DealtSets(sets, ('y', 'rmsd')),
             batch_sampler=sampler,
             num_workers=self.num_workers,
             # Else a loader draws from the global random state.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.data import PoseSet
-from pyg_multipose.loader import set_sizes
+from pyg_multipose.loader import DealtSets, set_costs, set_sizes
 from pyg_multipose.transforms import RadiusGraph
 
 
@@ -65,6 +65,10 @@ class TransformedSets(torch.utils.data.Dataset):
             return set_sizes(_Some(self.sets, self.index))
         return set_sizes(self)
 
+    def costs(self) -> Tensor:
+        r"""Atoms of the poses of each set, as they are in the dataset."""
+        return set_costs(_Some(self.sets, self.index))
+
 
 class _Some:
     """Some sets, which asks their dataset for sizes where it knows them."""
@@ -80,7 +84,7 @@ class _Some:
         return self.sets[self.index[number]]
 
     def __getattr__(self, name: str) -> Any:
-        if name != 'set_sizes':
+        if name not in ('set_sizes', 'set_costs'):
             raise AttributeError(name)
         whole = getattr(self.sets, name)  # an AttributeError, if it has none
         return lambda: whole()[torch.tensor(self.index, dtype=torch.long)]
@@ -96,7 +100,7 @@ def cutoff_of(dataset: Any) -> float | None:
     if isinstance(dataset, TransformedSets):
         own = None if dataset.edges is None else dataset.edges.r
         return own if own is not None else cutoff_of(dataset.sets)
-    if isinstance(dataset, torch.utils.data.Subset):
+    if isinstance(dataset, (torch.utils.data.Subset, DealtSets)):
         return cutoff_of(dataset.dataset)
     transform = getattr(dataset, 'transform', None)
     found = [

@@ -121,7 +121,12 @@ class PocketCut(PoseSetTransform):
                 out.put(key, pose_set[key], 'set')
         return out
 
-    def _cut(self, pose_set: PoseSet, where: str = '') -> PoseSet:
+    def near(self, pose_set: PoseSet) -> Tensor:
+        r"""The atoms of the receptor within reach, some of them repeated.
+
+        Args:
+            pose_set: The set.
+        """
         size = int(pose_set.receptor_size)
         pos = pose_set.pos
         is_ligand = ligand_rows(pose_set)
@@ -142,22 +147,26 @@ class PocketCut(PoseSetTransform):
             of_ligand = pose[is_ligand[size:]]
             near = near[~torch.isin(of_ligand[point] * size + near, gone)]
             of_moved = pose[stands[is_moved] - size]
-        atom, stands = atom[is_moved], stands[is_moved]
-        _, moved = radius(pos[stands], around, self.r, of_moved, of_ligand)
-        near = torch.cat([near, atom[moved]])
+        moved = radius(
+            pos[stands[is_moved]], around, self.r, of_moved, of_ligand
+        )[1]
+        return torch.cat([near, atom[is_moved][moved]])
+
+    def _cut(self, pose_set: PoseSet, where: str = '') -> PoseSet:
+        near = self.near(pose_set)
         if not len(near):
             raise ValueError(
                 f'{set_name(pose_set)}{where}: no atom of the receptor is '
                 f'within {self.r} Angstrom. Are ligand and receptor in one '
                 f'frame?'
             )
-        keep = is_ligand.clone()
+        size = int(pose_set.receptor_size)
+        keep = torch.zeros(size, dtype=torch.bool, device=near.device)
         keep[near] = True
         if self.group is not None:
             group = self._groups(pose_set)[:size]
-            keep[:size] = torch.isin(group, group[near].unique())
-        keep[stands] = keep[atom]
-        return take_rows(pose_set, keep)
+            keep = torch.isin(group, group[near].unique())
+        return keep_receptor(pose_set, keep)
 
     def _groups(self, pose_set: PoseSet) -> Tensor:
         levels = Levels.of(pose_set)
@@ -175,6 +184,38 @@ class PocketCut(PoseSetTransform):
             f'{self.__class__.__name__}({self.r}, around={around}, '
             f'group={self.group!r}, per_pose={self.per_pose})'
         )
+
+
+def near_receptor(pos: Tensor, around: Tensor, r: float, near: Tensor) -> None:
+    r"""Finds the atoms of a receptor near any of some positions.
+
+    Args:
+        pos: The positions of the receptor's atoms in Angstrom.
+        around: The positions.
+        r: The distance in Angstrom.
+        near: Which atoms are near, as far as that is known, shape
+            :obj:`[num_atoms]`; changed in place.
+    """
+    rest = (~near).nonzero().view(-1)
+    if len(rest):
+        near[rest[radius(pos[rest], around, r)[1]]] = True
+
+
+def keep_receptor(pose_set: PoseSet, keep: Tensor) -> PoseSet:
+    r"""Keeps some atoms of the receptor, where they are and have moved to.
+
+    Args:
+        pose_set: The set.
+        keep: Which ones, shape :obj:`[receptor_size]`.
+    """
+    size = int(pose_set.receptor_size)
+    is_ligand = ligand_rows(pose_set)
+    rows = is_ligand.clone()
+    rows[:size] = keep
+    atom, stands = _gone(pose_set)
+    is_moved = ~is_ligand[stands]
+    rows[stands[is_moved]] = rows[atom[is_moved]]
+    return take_rows(pose_set, rows)
 
 
 def _gone(pose_set: PoseSet) -> tuple[Tensor, Tensor]:

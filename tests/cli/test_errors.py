@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pyg_multipose.cli import main
+from pyg_multipose.cli.main import COMMANDS
 from pyg_multipose.train import MultiPoseModule
 
 from .conftest import FIT, prepare_args
@@ -25,7 +26,7 @@ def test_help(capsys):
     assert main([]) == 2
     assert main(['--version']) == 0
     capsys.readouterr()
-    for command in ('prepare', 'inspect', 'plan', 'fit', 'predict'):
+    for command in COMMANDS:
         assert main([command, '--help']) == 0
         text = capsys.readouterr().out
         assert f'usage: multipose {command}' in text
@@ -98,7 +99,11 @@ def test_places_that_cannot_be_written_to(files, campaign, tmp_path, capsys):
     text = error(capsys, prepare_args(files, file / 'out'))
     assert 'cannot be written to' in text
     text = error(capsys, prepare_args(files, campaign))
-    assert 'holds files already' in text
+    assert "of another run: 'pocket' is 6.0 there and None here" in text
+    (file.parent / 'full').mkdir()
+    (file.parent / 'full' / 'notes').write_text('')
+    text = error(capsys, prepare_args(files, file.parent / 'full'))
+    assert "holds files already, such as 'notes'" in text
     argv = ['fit', '--data', campaign, '--out', campaign, *FIT]
     assert 'holds files already' in error(capsys, argv)
     argv = ['predict', '--checkpoint', 'a', '--data', 'b', '--out']

@@ -6,6 +6,7 @@ import shutil
 import sys
 
 import pytest
+import torch
 import yaml
 
 from pyg_multipose.campaign import checksum
@@ -161,3 +162,28 @@ def test_loggers_by_name(campaign, tmp_path, capsys, monkeypatch):
     out = str(tmp_path / 'b')
     assert main([*argv, '--out', out, '--logger', 'wandb']) == 1
     assert 'pip install wandb' in capsys.readouterr().err
+
+
+def test_data_that_have_changed_are_refused(argv, tmp_path, capsys):
+    """By the content of the sets to train on."""
+    run = tmp_path / 'run'
+    (run / 'finished.json').unlink()
+    found = torch.load(run / 'last.ckpt', weights_only=True)
+    found['pyg_multipose']['data']['fingerprint'] = 'another'
+    torch.save(found, run / 'last.ckpt')
+    assert main(argv) == 1
+    assert 'has changed since the run in' in capsys.readouterr().err
+
+
+def test_early_stopping_needs_something_to_look_at(campaign, tmp_path, capsys):
+    table = tmp_path / 'parts.csv'
+    lines = [f'CPD-{n},{"train" if n < 9 else "test"}\n' for n in range(13)]
+    table.write_text('ligand_id,part\n' + ''.join(lines))
+    argv = ['fit', '--data', str(campaign), *FIT, '--out']
+    argv += [str(tmp_path / 'run'), '--split', 'given', '--table', str(table)]
+    assert main([*argv, '--patience', '2']) == 1
+    assert "there is no part 'valid'" in capsys.readouterr().err
+    argv[argv.index(str(tmp_path / 'run'))] = str(tmp_path / 'other')
+    assert main([*argv, '--epochs', '1']) == 0
+    assert not (tmp_path / 'other' / 'best.ckpt').exists()
+    assert len(rows(tmp_path / 'other' / 'test_predictions.csv')) == 4

@@ -318,3 +318,18 @@ def test_what_is_no_table_of_sizes():
     sizes = torch.tensor([[1, 1, 1], [1, -1, 1]])
     with pytest.raises(ValueError, match='Set 1 has sizes'):
         PoseSetSampler(dataset, 5, sizes=sizes)
+
+
+def test_a_budget_of_sets():
+    """Alone, and beside others; as many batches in every epoch."""
+    sizes = torch.randint(1, 9, (50, 3))
+    sampler = PoseSetSampler(range(50), max_sets=8, shuffle=True, sizes=sizes)
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        batches = list(sampler)
+        assert len(batches) == len(sampler) == 7
+        assert sorted(sum(batches, [])) == list(range(50))
+        assert max(map(len, batches)) <= 8
+    sampler = PoseSetSampler(range(50), max_poses=30, max_sets=5, sizes=sizes)
+    for batch in sampler:
+        assert len(batch) <= 5 and sizes[batch, 2].sum() <= 30

@@ -31,10 +31,10 @@ from pyg_multipose.io.molecule.features import (
 )
 from pyg_multipose.io.molecule.molecule import Molecule
 from pyg_multipose.io.molecule.templates import Templates
-from pyg_multipose.io.poses.advice import flag_ids
+from pyg_multipose.io.poses.advice import alike_names, flag_ids
 from pyg_multipose.io.poses.compound import Pose
 from pyg_multipose.io.poses.grouping import Grouping
-from pyg_multipose.io.poses.read_poses import DELAY
+from pyg_multipose.io.poses.reading import DELAY
 from pyg_multipose.io.poses.scores import Score
 from pyg_multipose.io.report import Rejected, Report
 
@@ -185,7 +185,7 @@ def read_cofolded(
         raise ValueError(
             f'{taken} are confidences and features of atoms; leave one out'
         )
-    flag_ids([one.name for one in found], templates, report)
+    flag_ids(alike_names(one.name for one in found), templates, report)
     pose_sets = [_pose_set(one, read, features, snap, report) for one in found]
     largest = max((max(one.rmsd) for one in found), default=0.0)
     report.summary = (

@@ -158,7 +158,7 @@ class FlexibleResidues:
         Returns:
             The reason, an empty text if it fits.
         """
-        path = self._of_poses.get(source.path.resolve())
+        path = self._of(source)
         if path is None or len(self._models[path]) == count:
             return ''
         return (
@@ -173,8 +173,14 @@ class FlexibleResidues:
             return None
         return ReceptorAtoms(self._receptor)
 
+    def _of(self, source: Source) -> Path | None:
+        """The file of side chains of a file of poses."""
+        if not self._of_poses:  # as nearly always; resolving takes its time
+            return None
+        return self._of_poses.get(source.path.resolve())
+
     def _model(self, record: Record, source: Source) -> SideChains | None:
-        path = self._of_poses.get(source.path.resolve())
+        path = self._of(source)
         if path is None:
             return None
         models = self._models[path]

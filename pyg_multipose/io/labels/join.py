@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch_geometric.data import Dataset
 
 from pyg_multipose.data import PoseSet
@@ -64,7 +65,9 @@ class LabeledPoses(Dataset):
         transform: Callable[[PoseSet], Any] | None = None,
     ) -> None:
         super().__init__(transform=transform)
-        self._sets, self._index, self._labels = sets, index, labels
+        self._sets, self._labels = sets, labels
+        #: The number of each set with a label among all.
+        self.index = index
         self._unit, self._temperature = SCALES[scale], temperature
         #: What was joined, what was not, and near misses; print it.
         self.report = report
@@ -75,10 +78,21 @@ class LabeledPoses(Dataset):
 
     def len(self) -> int:
         r"""The number of pose sets with a label."""
-        return len(self._index)
+        return len(self.index)
 
     def get(self, idx: int) -> PoseSet:
         r"""A pose set with its label, without the transform.
+
+        Args:
+            idx: The place of the set among those with a label.
+        """
+        out = copy.copy(self._sets[self.index[idx]])
+        for key, value in self.values(idx).items():
+            out.put(key, value, 'set')
+        return out
+
+    def values(self, idx: int) -> dict[str, Tensor]:
+        r"""What :meth:`get` gives a set.
 
         Args:
             idx: The place of the set among those with a label.
@@ -87,12 +101,12 @@ class LabeledPoses(Dataset):
         y = label.value(self._unit, self._temperature)
         per_pk = abs(from_pk(1.0, self._unit, self._temperature))
         relation = RELATIONS[label.relation_in(self._unit)]
-        out = copy.copy(self._sets[self._index[idx]])
-        out.put('y', torch.tensor([y]), 'set')
-        out.put('y_relation', torch.tensor([relation]), 'set')
-        out.put('y_std', torch.tensor([label.std * per_pk]), 'set')
-        out.put('y_count', torch.tensor([label.n_replicates]), 'set')
-        return out
+        return {
+            'y': torch.tensor([y]),
+            'y_relation': torch.tensor([relation]),
+            'y_std': torch.tensor([label.std * per_pk]),
+            'y_count': torch.tensor([label.n_replicates]),
+        }
 
     @property
     def labels(self) -> list[Label]:
@@ -156,28 +170,12 @@ def join_labels(
         raise ValueError(
             f'Unknown scale {scale!r}; expected one of {list(SCALES)}'
         )
-    known = _of_kind(labels, kind)
+    known = labels_of_kind(labels, kind)
     pairs = _pairs(sets, target_id, {target for _, target in known})
     report = Report()
-    report.seen[_SETS] = len(pairs)
-    index, found = [], []
-    lone: list[Pair] = []
-    for number, pair in enumerate(pairs):
-        if pair in known:
-            index.append(number)
-            found.append(known[pair])
-        else:
-            lone.append(pair)
-    report.kept[_SETS] = len(index)
-    unused = [pair for pair in known if pair not in set(pairs)]
-    _note_lone(pairs, known, unused, report)
-    _note_unused(unused, known, lone, report)
-    _note_repeated(pairs, known, report)
-    report.check()
-    report.summary = (
-        f'{len(index)} of {len(pairs)} pose sets have a label, '
-        f'{len(known) - len(unused)} of {len(known)} labels have poses'
-    )
+    unused = report_on(pairs, known, report)
+    index = [number for number, pair in enumerate(pairs) if pair in known]
+    lone = [pair for pair in pairs if pair not in known]
     if not index:
         warnings.warn(
             f'No pose set has a label. {report}', UserWarning, stacklevel=2
@@ -185,7 +183,7 @@ def join_labels(
     return LabeledPoses(
         sets,
         index,
-        found,
+        [known[pairs[number]] for number in index],
         report,
         (unused, list(dict.fromkeys(lone))),
         scale,
@@ -194,7 +192,16 @@ def join_labels(
     )
 
 
-def _of_kind(labels: Labels, kind: str | None) -> dict[Pair, Label]:
+def labels_of_kind(labels: Labels, kind: str | None) -> dict[Pair, Label]:
+    r"""The label of each ligand and target.
+
+    Args:
+        labels: The labels.
+        kind: The kind to take.
+
+    Raises:
+        ValueError: As :func:`join_labels`.
+    """
     kinds = labels.kinds
     if kind is not None and kind not in kinds:
         raise ValueError(f'There is no label of kind {kind!r}, but of {kinds}')
@@ -239,25 +246,61 @@ def _pairs(
     return out
 
 
+def report_on(
+    pairs: Iterable[Pair], known: Mapping[Pair, Label], report: Report
+) -> list[Pair]:
+    r"""Reports on what is joined, and what is not.
+
+    Args:
+        pairs: Ligand and target of each set; they are gone through several
+            times, and may be more than fit into memory.
+        known: The labels.
+        report: Where to note it.
+
+    Returns:
+        The labels that no set is of.
+    """
+    used = {pair for pair in pairs if pair in known}
+    unused = [pair for pair in known if pair not in used]
+    lone = _note_lone(pairs, known, unused, report)
+    _note_unused(unused, known, lone, report)
+    _note_repeated(pairs, known, report)
+    report.check()
+    report.summary = (
+        f'{report.num_kept} of {report.num_seen} pose sets have a label, '
+        f'{len(used)} of {len(known)} labels have poses'
+    )
+    return unused
+
+
 def _note_lone(
-    pairs: Sequence[Pair],
+    pairs: Iterable[Pair],
     known: Mapping[Pair, Label],
     unused: Sequence[Pair],
     report: Report,
-) -> None:
+) -> list[Pair]:
+    """Of those without a label, what is like a label is returned."""
     near = by_likeness(unused)
+    out: dict[Pair, None] = {}
     targets: dict[str, list[str]] = defaultdict(list)
     for ligand, target in known:
         targets[ligand].append(target)
+    number = 0
     for number, pair in enumerate(pairs, start=1):
         if pair in known:
+            report.kept[_SETS] += 1
             continue
         detail = f'target {pair[1]}'
+        like = near.get(likeness(pair)) if near else None
+        if like:
+            out[pair] = None
         if pair[0] in targets:
             detail += f'; its labels are of {targets[pair[0]]}'
-        elif near.get(likeness(pair)):
-            detail += f'; nearly the same: {near[likeness(pair)]}'
+        elif like:
+            detail += f'; nearly the same: {like}'
         report.drop(_SETS, number, pair[0], 'no label', detail)
+    report.seen[_SETS] = number
+    return list(out)
 
 
 def _note_unused(
@@ -276,13 +319,14 @@ def _note_unused(
 
 
 def _note_repeated(
-    pairs: Sequence[Pair], known: Mapping[Pair, Label], report: Report
+    pairs: Iterable[Pair], known: Mapping[Pair, Label], report: Report
 ) -> None:
     places: dict[Pair, list[int]] = defaultdict(list)
     for number, pair in enumerate(pairs, start=1):
-        places[pair].append(number)
+        if pair in known:
+            places[pair].append(number)
     for pair, numbers in places.items():
-        if len(numbers) > 1 and pair in known:
+        if len(numbers) > 1:
             report.flag(
                 _SETS,
                 numbers[1],

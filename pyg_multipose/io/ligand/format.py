@@ -53,6 +53,9 @@ class Format(ABC):
     #: Whether programs read and write this format, so that input may lie
     #: beside output, told by the beginning of its name.
     is_input: ClassVar[bool] = False
+    #: Whether a record needs nothing of what is before it in its file, so
+    #: that reading may start at any; the number of the first one is 1 then.
+    starts_anywhere: ClassVar[bool] = False
 
     @abstractmethod
     def records(self, lines: TextFile, file: str) -> Iterator[Record]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from pyg_multipose.io.molecule.atoms import atoms_of
 from pyg_multipose.io.molecule.graph_match import (
     Skeleton,
     has_stereo_of,
@@ -131,7 +132,7 @@ def ligand_of_sound(mol: Chem.Mol, template: Molecule | None) -> Ligand:
         template: The molecule that it is said to be, if that is known.
     """
     pos = positions(mol)
-    is_heavy = np.array([a.GetAtomicNum() != 1 for a in mol.GetAtoms()])
+    is_heavy = np.array([a.GetAtomicNum() != 1 for a in atoms_of(mol)])
     heavy, parents = without_hydrogens(mol)
     with_stereo_of_coordinates(heavy)
     molecule = described(heavy)
@@ -179,13 +180,13 @@ def repaired(
         charges_of: The same for charges.
     """
     pos = positions(mol)
-    atoms = list(mol.GetAtoms())
+    atoms = atoms_of(mol)
     heavy = [a.GetIdx() for a in atoms if a.GetAtomicNum() != 1]
     row = {index: number for number, index in enumerate(heavy)}
     bonds: list[tuple[int, int]] = []
     orders: dict[tuple[int, int], int] = {}
     parent: dict[int, int] = {}
-    for bond in mol.GetBonds():
+    for bond in bonds_of(mol):
         ends = (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())
         if all(end in row for end in ends):
             i, j = sorted(row[end] for end in ends)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pyg_multipose.io.molecule.atoms import (
+    atoms_of,
+    bonds_of,
     check_count,
     check_elements,
     check_positions,
@@ -50,13 +52,12 @@ def parse_mol_block(lines: Sequence[str]) -> Chem.Mol:
         )
     if mol is None:
         raise Rejected('mol block cannot be parsed', 'RDKit refuses it')
-    check_elements([atom.GetAtomicNum() for atom in mol.GetAtoms()])
-    if any(atom.HasQuery() for atom in mol.GetAtoms()) or any(
-        bond.HasQuery() for bond in mol.GetBonds()
-    ):
+    atoms = atoms_of(mol)
+    check_elements([atom.GetAtomicNum() for atom in atoms])
+    if any(one.HasQuery() for one in (*atoms, *bonds_of(mol))):
         raise Rejected('query atoms or bonds', 'a pattern, not a molecule')
     got = mol.GetConformer().GetPositions()
-    if got.shape != pos.shape or not np.allclose(got, pos, atol=1e-6):
+    if got.shape != pos.shape or not (np.abs(got - pos) < 1e-5).all():
         raise Rejected(
             'mol block cannot be parsed',
             'its atoms or coordinates are not in their columns',

@@ -13,6 +13,7 @@ from pyg_multipose.io.ligand.mol_block import (
     read_positions,
     without_positions,
 )
+from pyg_multipose.io.molecule.atoms import atoms_of
 from pyg_multipose.io.molecule.graph_match import placed
 from pyg_multipose.io.molecule.molecule import Molecule
 from pyg_multipose.io.rdkit import Chem
@@ -72,7 +73,7 @@ class MolBlocks:
         if known is None:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            z = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+            z = np.array([atom.GetAtomicNum() for atom in atoms_of(mol)])
             stereo = Chem.FindPotentialStereo(ligand.molecule.mol)
             self._known[key] = _Known(ligand, z != 1, len(stereo) > 0)
         return ligand

@@ -27,6 +27,7 @@ class SDF(Format):
 
     name = 'sdf'
     suffixes = ('.sdf', '.sd', '.mol', '.mdl')
+    starts_anywhere = True
 
     def __init__(self) -> None:
         self._mol_blocks = MolBlocks()

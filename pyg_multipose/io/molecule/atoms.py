@@ -60,6 +60,24 @@ def check_symbol(symbol: str, number: int) -> int:
     return atomic_number
 
 
+def atoms_of(mol: Chem.Mol) -> list[Chem.Atom]:
+    r"""The atoms of a molecule, several times as fast as RDKit's sequence.
+
+    Args:
+        mol: The molecule.
+    """
+    return list(map(mol.GetAtomWithIdx, range(mol.GetNumAtoms())))
+
+
+def bonds_of(mol: Chem.Mol) -> list[Chem.Bond]:
+    r"""The bonds of a molecule, several times as fast as RDKit's sequence.
+
+    Args:
+        mol: The molecule.
+    """
+    return list(map(mol.GetBondWithIdx, range(mol.GetNumBonds())))
+
+
 def coordinate(text: str, number: int) -> float:
     r"""Reads a coordinate in Angstrom.
 

@@ -25,9 +25,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pyg_multipose.io.molecule.atoms import atoms_of
 from pyg_multipose.io.molecule.molecule import Molecule
 from pyg_multipose.io.rdkit import Chem
 
+#: Raised whenever a key of an atom or bond, or what it means, changes; data
+#: sets and checkpoints tell it.
+VERSION = 1
 _HYBRIDIZATIONS = {
     Chem.HybridizationType.SP: 1,
     Chem.HybridizationType.SP2: 2,
@@ -76,7 +80,7 @@ def atom_tables(
             these come after all heavy ones.
         features: The keys wanted.
     """
-    atoms = list(molecule.mol.GetAtoms())
+    atoms = atoms_of(molecule.mol)
     z = [atom.GetAtomicNum() for atom in atoms] + [1] * len(parents)
     out = {'z': torch.tensor(z)}
     for name in features:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pyg_multipose.io.molecule.atoms import check_elements
+from pyg_multipose.io.molecule.atoms import atoms_of, bonds_of, check_elements
 from pyg_multipose.io.rdkit import Chem, rdBase
 from pyg_multipose.io.report import Rejected
 
@@ -63,7 +63,7 @@ class Molecule:
     @cached_property
     def num_radicals(self) -> int:
         r"""The number of unpaired electrons."""
-        return sum(a.GetNumRadicalElectrons() for a in self.mol.GetAtoms())
+        return sum(a.GetNumRadicalElectrons() for a in atoms_of(self.mol))
 
     def difference(self, other: Molecule) -> str:
         r"""How another molecule differs, or an empty text if it is this one.
@@ -135,7 +135,7 @@ def sanitized(mol: Chem.Mol) -> Chem.Mol:
         Rejected: If a valence is impossible or aromaticity cannot be
             resolved.
     """
-    for atom in mol.GetAtoms():
+    for atom in atoms_of(mol):
         atom.SetIsotope(0)
     try:
         with rdBase.BlockLogs():
@@ -174,7 +174,7 @@ def open_atoms(mol: Chem.Mol) -> set[int]:
     Args:
         mol: A sanitized molecule.
     """
-    return {a.GetIdx() for a in mol.GetAtoms() if a.GetNumRadicalElectrons()}
+    return {a.GetIdx() for a in atoms_of(mol) if a.GetNumRadicalElectrons()}
 
 
 def listed(mol: Chem.Mol, atoms: Iterable[int]) -> str:
@@ -205,12 +205,12 @@ def without_hydrogens(mol: Chem.Mol) -> tuple[Chem.Mol, list[int]]:
     Raises:
         Rejected: If a hydrogen has no heavy neighbour, or several.
     """
-    heavy = [a.GetIdx() for a in mol.GetAtoms() if a.GetAtomicNum() != 1]
+    heavy = [a.GetIdx() for a in atoms_of(mol) if a.GetAtomicNum() != 1]
     if not heavy:
         raise Rejected('no heavy atoms', 'nothing but hydrogen')
     number = {index: row for row, index in enumerate(heavy)}
     parents = []
-    for atom in mol.GetAtoms():
+    for atom in atoms_of(mol):
         if atom.GetAtomicNum() == 1:
             ends = [number.get(n.GetIdx()) for n in atom.GetNeighbors()]
             if len(ends) != 1 or ends[0] is None:
@@ -242,9 +242,9 @@ def with_stereo_of_coordinates(mol: Chem.Mol) -> Chem.Mol:
     Args:
         mol: A sanitized molecule with a 3-D conformer.
     """
-    for atom in mol.GetAtoms():
+    for atom in atoms_of(mol):
         atom.SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
-    for bond in mol.GetBonds():
+    for bond in bonds_of(mol):
         bond.SetBondDir(Chem.BondDir.NONE)
         bond.SetStereo(Chem.BondStereo.STEREONONE)
     mol.GetConformer().Set3D(True)
@@ -264,7 +264,7 @@ def without_exchangeable_stereo(mol: Chem.Mol) -> Chem.Mol:
         mol: A molecule with stereochemistry.
     """
     cleared = False
-    for atom in mol.GetAtoms():
+    for atom in atoms_of(mol):
         if atom.GetChiralTag() == Chem.ChiralType.CHI_UNSPECIFIED:
             continue
         ends = [
@@ -291,11 +291,11 @@ def described(mol: Chem.Mol) -> Molecule:
     """
     atoms = tuple(
         (a.GetAtomicNum(), a.GetFormalCharge(), a.GetTotalNumHs())
-        for a in mol.GetAtoms()
+        for a in atoms_of(mol)
     )
     check_elements([z for z, _, _ in atoms])
     bonds = []
-    for bond in mol.GetBonds():
+    for bond in bonds_of(mol):
         i, j = sorted((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))
         kind = BOND_TYPES.get(bond.GetBondType())
         if kind is None:

@@ -34,6 +34,8 @@ class DockedPoses(Dataset):
         transform: A function that takes a
             :class:`~pyg_multipose.data.PoseSet` and returns another; applied
             at every access. (default: :obj:`None`)
+        moves: Whether atoms of the receptor have moved in any pose, also of
+            sets that are read another time. (default: :obj:`False`)
 
     Example:
         >>> import tempfile
@@ -73,6 +75,7 @@ class DockedPoses(Dataset):
         receptor: Data | None = None,
         receptor_name: str | None = None,
         transform: Callable[[PoseSet], Any] | None = None,
+        moves: bool = False,
     ) -> None:
         super().__init__(transform=transform)
         #: What was read, dropped and flagged; print it.
@@ -124,12 +127,11 @@ class DockedPoses(Dataset):
         if receptor is not None and tables:
             self._receptor, self._blank = _alike(receptor, tables[0])
         self._receptor_name = receptor_name
-        moved = [[pose.moved for pose in c.poses] for c in compounds]
         # All sets have the same keys, so if one pose has moved atoms, each
         # set says which these are.
         self._moved: list[list[MovedAtoms | None]] | None = None
-        if any(one is not None for of_set in moved for one in of_set):
-            self._moved = moved
+        if moves:
+            self._moved = [[pose.moved for pose in c.poses] for c in compounds]
 
     def len(self) -> int:
         r"""The number of pose sets."""
@@ -167,6 +169,40 @@ class DockedPoses(Dataset):
             receptor_name=self._receptor_name,
             moved=None if self._moved is None else self._moved[idx],
         )
+
+    @property
+    def moves(self) -> bool:
+        r"""Whether atoms of the receptor have moved in any pose."""
+        return self._moved is not None
+
+    def tables(self, idx: int) -> dict[str, Tensor]:
+        r"""What the set at a place holds besides its receptor, at once.
+
+        It is what a set that :meth:`get` builds has in these rows, for those
+        that need no set; of poses without moved atoms.
+
+        Args:
+            idx: The place of its id in :attr:`names`.
+        """
+        form = self._forms.get(idx)['form'].tolist()
+        atoms = {number: self._atoms_of(number) for number in set(form)}
+        pos = self._pose_atoms.get(idx)['pos']
+        size, count = len(pos) // len(form), len(form)
+        start = 0 if self._receptor is None else self._receptor.num_nodes
+        out = {}
+        for key in atoms[form[0]]:
+            parts = [atoms[number][key] for number in form]
+            if key == 'bond_index':
+                firsts = range(start, start + len(pos), size)
+                parts = [
+                    part + first
+                    for part, first in zip(parts, firsts, strict=True)
+                ]
+            out[key] = torch.cat(parts, _dim(key))
+        if self._receptor is not None:
+            out['is_ligand'] = torch.ones(len(pos), dtype=torch.bool)
+        out['pose_size'] = torch.full((count,), size)
+        return {**out, 'pos': pos, **self._poses.get(idx)}
 
     def _atoms_of(self, form: int) -> dict[str, Tensor]:
         """All that poses of a form have in common."""

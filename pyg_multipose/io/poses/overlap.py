@@ -6,6 +6,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from pyg_multipose.data import PoseSet
+from pyg_multipose.io.poses.compound import Compound
 from pyg_multipose.io.receptor.receptor import Receptor
 from pyg_multipose.io.receptor.structure import Residue
 from pyg_multipose.io.report import Report
@@ -135,6 +137,63 @@ class OverlapSearch:
                 found.distance = closest
                 found.example = f"pose {index} of '{name}'"
 
+    def add_all(self, compounds: Iterable[Compound]) -> None:
+        r"""Searches the poses of some sets.
+
+        Args:
+            compounds: Those.
+        """
+        compounds = list(compounds)
+        for compound in self._near(compounds):
+            atoms = compound.molecule.atoms
+            z = torch.tensor([number for number, _, _ in atoms])
+            pos = torch.from_numpy(compound.pos[:, : len(z)])
+            count = len(pos)
+            self.add(
+                compound.name,
+                z.repeat(count),
+                pos.reshape(-1, 3),
+                torch.arange(count).repeat_interleave(len(z)),
+            )
+
+    def _near(self, compounds: Sequence[Compound]) -> list[Compound]:
+        """Those that any atom of the receptor is near to; mostly few."""
+        if not compounds:
+            return []
+        rows = [
+            one.pos[:, : len(one.molecule.atoms)].reshape(-1, 3)
+            for one in compounds
+        ]
+        # In single precision a pair at the limit may be on either side.
+        distance, _ = self._tree.query(
+            np.concatenate(rows), distance_upper_bound=1.01 * NEAR
+        )
+        starts = np.cumsum([0, *map(len, rows)][:-1])
+        near = np.logical_or.reduceat(np.isfinite(distance), starts)
+        return [
+            one for one, is_so in zip(compounds, near, strict=True) if is_so
+        ]
+
+    def to_part(self) -> list[list[Any]]:
+        r"""What was found, as plain values for :meth:`add_part`."""
+        return [
+            [number, one.num_poses, one.distance, one.example]
+            for number, one in self._found.items()
+            if one.num_poses
+        ]
+
+    def add_part(self, part: Iterable[Sequence[Any]]) -> None:
+        r"""Adds what was found in other sets, which come after those here.
+
+        Args:
+            part: As :meth:`to_part` gave it.
+        """
+        for number, num_poses, distance, example in part:
+            found = self._found[number]
+            found.num_poses += num_poses
+            if distance < found.distance:
+                found.distance, found.example = distance, example
+
     def overlaps(self) -> list[Overlap]:
         r"""What was found so far; those that most poses overlap with first."""
         found = [one for one in self._found.values() if one.num_poses]
@@ -174,19 +233,23 @@ def check_overlap(
         )
     found = search.overlaps()
     report = receptor.report if isinstance(receptor, Receptor) else None
-    report_overlaps(receptor, found, report)
+    for text in report_overlaps(receptor, found, report):
+        warnings.warn(text, UserWarning, stacklevel=2)
     return found
 
 
 def report_overlaps(
     receptor: Data, found: Sequence[Overlap], report: Report | None
-) -> None:
-    r"""Flags overlaps, and warns of those with what was kept.
+) -> list[str]:
+    r"""Flags overlaps.
 
     Args:
         receptor: The receptor.
         found: The overlaps, as :meth:`OverlapSearch.overlaps` gives them.
         report: Where to flag them.
+
+    Returns:
+        What to warn of: overlaps with what was kept.
     """
     if report is not None:
         file = ''
@@ -203,13 +266,12 @@ def report_overlaps(
                 str(one),
             )
     kept = [one for one in found if one.is_kept]
-    if kept:
-        shown = '; '.join(f'{one.residue}: {one}' for one in kept[:SHOWN])
-        warnings.warn(
-            f'{len(kept)} residues of the receptor overlap with poses, the '
-            f'first: {shown}. A ligand left in the receptor shows the model '
-            f'the answer: leave it out by read_receptor(..., drop=[...]). If '
-            f'it is no ligand, these poses clash, or are of another receptor',
-            UserWarning,
-            stacklevel=3,
-        )
+    if not kept:
+        return []
+    shown = '; '.join(f'{one.residue}: {one}' for one in kept[:SHOWN])
+    return [
+        f'{len(kept)} residues of the receptor overlap with poses, the '
+        f'first: {shown}. A ligand left in the receptor shows the model '
+        f'the answer: leave it out by read_receptor(..., drop=[...]). If '
+        f'it is no ligand, these poses clash, or are of another receptor'
+    ]

@@ -3,46 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from math import nan
 from typing import Any
 
-import torch
 from torch_geometric.data import Data
-from tqdm import tqdm
 
 from pyg_multipose.data import PoseSet
-from pyg_multipose.io.flexible.flexible_residues import (
-    FlexibleFiles,
-    FlexibleResidues,
-)
-from pyg_multipose.io.ligand.format import Format, check_format
-from pyg_multipose.io.ligand.formats import FORMATS
-from pyg_multipose.io.molecule.features import FEATURES, check_features
-from pyg_multipose.io.molecule.same import check_may_differ
-from pyg_multipose.io.molecule.templates import Templates
-from pyg_multipose.io.poses.advice import advice, flag_ids, flag_missing
-from pyg_multipose.io.poses.compound import Compound, Pose, compound_of
-from pyg_multipose.io.poses.contact import check_contact
+from pyg_multipose.io.flexible.flexible_residues import FlexibleFiles
+from pyg_multipose.io.ligand.format import Format
+from pyg_multipose.io.molecule.features import FEATURES
 from pyg_multipose.io.poses.docked_poses import DockedPoses
-from pyg_multipose.io.poses.grouping import Grouping
-from pyg_multipose.io.poses.hints import hints
-from pyg_multipose.io.poses.overlap import (
-    Overlap,
-    OverlapSearch,
-    report_overlaps,
-)
-from pyg_multipose.io.poses.reader import Reader
-from pyg_multipose.io.poses.scores import KNOWN, Score, chosen
-from pyg_multipose.io.receptor.receptor import Receptor
-from pyg_multipose.io.report import Report
-from pyg_multipose.io.source.sources import Source, find_sources
-
-#: A progress bar appears after this many seconds.
-DELAY = 5.0
+from pyg_multipose.io.poses.reading import Reading
+from pyg_multipose.io.poses.scores import Score
 
 
 def read_poses(
@@ -163,162 +136,21 @@ def read_poses(
         >>> pose_set.name, pose_set.z, pose_set.minimizedAffinity
         ('methanol', tensor([6, 8, 6, 8]), tensor([-2.5000, -2.5000]))
     """
-    report = Report()
-    if receptor_name is not None and receptor is None:
-        raise ValueError(
-            f'receptor_name={receptor_name!r} without a receptor: pass '
-            f'receptor=..., or leave the name out'
-        )
-    differ = check_may_differ(may_differ)
-    features = check_features(features)
-    wanted = None if scores is None else chosen(scores)
-    all_formats = [*FORMATS, *map(check_format, formats)]
-    templates = Templates(template, differ or frozenset())
-    grouping = Grouping(group_by, pattern)
-    residues = FlexibleResidues(receptor, flexible, report)
-    known = KNOWN if wanted is None else wanted
-    reader = Reader(grouping, templates, known, report, residues)
-    files = find_sources(paths, report, all_formats)
-    sources = residues.without_own(files)
-    _read(sources, reader, progress)
-    sets = _named_by_template(reader.sets, sources, grouping, templates)
-    compounds = []
-    for name, poses in sets.items():
-        admits = differ
-        if admits is None:
-            # What a template does state, its records have been held to.
-            has_template = name in reader.templated or name in templates.used
-            admits = frozenset({'stereo'} if has_template else ())
-        compounds.append(compound_of(name, poses, hydrogens, admits, report))
-    for compound in compounds:
-        for pose in compound.poses:
-            report.kept[pose.file] += 1
-    report.check()
-    taken = [s.key for s in reader.scores.values() if s.key in features]
-    if taken:
-        raise ValueError(
-            f'{taken} are scores and features of atoms; leave one out, or '
-            f"choose another key by Score(..., key='...')"
-        )
-    names = reader.met if wanted is None else wanted
-    read = [reader.scores[name] for name in names]
-    _settle_tables(compounds, reader, report)
-    flag_missing(compounds, read, report)
-    _hint(compounds, read, reader, report)
-    flag_ids([one.name for one in compounds], templates, report)
-    for text in advice(compounds, reader.ids, report):
+    reading = Reading(
+        group_by,
+        pattern,
+        template,
+        scores,
+        receptor,
+        receptor_name,
+        flexible,
+        may_differ,
+        hydrogens,
+        features,
+        transform,
+        formats,
+    )
+    poses, texts = reading.read(paths, progress)
+    for text in texts:
         warnings.warn(text, UserWarning, stacklevel=2)
-    if receptor is not None:
-        found = _overlaps(receptor, compounds)
-        report_overlaps(receptor, found, report)
-        check_contact(receptor, compounds, report)
-    scores_read = ', '.join(f'{s.name} ({s.unit})' for s in read) or 'none'
-    report.summary = (
-        f'{len(compounds)} sets of {report.num_kept} poses, scores: '
-        f'{scores_read}; {_rule(differ, templates)}'
-    )
-    # How they were read may be a function, which cannot be pickled.
-    read = [replace(score, read=None) for score in read]
-    return DockedPoses(
-        compounds, read, report, features, receptor, receptor_name, transform
-    )
-
-
-def _read(
-    sources: Sequence[Source], reader: Reader, progress: bool | None
-) -> None:
-    sizes = [s.path.stat().st_size for s in sources]
-    with tqdm(
-        total=sum(sizes),
-        unit='B',
-        unit_scale=True,
-        desc='Reading poses',
-        file=sys.stderr,
-        delay=0.0 if progress else DELAY,
-        disable=None if progress is None else not progress,
-    ) as bar:
-        for source in sources:
-            reader.read(source, bar.update)
-
-
-def _rule(may_differ: frozenset[str] | None, templates: Templates) -> str:
-    """What shares a set, for the report."""
-    if may_differ:
-        return f'molecules of a set may differ in {sorted(may_differ)}'
-    if may_differ is None and templates.items():
-        return (
-            'one molecule in a set, of any stereochemistry that its template '
-            'leaves open'
-        )
-    return 'one molecule in a set'
-
-
-def _named_by_template(
-    sets: dict[str, list[Pose]],
-    sources: Sequence[Source],
-    grouping: Grouping,
-    templates: Templates,
-) -> dict[str, list[Pose]]:
-    """A single file with a single template is the ligand of that name."""
-    only = templates.only()
-    if len(sets) == 1 and only is not None and only[0] not in sets:
-        if all(grouping.rule(source) == 'file' for source in sources):
-            templates.used.add(only[0])
-            return {only[0]: next(iter(sets.values()))}
-    return sets
-
-
-def _settle_tables(
-    compounds: Sequence[Compound], reader: Reader, report: Report
-) -> None:
-    """Takes back scores that are of several poses, and reports on tables."""
-    for name, table in reader.tables.items():
-        shared = table.shared()
-        for compound in compounds:
-            for pose in compound.poses:
-                why = shared.get((pose.file, pose.record))
-                if why is not None:
-                    pose.scores[name] = nan
-                    pose.unread[name] = why
-        table.report(report)
-
-
-def _hint(
-    compounds: Sequence[Compound],
-    read: Sequence[Score],
-    reader: Reader,
-    report: Report,
-) -> None:
-    """Says where scores may be, if there are none or one is nowhere."""
-    met = {name for c in compounds for pose in c.poses for name in pose.scores}
-    absent = [s.name for s in read if s.read is None and s.name not in met]
-    if not compounds or (read and not absent):
-        return
-    for detail in hints(reader.items, reader.stems, plain=not read):
-        if read:
-            detail = f'{absent}: {detail}'
-        reason = 'score not found' if read else 'no known scores'
-        report.flag('', None, '', reason, detail)
-
-
-def _overlaps(receptor: Data, compounds: Sequence[Compound]) -> list[Overlap]:
-    """Residues where poses are: a ligand left in the receptor."""
-    moved = [pose.moved for one in compounds for pose in one.poses]
-    away = [torch.as_tensor(m.index) for m in moved if m is not None]
-    if isinstance(receptor, Receptor) and away:
-        # Where a side chain was, another pose may be.
-        stays = torch.ones(len(receptor['z']), dtype=torch.bool)
-        stays[torch.cat(away)] = False
-        receptor = receptor.subgraph(stays)
-    search = OverlapSearch(receptor)
-    for compound in compounds:
-        z = torch.tensor([number for number, _, _ in compound.molecule.atoms])
-        pos = torch.from_numpy(compound.pos[:, : len(z)])
-        count = len(pos)
-        search.add(
-            compound.name,
-            z.repeat(count),
-            pos.reshape(-1, 3),
-            torch.arange(count).repeat_interleave(len(z)),
-        )
-    return search.overlaps()
+    return poses

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from pyg_multipose.data import MovedAtoms
 from pyg_multipose.io.flexible.flexible_residues import FlexibleResidues
 from pyg_multipose.io.ligand.format import Format
 from pyg_multipose.io.ligand.ligand import Ligand, check_radicals
@@ -13,6 +14,7 @@ from pyg_multipose.io.ligand.record import Record
 from pyg_multipose.io.molecule.molecule import Molecule
 from pyg_multipose.io.molecule.templates import Templates
 from pyg_multipose.io.poses.compound import Pose
+from pyg_multipose.io.poses.facts import Facts, FileFacts
 from pyg_multipose.io.poses.grouping import Grouping
 from pyg_multipose.io.poses.score_readers import FileName
 from pyg_multipose.io.poses.score_table import (
@@ -21,8 +23,9 @@ from pyg_multipose.io.poses.score_table import (
     open_table,
 )
 from pyg_multipose.io.poses.scores import Score, read_value, value_of
+from pyg_multipose.io.poses.streams import changed
 from pyg_multipose.io.rdkit import Chem
-from pyg_multipose.io.report import Rejected, Report
+from pyg_multipose.io.report import Phase, Rejected, Report
 from pyg_multipose.io.source.diffdock import CONFIDENCE
 from pyg_multipose.io.source.sources import Source
 from pyg_multipose.io.source.text_file import TextFile
@@ -34,6 +37,26 @@ MAX_TEXT = 10_000
 #: Glide's mark of the record that holds the receptor.
 _GLIDE_RECEPTOR = 'b_glide_receptor'
 _BACKBONE = Chem.MolFromSmarts('NCC(=O)NCC(=O)NCC(=O)')
+
+
+@dataclass(frozen=True)
+class Named:
+    r"""What is known of a record without any chemistry.
+
+    Args:
+        name: The id of its set.
+        scores: The scores that it has.
+        unread: Why it has no others.
+        has_score: Whether a record like it is a pose.
+        moved: The atoms of the receptor that are elsewhere, or why that
+            cannot be told.
+    """
+
+    name: str
+    scores: dict[str, float]
+    unread: dict[str, str]
+    has_score: bool
+    moved: MovedAtoms | Rejected | None
 
 
 @dataclass
@@ -64,11 +87,8 @@ class Reader:
     flexible: FlexibleResidues
     #: The poses of each id.
     sets: dict[str, list[Pose]] = field(default_factory=dict)
-    #: Names of scores in the order in which they were met.
-    met: dict[str, None] = field(default_factory=dict)
-    #: The first text of each data item, and names of files, for advice.
-    items: dict[str, str] = field(default_factory=dict)
-    stems: list[str] = field(default_factory=list)
+    #: What the texts of all records say together.
+    facts: Facts = field(default_factory=Facts)
     #: The tables that scores are read from, by the names of these.
     tables: dict[str, OpenScoreTable] = field(init=False)
     #: How many records had each id, also those that were dropped.
@@ -94,23 +114,67 @@ class Reader:
             advance: Is told how many bytes were read, now and then.
         """
         lines = TextFile(source.path)
-        seen = 0
         done = 0
+        facts = FileFacts()
         entries: list[_Entry] = []
-        for record in self._records(source, lines):
-            seen += 1
-            self._read_record(record, source, entries)
+        for record in self.records(source, lines):
+            named = self.named(record, source, facts)
+            if named is not None:
+                self.ids[named.name] += 1
+                self._read_pose(record, source, named, entries)
             advance(lines.position - done)
             done = lines.position
         advance(lines.position - done)
-        self.report.seen[source.file] += seen
-        unfit = self.flexible.unfit(source, seen)
+        self.facts.num_ids = len(self.ids)
+        self.report.seen[source.file] += facts.seen
+        unfit = self.flexible.unfit(source, facts.seen)
         if unfit:
             for entry in entries:
                 self._drop(entry.pose, 'flexible residues', unfit)
             entries = []
-        self._settle(entries)
-        if not seen:
+        self._settle(entries, facts)
+        self.end_file(source, lines, facts)
+
+    def read_some(
+        self,
+        source: Source,
+        records: Iterable[tuple[str, Record]],
+        facts: FileFacts,
+    ) -> None:
+        r"""Reads some records of a file that has been looked through.
+
+        Args:
+            source: The file.
+            records: All records of it that have some ids, and these ids.
+            facts: What all records of the file say of each other.
+
+        Raises:
+            ValueError: If a record has another id now.
+        """
+        entries: list[_Entry] = []
+        for name, record in records:
+            self.report.at = (Phase.FILES, source.number, 0, record.number)
+            named = self.named(record, source, FileFacts())
+            if named is None or named.name != name:
+                raise changed(source, record.number, name)
+            self.ids[named.name] += 1
+            self.report.seen[source.file] += 1
+            self._read_pose(record, source, named, entries)
+        self.report.at = (Phase.FILES, source.number, 1)
+        self._settle(entries, facts)
+
+    def end_file(
+        self, source: Source, lines: TextFile, facts: FileFacts
+    ) -> None:
+        r"""Reports on a file as a whole.
+
+        Args:
+            source: The file.
+            lines: Its lines, all of which were read.
+            facts: What its records say of each other.
+        """
+        self.report.at = (Phase.FILES, source.number, 2)
+        if not facts.seen:
             why = lines.cut or ('blank' if lines.position else 'empty')
             self.report.drop(source.file, None, '', 'no records', why)
         elif lines.cut:
@@ -118,12 +182,22 @@ class Reader:
         for note in lines.notes:
             self.report.flag(source.file, None, '', note)
 
-    def _records(self, source: Source, lines: TextFile) -> Iterator[Record]:
-        """The records of a file, as far as they can be cut."""
+    def records(self, source: Source, lines: TextFile) -> Iterator[Record]:
+        r"""The records of a file, as far as they can be cut.
+
+        Args:
+            source: The file.
+            lines: Its lines.
+
+        Yields:
+            One record after another.
+        """
         seen = 0
         try:
-            for record in self._format(source).records(lines, source.file):
+            format_ = self._format(source)
+            for record in format_.records(lines, source.file):
                 seen += 1
+                self.report.at = (Phase.FILES, source.number, 0, record.number)
                 # What its reading raises is not caught here.
                 yield record
         except OSError as error:
@@ -138,12 +212,21 @@ class Reader:
             )
             lines.cut = lines.cut or 'not read to its end'
 
-    def _read_record(
-        self,
-        record: Record,
-        source: Source,
-        entries: list[_Entry],
-    ) -> None:
+    def named(
+        self, record: Record, source: Source, facts: FileFacts
+    ) -> Named | None:
+        r"""Finds out which set a record belongs to, and counts it.
+
+        Args:
+            record: The record.
+            source: Its file.
+            facts: Those of its file.
+
+        Returns:
+            What its text says; :obj:`None` if it belongs to none, which the
+            report says then.
+        """
+        facts.seen += 1
         try:
             if source.is_copy:
                 raise Rejected(
@@ -163,40 +246,74 @@ class Reader:
             if _is_true(record.items.get(_GLIDE_RECEPTOR, [])):
                 raise Rejected('not a pose', "Glide's record of the receptor")
             name = record.ligand_id = self.grouping.id_of(record, source)
-            self.ids[name] += 1
-            scores, unread = self._scores(record)
-            ligand = self._ligand(record, source, name)
-            pose = Pose(
-                record.file,
-                record.number,
-                record.title,
-                ligand,
-                scores,
-                unread,
-            )
-            pose = replace(pose, moved=self.flexible.moved(record, source))
+        except Rejected as error:
+            self._reject(record, error)
+            return None
+        scores, unread = self._scores(record)
+        self.facts.met.update(dict.fromkeys(scores))
+        # A name has the score of one pose; the others are poses, too.
+        has_score = bool(scores) or any(
+            isinstance(score.read, FileName) for score in self.scores.values()
+        )
+        facts.add(record.number, name, has_score)
+        return Named(
+            name, scores, unread, has_score, self._moved(record, source)
+        )
+
+    def _moved(
+        self, record: Record, source: Source
+    ) -> MovedAtoms | Rejected | None:
+        try:
+            moved = self.flexible.moved(record, source)
+        except Rejected as error:
+            return error
+        if moved is not None:
+            if self.facts.moved is None:
+                self.facts.moved = set()
+            self.facts.moved.update(moved.index.tolist())
+        return moved
+
+    def _read_pose(
+        self,
+        record: Record,
+        source: Source,
+        named: Named,
+        entries: list[_Entry],
+    ) -> None:
+        try:
+            ligand = self._ligand(record, source, named.name)
+            if isinstance(named.moved, Rejected):
+                raise named.moved
             if '.' in ligand.molecule.smiles:
                 record.notes.append(
                     ('several molecules in a record', ligand.molecule.smiles)
                 )
         except Rejected as error:
-            self.report.drop(
-                record.file,
-                record.number,
-                record.title,
-                error.reason,
-                error.detail,
-            )
+            self._reject(record, error)
             return
         for reason, detail in record.notes:
             self.report.flag(
                 record.file, record.number, record.title, reason, detail
             )
-        # A name has the score of one pose; the others are poses, too.
-        has_score = bool(scores) or any(
-            isinstance(score.read, FileName) for score in self.scores.values()
+        pose = Pose(
+            record.file,
+            record.number,
+            record.title,
+            ligand,
+            named.scores,
+            named.unread,
+            named.moved,
         )
-        entries.append(_Entry(pose, name, has_score))
+        entries.append(_Entry(pose, named.name, named.has_score))
+
+    def _reject(self, record: Record, error: Rejected) -> None:
+        self.report.drop(
+            record.file,
+            record.number,
+            record.title,
+            error.reason,
+            error.detail,
+        )
 
     def _add_implied(
         self, record: Record, source: Source, has_score: bool
@@ -250,11 +367,12 @@ class Reader:
         return replace(ligand, molecule=molecule)
 
     def _note(self, record: Record, source: Source) -> None:
-        if len(self.items) < MAX_ITEMS:
+        facts = self.facts
+        if len(facts.items) < MAX_ITEMS:
             for name, values in record.items.items():
-                self.items.setdefault(name, ''.join(values[:1])[:MAX_TEXT])
-        if record.number == 1 and len(self.stems) < MAX_ITEMS:
-            self.stems.append(source.stem)
+                facts.items.setdefault(name, ''.join(values[:1])[:MAX_TEXT])
+        if record.number == 1 and len(facts.stems) < MAX_ITEMS:
+            facts.stems.append(source.stem)
 
     def _scores(
         self, record: Record
@@ -285,19 +403,18 @@ class Reader:
                 )
         return scores, unread
 
-    def _settle(self, entries: list[_Entry]) -> None:
+    def _settle(self, entries: list[_Entry], facts: FileFacts) -> None:
         """Decides whether records without scores are poses."""
-        names = Counter(entry.name for entry in entries)
-        num_scored = sum(entry.has_score for entry in entries)
-        usual = num_scored and 2 * num_scored >= len(entries)
+        at = self.report.at
         for entry in entries:
             pose = entry.pose
-            unusual = usual and not entry.has_score
+            self.report.at = (*at, pose.record)
+            unusual = facts.usually_scored and not entry.has_score
             first = unusual and pose.record == 1
             why = ''
             if self.templates.get(entry.name) is not None:
                 pass  # it is known to be a ligand
-            elif first and names[entry.name] == 1:
+            elif first and facts.like_first == 1:
                 why = 'no score, as first of a file that has them'
             elif unusual and _is_peptide(pose):
                 why = 'no score, and a peptide: a protein?'
@@ -314,7 +431,6 @@ class Reader:
                     'is it a reference, and not a pose?',
                 )
             self.sets.setdefault(entry.name, []).append(pose)
-            self.met.update(dict.fromkeys(pose.scores))
 
     def _drop(self, pose: Pose, reason: str, detail: str) -> None:
         self.report.drop(pose.file, pose.record, pose.title, reason, detail)

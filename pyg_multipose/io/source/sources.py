@@ -35,6 +35,7 @@ class Source:
         is_copy: Whether it is DiffDock's second copy of a pose.
         has_output: Whether a file of its format, of its name and more, is
             beside it: the output of docking this one, if it has no scores.
+        number: Its place among the files of a call.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Source:
     diffdock: PoseName | None = None
     is_copy: bool = False
     has_output: bool = False
+    number: int = 0
 
     @property
     def stem(self) -> str:
@@ -200,6 +202,7 @@ def _with_companions(sources: list[Source], report: Report) -> list[Source]:
     return [
         replace(
             source,
+            number=number,
             has_output=source.format.is_input
             and any(
                 stem.startswith(f'{source.stem}_')
@@ -209,7 +212,7 @@ def _with_companions(sources: list[Source], report: Report) -> list[Source]:
             and source.diffdock.confidence is None
             and source.diffdock.rank in ranks.get(source.path.parent, {}),
         )
-        for source in sources
+        for number, source in enumerate(sources)
     ]
 
 

@@ -48,13 +48,16 @@ class TextFile:
 
     Args:
         path: The file.
+        start: The byte to start at, as :attr:`place` gave it.
+            (default: :obj:`0`)
 
     Raises:
         OSError: On iteration, if the file cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, start: int = 0) -> None:
         self._path = path
+        self._start = start
         #: What is worth knowing about the file.
         self.notes: list[str] = []
         #: Why the end of the file is missing, or an empty text.
@@ -63,6 +66,9 @@ class TextFile:
         self.ended = True
         #: Bytes read so far, for a progress bar.
         self.position = 0
+        #: Where the next line is in the file, to start there another time;
+        #: :obj:`None` in a compressed file, or if line ends are of two kinds.
+        self.place: int | None = start
 
     def __iter__(self) -> Iterator[bytes]:
         if not stat.S_ISREG(self._path.stat().st_mode):
@@ -70,6 +76,7 @@ class TextFile:
             raise OSError(f"'{self._path}' is not a regular file")
         with open(self._path, 'rb') as file:
             nul = False
+            file.seek(self._start)
             for line in self._lines(self._content(file)):
                 if b'\0' in line:
                     line, nul = line.strip(b'\0'), True
@@ -85,20 +92,34 @@ class TextFile:
             size = len(data)
             if chunk:
                 size -= min(2, size - len(data.rstrip(b'\r')))
-            first, *others = _LINE_END.split(data[:size])
+            text = data[:size] if size < len(data) else data
             held = data[size:]
+            width = _width_of_ends(text)
+            first, *others = (
+                text.split(b'\n') if width == 1 else _LINE_END.split(text)
+            )
             if len(pending) <= MAX_LINE:  # the rest would only take memory
                 pending += first
+            else:
+                self.place = None
             if others:
-                yield pending
-                *lines, pending = others
-                yield from lines
+                *lines, last = others
+                for line in (pending, *lines):
+                    if self.place is not None:
+                        self.place += len(line) + width
+                    if not width:
+                        self.place = None
+                    yield line
+                pending = last
         self.ended = not pending
         if pending:
             yield pending
 
     def _content(self, file: BinaryIO) -> Iterator[bytes]:
         data = self._read(file)
+        if self._start:  # what marks a kind of file is at its beginning
+            yield from self._plain(file, data)
+            return
         is_gzip = data.startswith(_GZIP)
         # .gz, or in one word: .sdfgz, .sdz.
         if data and is_gzip != self._path.suffix.lower().endswith('z'):
@@ -113,6 +134,10 @@ class TextFile:
                     self.cut = f'{_MARKS[mark]}, expected text in UTF-8'
                     return
                 chunk, first = chunk[len(mark) :], False
+                if is_gzip:
+                    self.place = None
+                elif self.place is not None:
+                    self.place += len(mark)
             if chunk:
                 yield chunk
 
@@ -159,6 +184,14 @@ class TextFile:
         data = file.read(CHUNK)
         self.position += len(data)
         return data
+
+
+def _width_of_ends(data: bytes) -> int:
+    """The length of line ends, 0 if there are several kinds."""
+    if b'\r' not in data:
+        return 1
+    count = data.count(b'\r\n')
+    return 2 * (count == data.count(b'\n') == data.count(b'\r'))
 
 
 def _until_error(decoder: Any, data: bytes) -> Iterator[bytes]:
