@@ -82,8 +82,8 @@ FORBIDDEN = {
     'datasets': {'transforms', 'loader', 'gradient', 'nn', 'demo'},
     'nn': {'datasets', 'demo', 'explain', 'uncertainty'},
     'testing': {'demo'},
-    'train': {'datasets', 'io', 'demo', 'explain', 'uncertainty'},
-    'cli': {'demo', 'explain', 'gradient', 'uncertainty'},
+    'train': {'datasets', 'io', 'demo', 'explain'},
+    'cli': {'demo', 'gradient', 'uncertainty'},
 }  # fmt: skip
 
 

@@ -43,6 +43,7 @@ def in_processes(
         RuntimeError: If processes died three times and no shard was done
             meanwhile.
     """
+    context = _context(getattr(work, '__module__', None))
     left = deque(shards)
     deaths = 0
     while left:
@@ -50,7 +51,7 @@ def in_processes(
         before = set(multiprocessing.active_children())
         pool = ProcessPoolExecutor(
             min(count, len(left)),
-            multiprocessing.get_context('spawn'),
+            context,
             _begin,
         )
         try:
@@ -72,6 +73,20 @@ def in_processes(
             for one in set(multiprocessing.active_children()) - before:
                 one.terminate()
                 one.join()
+
+
+def _context(module: str | None) -> Any:
+    """How processes are started: never as copies of this one.
+
+    Where there is a server of processes, it imports once what all need, which
+    takes longer than many a shard.
+    """
+    if 'forkserver' not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context('spawn')
+    context = multiprocessing.get_context('forkserver')
+    if module is not None:
+        context.set_forkserver_preload([module])
+    return context
 
 
 def _report(shards: list[int], deaths: int, error: Exception) -> None:

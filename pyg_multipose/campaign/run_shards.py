@@ -14,9 +14,9 @@ from pyg_multipose.campaign.processes import in_processes
 
 #: Does a shard; what it returns is small, and can be pickled.
 Work = Callable[[int], Any]
-#: Seconds that are to be left before processes are worth their start: each
-#: loads PyTorch and the model, which takes some five.
-WORTH = 20.0
+#: Seconds that are to be left before processes are worth their start: they
+#: load PyTorch and the model, which takes some ten.
+WORTH = 30.0
 
 
 def run_shards(
@@ -32,7 +32,7 @@ def run_shards(
 
     A shard that a process was at when it died is done again, three times at
     most; an error of the work itself ends the run. Processes are started
-    afresh (`spawn`), each with one thread of PyTorch.
+    afresh and not as copies of this one, each with one thread of PyTorch.
 
     Args:
         work: Does the shard of a number. It can be pickled, unless it runs
@@ -40,7 +40,7 @@ def run_shards(
         shards: The numbers.
         processes: How many processes of this machine; with 1 it is this one.
             :obj:`"auto"` begins in this one, and goes on in as many as there
-            are cores if what is left takes more than 20 seconds here: what
+            are cores if what is left takes more than 30 seconds here: what
             is small does not pay for their start. (default: :obj:`"auto"`)
         scheduler: The address of a Dask scheduler, such as
             :obj:`"tcp://host:8786"`, whose workers do it instead.

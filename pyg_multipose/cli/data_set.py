@@ -11,16 +11,12 @@ from typing import Any
 
 import torch
 
+from pyg_multipose.cli.bundled import NAME as BUNDLED
+from pyg_multipose.cli.bundled import columns_of, is_bundled, open_bundled
 from pyg_multipose.data import PoseSet
-from pyg_multipose.datasets import (
-    MproMoonshot,
-    PoseSetDataset,
-    PoseSetShards,
-)
+from pyg_multipose.datasets import PoseSetDataset, PoseSetShards
 from pyg_multipose.datasets.pose_set_shards import LIST
 
-#: The bundled data, instead of a folder.
-BUNDLED = 'MproMoonshot'
 #: What `prepare` writes beside the sets: how they were made, and a table.
 ABOUT, TABLE = 'prepared.json', 'sets.csv'
 #: What was left out, as a text and as counts by reason.
@@ -100,7 +96,7 @@ def is_data_set(path: str) -> bool:
     """
     folder = Path(path)
     is_one = (folder / SETS).is_file() or (folder / LIST).is_file()
-    return path == BUNDLED or is_one
+    return is_bundled(path) or is_one
 
 
 def open_data(path: str) -> DataSet:
@@ -115,14 +111,10 @@ def open_data(path: str) -> DataSet:
         FileNotFoundError: If there is none.
         ValueError: If it is damaged or empty.
     """
-    if path == BUNDLED:
-        bundled = MproMoonshot('all')
-        columns = {
-            'smiles': bundled.smiles,
-            'scaffold': bundled.scaffolds,
-            'date': bundled.dates,
-        }
-        return DataSet(path, bundled, bundled.names, 'pIC50', columns)
+    if is_bundled(path):
+        bundled, about = open_bundled(path)
+        columns = columns_of(bundled)
+        return DataSet(path, bundled, bundled.names, 'pIC50', columns, about)
     folder = Path(path)
     if not is_data_set(path):
         what = 'holds no data set' if folder.exists() else 'does not exist'
@@ -139,7 +131,7 @@ def open_data(path: str) -> DataSet:
         sets = PoseSetDataset(path)
     if not len(sets):
         raise ValueError(f"'{path}' is a data set without any pose set")
-    about: dict[str, Any] = {}
+    about = {}
     if (folder / ABOUT).is_file():
         about = json.loads((folder / ABOUT).read_text(encoding='utf-8'))
     columns: Mapping[str, list[str]] = {}

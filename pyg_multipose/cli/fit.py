@@ -3,29 +3,24 @@ r"""multipose fit: train a model."""
 from __future__ import annotations
 
 import csv
-import logging
-import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from pyg_multipose.cli.data_set import open_data
-from pyg_multipose.cli.parser import Namespace, Parser, write
-from pyg_multipose.cli.places import new_folder
-from pyg_multipose.cli.training import (
-    add_options,
-    data_module,
-    multi_pose_module,
+from pyg_multipose.campaign import atomic_file
+from pyg_multipose.cli import training
+from pyg_multipose.cli.data_set import DataSet, open_data
+from pyg_multipose.cli.finish import finish
+from pyg_multipose.cli.parser import Namespace, Parser
+from pyg_multipose.cli.run_folder import (
+    SPLIT,
+    RunFolder,
+    training_is_over,
 )
-from pyg_multipose.train import PoseSetDataModule, Predictions
+from pyg_multipose.cli.trainer import add_options, quiet, trainer_of
+from pyg_multipose.train import MultiPoseModule, PoseSetDataModule
 from pyg_multipose.train.lightning import pl
-
-#: Files of a run, in its folder.
-CONFIG, SPLIT = 'config.yaml', 'split.csv'
-#: What was predicted for the sets to test on.
-TEST = 'test_predictions.csv'
 
 
 def parser() -> Parser:
@@ -34,179 +29,126 @@ def parser() -> Parser:
         'fit',
         'Trains a model. The folder of the run gets config.yaml (which '
         'repeats the run, to the bit on a CPU), last.ckpt and best.ckpt (by '
-        'valid_loss), metrics.csv, split.csv and test_predictions.csv.',
+        'valid_loss), metrics.csv, split.csv, and tables of predictions and '
+        'of scores. The same command goes on with a run that was '
+        'interrupted.',
     )
+    training.add_options(out)
     add_options(out)
-    add = out.add_argument_group('training').add_argument
-    add(
-        '--out',
-        type=str,
-        required=True,
-        metavar='FOLDER',
-        help='The run: a new folder.',
-    )
-    add('--epochs', type=int, default=20, help='How often all sets are seen.')
-    add(
-        '--clip',
-        type=float | None,
-        default=10.0,
-        help='The largest norm of a gradient.',
-    )
-    add(
-        '--accumulate',
-        type=int,
-        default=1,
-        help='Batches whose gradients make one step.',
-    )
-    add(
-        '--ema',
-        type=float | None,
-        default=None,
-        metavar='DECAY',
-        help='Average the weights with this decay, such as 0.99; checkpoints '
-        'then hold the average.',
-    )
-    add(
-        '--patience',
-        type=int | None,
-        default=None,
-        metavar='EPOCHS',
-        help='Stop where valid_loss has not improved for so long.',
-    )
-    add(
-        '--precision',
-        type=str,
-        default='32-true',
-        help="As of Lightning's Trainer, such as bf16-mixed.",
-    )
-    add(
-        '--progress',
-        type=bool,
-        default=True,
-        help='Whether to show a progress bar.',
+    out.add_argument(
+        '--dry_run',
+        action='store_true',
+        help='Say what would be done, and write nothing.',
     )
     return out
 
 
 def run(argv: Sequence[str]) -> None:
-    r"""Trains a model.
+    r"""Trains a model, or goes on with it.
 
     Args:
         argv: The options.
 
     Raises:
-        ValueError: If an option does not fit the data or another one.
+        ValueError: If an option does not fit the data or another one, or if
+            the loss is not finite.
         OSError: If there is no data set, or the place cannot be written to.
     """
-    options = parser().read(argv)
+    reader = parser()
+    options = reader.read(argv)
     data = open_data(options.data)
-    folder = new_folder(options.out)
     quiet()
     pl.seed_everything(options.seed, workers=True, verbose=False)
-    parts = data_module(options, data)
-    module = multi_pose_module(options, parts)
-    write(options, folder / CONFIG)
-    _write_split(folder / SPLIT, parts, data.names)
-    sizes = {part: len(sets) for part, sets in parts.parts.items()}
-    print(f'{data.path}: {sizes} sets, labels in {parts.unit}')
+    parts = training.data_module(options, data)
+    module = training.multi_pose_module(options, parts)
+    if options.dry_run:
+        print(_outlook(options, data, parts, module))
+        return
+    folder = RunFolder.open(options, reader.get_defaults().as_dict())
+    if folder.finished:
+        print(f"the run in '{folder.path}' is finished; nothing was done")
+        return
+    print(f'{data.path}: {_sizes(parts)} sets, labels in {parts.unit}')
+    write_split(folder, parts, data.names)
+    train(options, folder, module, parts)
+    finish(folder, data, parts)
+
+
+def train(
+    options: Namespace,
+    folder: RunFolder,
+    module: MultiPoseModule,
+    parts: PoseSetDataModule,
+) -> None:
+    r"""Trains to the end, from where the run is.
+
+    Args:
+        options: The options.
+        folder: That of the run.
+        module: A new module.
+        parts: The data.
+    """
+    found = folder.checkpoint()
+    if found is not None and training_is_over(found[1]):
+        return
+    if found is not None:
+        print(f'the run goes on after {found[1]["epoch"]} epochs')
+    steps = 0 if found is None else found[1]['global_step']
     before = torch.are_deterministic_algorithms_enabled()
     try:
-        trainer = _trainer(options, folder)
-        trainer.fit(module, datamodule=parts)
-        trainer.save_checkpoint(folder / 'last.ckpt')
-        trainer.test(module, datamodule=parts, verbose=False)
+        trainer = trainer_of(options, folder.path, steps)
+        trainer.fit(
+            module,
+            datamodule=parts,
+            ckpt_path=None if found is None else found[0],
+        )
     except SystemExit as stop:  # what Lightning makes of an interruption
         raise KeyboardInterrupt from stop
     finally:  # Lightning leaves it as the trainer had it
         torch.use_deterministic_algorithms(before)
-    scores = trainer.callback_metrics
-    for name in sorted(scores):
-        if name.startswith('test_'):
-            print(f'{name.replace("_", " "):16}{float(scores[name]):8.3f}')
-    table = Predictions.of(module, parts.test_dataloader(), progress=False)
-    table.write(folder / TEST)
-    print(f"the run is in '{folder}': last.ckpt predicts, by 'predict'")
 
 
-def _trainer(options: Namespace, folder: Path) -> Any:
-    callbacks: list[Any] = [
-        pl.callbacks.ModelCheckpoint(
-            folder, 'best', monitor='valid_loss', enable_version_counter=False
-        ),
-        pl.callbacks.LearningRateMonitor(),
-    ]
-    if options.ema is not None:
-        callbacks.append(_average(options.ema))
-    if options.patience is not None:
-        callbacks.append(
-            pl.callbacks.EarlyStopping('valid_loss', patience=options.patience)
-        )
-    if not options.progress:
-        bar = []
-    else:
-        bar = [pl.callbacks.TQDMProgressBar()]
-    on_cpu = options.device == 'cpu' or not (
-        torch.cuda.is_available() or torch.backends.mps.is_available()
-    )
-    return _made(
-        accelerator=options.device,
-        devices=1,
-        precision=options.precision,
-        max_epochs=options.epochs,
-        gradient_clip_val=options.clip,
-        accumulate_grad_batches=options.accumulate,
-        callbacks=[*callbacks, *bar],
-        logger=pl.loggers.CSVLogger(folder, name='', version=''),
-        deterministic=True if on_cpu else None,
-        use_distributed_sampler=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
-        enable_model_summary=False,
-        enable_progress_bar=options.progress,
-    )
-
-
-def _made(**settings: Any) -> Any:
-    """A trainer; what Lightning refuses is at fault, and no traceback."""
-    try:
-        return pl.Trainer(**settings)
-    except pl.utilities.exceptions.MisconfigurationException as error:
-        raise ValueError(
-            f'Lightning refuses these settings: {error}'
-        ) from error
-
-
-def _average(decay: float) -> Any:
-    found = getattr(pl.callbacks, 'EMAWeightAveraging', None)
-    if found is None:
-        raise ValueError(
-            f'--ema {decay} needs the callback EMAWeightAveraging of '
-            f"Lightning 2.6: pip install 'lightning>=2.6'"
-        )
-    if not 0 < decay < 1:
-        raise ValueError(f'--ema {decay} has to be between 0 and 1')
-    return found(decay=decay)
-
-
-def quiet() -> None:
-    r"""Leaves out what Lightning says of itself; its errors stay."""
-    for name in ('lightning.pytorch', 'lightning.fabric'):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    for text in (
-        r'.*does not have many workers.*',
-        r'.*log_every_n_steps.*',
-        r'Checkpoint directory .* exists',
-        r'Experiment logs directory .* exists',
-        r'`isinstance\(treespec, LeafSpec\)` is deprecated.*',
-    ):
-        warnings.filterwarnings('ignore', text)
-
-
-def _write_split(
-    path: Path, parts: PoseSetDataModule, names: list[str]
+def write_split(
+    folder: RunFolder, parts: PoseSetDataModule, names: list[str]
 ) -> None:
-    with open(path, 'w', newline='', encoding='utf-8') as file:
+    r"""Writes the part of each set.
+
+    Args:
+        folder: That of the run.
+        parts: The data.
+        names: The names of the sets.
+    """
+    with atomic_file(
+        folder.path / SPLIT, 'w', newline='', encoding='utf-8'
+    ) as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(['ligand_id', 'part'])
         for part, index in parts.indices.items():
             writer.writerows([names[number], part] for number in index)
+
+
+def _sizes(parts: PoseSetDataModule) -> dict[str, int]:
+    return {part: len(sets) for part, sets in parts.parts.items()}
+
+
+def _outlook(
+    options: Namespace,
+    data: DataSet,
+    parts: PoseSetDataModule,
+    module: MultiPoseModule,
+) -> str:
+    """What would be done."""
+    batches = len(parts.train_dataloader())
+    weights = sum(one.numel() for one in module.parameters())
+    batch: Any = next(iter(parts.train_dataloader()))
+    lines = [
+        f'{data.path}: {_sizes(parts)} sets, labels in {parts.unit}',
+        f'{batches} batches in an epoch, {options.epochs} epochs, '
+        f'{options.optimizer} with a learning rate of {options.lr:g}',
+        f'{options.model} and {options.combination}: {weights} weights',
+        f'the first batch: {batch.num_graphs} sets, {batch.num_poses} poses, '
+        f'{batch.num_nodes} atoms, {batch.num_edges} edges',
+        str(module.readout.plan(batch)),
+        f"the run would be in '{options.out}'; nothing was done",
+    ]
+    return '\n'.join(lines)

@@ -18,6 +18,7 @@ COMMANDS = {
     'plan': 'what a training step will take, in time and memory',
     'fit': 'train a model on a data set',
     'predict': 'a trained model + poses or a data set -> tables',
+    'report': 'the page of a training, written once more',
 }
 #: All went well; the input is at fault; the command is; interrupted.
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130

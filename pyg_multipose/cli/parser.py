@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pyg_multipose.campaign import atomic_file
 from pyg_multipose.cli.nearest import did_you_mean
 
 try:
@@ -57,7 +58,8 @@ class Parser(ArgumentParser):
             action='config',
             metavar='FILE',
             help='A YAML file with any of these options, such as the '
-            'config.yaml of a run; what is given besides goes before it.',
+            'config.yaml of a run; what is given besides goes before it. '
+            f'Or the name of a bundled one: {", ".join(bundled())}.',
         )
 
     def read(self, argv: Sequence[str]) -> Namespace:
@@ -70,7 +72,7 @@ class Parser(ArgumentParser):
             SystemExit: With code 2, after a message, if an option is unknown
                 or has a wrong value.
         """
-        names = [_plain(word) for word in argv]
+        names = _with_paths([_plain(word) for word in argv])
         known = {action.dest for action in self._actions}
         for word in names:
             key = word.removeprefix('--').partition('=')[0].partition('.')[0]
@@ -105,7 +107,8 @@ class Parser(ArgumentParser):
 
     def _check_file(self, file: Path, known: set[str]) -> None:
         if not file.is_file():
-            self.error(f"there is no configuration '{file}'")
+            near = did_you_mean(str(file), bundled())
+            self.error(f"there is no configuration '{file}'{near}")
         try:
             found = yaml.safe_load(file.read_text(encoding='utf-8')) or {}
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -120,6 +123,39 @@ class Parser(ArgumentParser):
                 )
 
 
+def bundled() -> dict[str, Path]:
+    r"""The configurations that are part of the package, by their names."""
+    folder = Path(__file__).with_name('configs')
+    return {file.stem: file for file in sorted(folder.glob('*.yaml'))}
+
+
+def _with_paths(words: list[str]) -> list[str]:
+    """The words of a command, with the path of a bundled configuration."""
+    known = {name: str(path) for name, path in bundled().items()}
+    out = []
+    for number, word in enumerate(words):
+        name, is_joined, value = word.partition('=')
+        if name == '--config' and is_joined and not Path(value).exists():
+            word = f'{name}={known.get(value, value)}'
+        elif number and words[number - 1] == '--config':
+            word = word if Path(word).exists() else known.get(word, word)
+        out.append(word)
+    return out
+
+
+def plain_options(options: Namespace) -> dict[str, Any]:
+    r"""Options as a YAML file holds them.
+
+    Args:
+        options: All of them, the defaults too.
+    """
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in options.as_dict().items()
+        if key not in ('config', 'dry_run')
+    }
+
+
 def write(options: Namespace, file: Path) -> None:
     r"""Writes options as a configuration.
 
@@ -127,13 +163,10 @@ def write(options: Namespace, file: Path) -> None:
         options: All of them, the defaults too.
         file: The YAML file.
     """
-    values = {k: v for k, v in options.as_dict().items() if k != 'config'}
-    values = {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in values.items()
-    }
-    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    file.write_text(text, encoding='utf-8')
+    with atomic_file(file, 'w', encoding='utf-8') as out:
+        yaml.safe_dump(
+            plain_options(options), out, sort_keys=False, allow_unicode=True
+        )
 
 
 def _as_plain(value: Any) -> Any:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 
 from pyg_multipose.cli.data_set import open_data
-from pyg_multipose.cli.fit import quiet
 from pyg_multipose.cli.parser import Parser
+from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.cli.training import (
     add_options,
     data_module,

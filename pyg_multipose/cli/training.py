@@ -38,6 +38,12 @@ MODEL_ARGS: dict[str, dict[str, Any]] = {
         'atoms': 'ligand',
     },
 }
+#: What a split needs, and the column that it is usually in.
+COLUMNS = {
+    'group': ('groups', 'scaffold'),
+    'date': ('dates', 'date'),
+    'given': ('places', 'part'),
+}
 #: Those of the readout. Plans that follow the memory that is free would not
 #: be the same twice.
 READOUT = {'max_nodes_per_chunk': 4096, 'memory_budget': 2_000_000_000}
@@ -63,7 +69,7 @@ def add_options(parser: Parser) -> None:
         '--split',
         type=str,
         default='random',
-        metavar='random|group|date',
+        metavar='random|group|date|given',
         help='How sets are split into train, valid and test. A compound is '
         'never in two of them.',
     )
@@ -79,7 +85,8 @@ def add_options(parser: Parser) -> None:
         type=str | None,
         default=None,
         metavar='NAME',
-        help='The column of groups or dates. (scaffold or date, if not given)',
+        help='The column of groups, dates or given parts. (scaffold, date or '
+        'part, if not given)',
     )
     add(
         '--table',
@@ -114,6 +121,12 @@ def add_options(parser: Parser) -> None:
         type=int | None,
         default=None,
         help='The most atoms of a batch; a receptor counts once in a set.',
+    )
+    add(
+        '--max_sets',
+        type=int | None,
+        default=None,
+        help='The most sets of a batch.',
     )
     add(
         '--num_workers',
@@ -237,10 +250,9 @@ def data_module(options: Namespace, data: DataSet) -> PoseSetDataModule:
         )
     check_unit('--unit', unit)
     told: dict[str, Any] = {}
-    if options.split in ('group', 'date'):
-        name = {'group': 'scaffold', 'date': 'date'}[options.split]
-        values = data.column(options.column or name, options.table)
-        told['groups' if options.split == 'group' else 'dates'] = values
+    if options.split in COLUMNS:
+        argument, name = COLUMNS[options.split]
+        told[argument] = data.column(options.column or name, options.table)
     module = PoseSetDataModule(
         data.sets,
         split=options.split,
@@ -250,8 +262,10 @@ def data_module(options: Namespace, data: DataSet) -> PoseSetDataModule:
         unit=unit,
         max_nodes=options.max_nodes,
         max_poses=options.max_poses,
+        max_sets=options.max_sets,
         seed=options.seed,
         num_workers=options.num_workers,
+        about=data.about,
         **told,
     )
     module.setup()
@@ -307,11 +321,9 @@ def _completed(
     """
     given = dict(options.model_args)
     y, _ = labels_of(data.parts['train'])
-    for part, labels in (
-        ('train', y),
-        ('valid', labels_of(data.parts['valid'])[0]),
-    ):
-        if labels.isnan().all():
+    for part in data.parts:
+        labels = y if part == 'train' else labels_of(data.parts[part])[0]
+        if part != 'test' and labels.isnan().all():
             raise ValueError(
                 f"None of the {len(labels)} sets of the part '{part}' has a "
                 f"label; 'multipose prepare --labels' gives them"
@@ -329,7 +341,7 @@ def _completed(
         energy = build('affinity', recipe)[0].inverse(energy)  # type: ignore
     atoms, counts = [], []
     for pose_set in (data.parts['train'][n] for n in range(len(y))):
-        atoms.append(pose_set.pose_size.float().mean())
+        atoms.append(pose_set.pose_size)
         counts.append(pose_set.num_poses)
     count = torch.tensor(counts)
     offset = build('combination', combination)[0](
@@ -337,9 +349,10 @@ def _completed(
         index=torch.repeat_interleave(count),
         dim_size=len(count),
     )
-    size = float(torch.stack(atoms).mean())
+    size = float(torch.cat(atoms).float().mean())
     mean = float(energy.mean() - offset.mean())
-    std = float(energy.std(correction=0)) or 1.0
+    std = float(energy.std()) if len(energy) > 1 else 0.0
+    std = std or 1.0
     if options.model == 'SchNet':  # of each atom, and these are summed
         mean /= size
     return {**out, 'mean': mean, 'std': std / size}

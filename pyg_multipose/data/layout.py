@@ -137,6 +137,12 @@ class Layout:
         r"""The receptor rows of a set in the node table."""
         return self._segments['node'].rows_of(self._receptor_segment[index])
 
+    def is_receptor(self, rows: np.ndarray) -> np.ndarray:
+        r"""Whether rows of the node table are those of receptors."""
+        runs = self._segments['node']
+        segment = np.searchsorted(runs.start, rows, side='right') - 1
+        return np.isin(segment, self._receptor_segment)
+
     def receptor_relation_rows(self, name: str, index: int) -> slice:
         r"""The receptor rows of a set in the table of a relation."""
         return self._segments[name].rows_of(self._receptor_segment[index])

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
-import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Database
 
 from pyg_multipose.datasets.pose_set_schema import SIZES, Row, Schema
+from pyg_multipose.datasets.stored_bytes import (
+    damaged,
+    digest_of,
+    hashed,
+    is_locked,
+    unzipped,
+    zipped,
+)
 
 #: What SQLite calls the kind of a file and its version.
 APPLICATION_ID = 0x504F5345
@@ -91,7 +100,7 @@ class PoseSetDatabase(Database):
                 connection.execute(f'PRAGMA page_size = {PAGE_SIZE}')
             self._sets = found
         except (sqlite3.Error, KeyError, TypeError) as error:
-            if _is_locked(error):
+            if is_locked(error):
                 raise self._busy('open', error) from error
             raise ValueError(
                 f"'{self.path}' is not a file of pose sets, or is damaged: "
@@ -184,11 +193,11 @@ class PoseSetDatabase(Database):
             tuple(sizes),
             receptor_sizes,
             receptor,
-            _unzipped(content, f"{where} ('{name}')"),
+            unzipped(content, f"{where} ('{name}')"),
             text,
         )
-        if _digest(row, known) != digest:
-            raise _damaged(f"{where} ('{name}')")
+        if digest_of(row, known) != digest:
+            raise damaged(f"{where} ('{name}')")
         return row
 
     def names(self) -> list[str]:
@@ -205,21 +214,45 @@ class PoseSetDatabase(Database):
         rows = self._rows('SELECT DISTINCT receptor_name FROM sets')
         return [name for (name,) in rows]
 
+    def digests(self) -> list[bytes]:
+        r"""The checksum of every set."""
+        if self.sets is None:
+            return []
+        rows = self._rows('SELECT digest FROM sets ORDER BY id')
+        return [digest for (digest,) in rows]
+
     def sizes(self) -> Tensor:
         r"""Nodes, edges and poses of every set, shape [num_sets, 3]."""
-        rows: list[Any] = []
+        query = 'SELECT nodes, edges, poses FROM sets ORDER BY id'
+        # One by one: a million rows as objects would take 200 MB.
+        rows = self._iterate(query) if self.sets is not None else ()
+        values = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
+        return torch.from_numpy(values).view(-1, 3)
+
+    def fingerprint(self) -> str:
+        r"""A checksum of all sets and of their order."""
+        out = blake2b(digest_size=16)
         if self.sets is not None:
-            query = 'SELECT nodes, edges, poses FROM sets ORDER BY id'
-            rows = self._rows(query)
-        return torch.tensor(rows, dtype=torch.long).view(-1, 3)
+            out.update(self.sets.to_json().encode())
+            for (digest,) in self._iterate(
+                'SELECT digest FROM sets ORDER BY id'
+            ):
+                out.update(digest)
+        return out.hexdigest()
+
+    def _iterate(self, query: str) -> Iterator[Any]:
+        try:
+            yield from self.connection.execute(query)
+        except sqlite3.DatabaseError as error:
+            raise damaged(f"'{self.path}'", error) from error
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         try:
             return self.connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
-            if _is_locked(error):
+            if is_locked(error):
                 raise self._busy('read', error) from error
-            raise _damaged(f"'{self.path}'", error) from error
+            raise damaged(f"'{self.path}'", error) from error
 
     def _receptor(self, number: int) -> Any:
         """Digest, sizes and bytes of a receptor."""
@@ -230,11 +263,11 @@ class PoseSetDatabase(Database):
         query = 'SELECT * FROM receptors WHERE id = ?'
         rows = self._rows(query, (number,))
         if not rows:
-            raise _damaged(where)
+            raise damaged(where)
         _, digest, *sizes, content = rows[0]
-        content = _unzipped(content, where)
-        if _hash(content) != digest:
-            raise _damaged(where)
+        content = unzipped(content, where)
+        if hashed(content) != digest:
+            raise damaged(where)
         receptor = digest, tuple(sizes), content
         self._receptors[number] = receptor
         if len(self._receptors) > _RECEPTORS:
@@ -292,7 +325,7 @@ class PoseSetDatabase(Database):
         try:
             connection.execute('BEGIN IMMEDIATE')
         except sqlite3.OperationalError as error:
-            if _is_locked(error):
+            if is_locked(error):
                 raise self._busy('write to', error) from error
             raise ValueError(
                 f"Cannot write to '{self.path}': {error}"
@@ -326,9 +359,9 @@ class PoseSetDatabase(Database):
         self, connection: sqlite3.Connection, row: Row, index: int
     ) -> bool:
         if row.receptor is not self._hashed[0]:  # sets in a row share one
-            self._hashed = row.receptor, _hash(row.receptor)
+            self._hashed = row.receptor, hashed(row.receptor)
         known = self._hashed[1]
-        digest = _digest(row, known)
+        digest = digest_of(row, known)
         found = connection.execute(
             'SELECT id, digest FROM sets WHERE name = ? AND receptor_name = ?',
             (row.name, row.receptor_name),
@@ -344,12 +377,12 @@ class PoseSetDatabase(Database):
         query = 'SELECT id FROM receptors WHERE digest = ?'
         number = connection.execute(query, (known,)).fetchone()
         if number is None:
-            values = (known, *row.receptor_sizes, _zipped(row.receptor))
+            values = (known, *row.receptor_sizes, zipped(row.receptor))
             number = (_insert(connection, 'receptors', None, *values),)
         names = (row.name, row.receptor_name)
         values = (*names, *number, digest, row.poses, *row.sizes)
         _insert(connection, 'sets', index, *values)
-        content = _zipped(row.tables)
+        content = zipped(row.tables)
         _insert(connection, 'contents', index, content, row.text)
         return True
 
@@ -361,40 +394,3 @@ def _insert(connection: sqlite3.Connection, table: str, *values: Any) -> Any:
     marks = ', '.join('?' * len(values))
     query = f'INSERT INTO {table} VALUES ({marks})'
     return connection.execute(query, values).lastrowid
-
-
-def _zipped(content: bytes | bytearray) -> bytes:
-    # Most bytes of integers are zero, and poses repeat them.
-    return zlib.compress(content, level=1)
-
-
-def _unzipped(content: bytes, where: str) -> bytearray:
-    try:
-        # PyTorch wants memory that could be written.
-        return bytearray(zlib.decompress(content))
-    except zlib.error as error:
-        raise _damaged(where, error) from error
-
-
-def _hash(*parts: bytes | bytearray) -> bytes:
-    out = blake2b(digest_size=16)
-    for part in parts:
-        out.update(part)
-    return out.digest()
-
-
-def _digest(row: Row, receptor: bytes) -> bytes:
-    sizes = repr((row.poses, row.sizes, row.receptor_sizes)).encode()
-    return _hash(receptor, sizes, row.tables, row.text.encode())
-
-
-def _is_locked(error: Exception) -> bool:
-    is_operational = isinstance(error, sqlite3.OperationalError)
-    return is_operational and 'locked' in str(error)
-
-
-def _damaged(what: str, error: object = '') -> ValueError:
-    return ValueError(
-        f'{what} is damaged{f": {error}" if error else ""}. Restore the '
-        f'file, or build the dataset anew'
-    )

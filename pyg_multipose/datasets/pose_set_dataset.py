@@ -58,7 +58,7 @@ class PoseSetDataset(OnDiskDataset):
         >>> with tempfile.TemporaryDirectory() as root:
         ...     dataset = PoseSetDataset(root)
         ...     added = dataset.extend(sets), dataset.extend(sets)
-        ...     sizes = dataset.set_sizes()
+        ...     sizes, digests = dataset.set_sizes(), dataset.digests()
         ...     loader = DataLoader(dataset, batch_size=3)
         ...     batch = next(iter(loader))
         >>> added
@@ -69,6 +69,8 @@ class PoseSetDataset(OnDiskDataset):
                 [766,   0,   9]])
         >>> batch.num_graphs, batch.num_poses
         (3, 26)
+        >>> len(set(digests))
+        3
     """
 
     def __init__(
@@ -178,6 +180,26 @@ class PoseSetDataset(OnDiskDataset):
         r"""The name of each set, aligned with the items."""
         names = self.db.names()
         return [names[index] for index in self.indices()]
+
+    def fingerprint(self) -> str:
+        r"""A checksum of all sets of the file, and of their order.
+
+        Example:
+            >>> import tempfile
+            >>> from pyg_multipose.datasets import MproMoonshot, PoseSetDataset
+            >>> with tempfile.TemporaryDirectory() as root:
+            ...     dataset = PoseSetDataset(root)
+            ...     dataset.extend(MproMoonshot('test')[:2])
+            ...     len(dataset.fingerprint())
+            2
+            32
+        """
+        return self.db.fingerprint()
+
+    def digests(self) -> list[bytes]:
+        r"""The checksum of each set, with that of its receptor."""
+        digests = self.db.digests()
+        return [digests[index] for index in self.indices()]
 
     def set_sizes(self) -> Tensor:
         r"""Nodes, edges and poses of each set as it is stored.

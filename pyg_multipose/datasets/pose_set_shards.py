@@ -7,6 +7,7 @@ import os
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, overload
@@ -195,6 +196,13 @@ class PoseSetShards(Dataset):
         if self._indices is None:
             return sizes
         return sizes[torch.tensor(self.indices(), dtype=torch.long)]
+
+    def fingerprint(self) -> str:
+        r"""A checksum of all sets of the files, and of their order."""
+        out = blake2b(digest_size=16)
+        for number in range(len(self._ends)):
+            out.update(self._db(number).fingerprint().encode())
+        return out.hexdigest()
 
     def receptor_names(self) -> set[str]:
         r"""The names of receptors that sets have."""

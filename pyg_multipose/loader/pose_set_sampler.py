@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch.distributed as dist
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.data import Sampler
 
 from pyg_multipose.loader.packing import Strata, in_order
@@ -66,6 +67,8 @@ class PoseSetSampler(Sampler[list[int]]):
             :mod:`torch.distributed` when the sampler is used, else 1)
         rank: The number of this rank. (default: :obj:`None`, that of
             :mod:`torch.distributed`, else 0)
+        max_sets: How many sets a batch may have.
+            (default: :obj:`None`, any number)
 
     Raises:
         ValueError: If there is no budget or one is not positive, if a rank
@@ -99,26 +102,28 @@ class PoseSetSampler(Sampler[list[int]]):
         sizes: Tensor | None = None,
         num_replicas: int | None = None,
         rank: int | None = None,
+        max_sets: int | None = None,
     ) -> None:
+        limits = {
+            'max_nodes': max_nodes,
+            'max_edges': max_edges,
+            'max_poses': max_poses,
+            'max_sets': max_sets,
+        }
         self._budgets = {
-            name: limit
-            for name, limit in (
-                ('max_nodes', max_nodes),
-                ('max_edges', max_edges),
-                ('max_poses', max_poses),
-            )
-            if limit is not None
+            name: limit for name, limit in limits.items() if limit is not None
         }
         columns = [
             column
-            for column, limit in enumerate((max_nodes, max_edges, max_poses))
+            for column, limit in enumerate(limits.values())
             if limit is not None
         ]
         _check_budgets(self._budgets)
         _check_ranks(num_replicas, rank)
         if sizes is None:
             sizes = set_sizes(dataset)
-        self._size = check_sizes(sizes, dataset)[:, columns].numpy()
+        size = functional.pad(check_sizes(sizes, dataset), (0, 1), value=1)
+        self._size = size[:, columns].numpy()
         self._budget = np.array(list(self._budgets.values()))
         self.shuffle, self.seed, self.epoch = shuffle, seed, 0
         self._num_replicas, self._rank = num_replicas, rank
@@ -201,7 +206,8 @@ class PoseSetSampler(Sampler[list[int]]):
 def _check_budgets(budgets: dict[str, int]) -> None:
     if not budgets:
         raise ValueError(
-            'A batch needs a budget: give max_nodes, max_edges or max_poses'
+            'A batch needs a budget: give max_nodes, max_edges, max_poses or '
+            'max_sets'
         )
     for name, limit in budgets.items():
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:

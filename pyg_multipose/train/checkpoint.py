@@ -3,11 +3,14 @@ r"""What a checkpoint holds beside weights, as plain data."""
 from __future__ import annotations
 
 import os
+import zipfile
 from typing import Any
 
 import torch
 
 import pyg_multipose
+from pyg_multipose.train.calibration import ConformalInterval
+from pyg_multipose.train.data_record import DataRecord
 from pyg_multipose.train.input_record import InputRecord
 
 #: What a checkpoint holds beside the weights is under this key.
@@ -17,7 +20,11 @@ VERSION = 1
 
 
 def note(
-    checkpoint: dict[str, Any], unit: str, inputs: InputRecord | None
+    checkpoint: dict[str, Any],
+    unit: str,
+    inputs: InputRecord | None,
+    calibration: ConformalInterval | None = None,
+    data: DataRecord | None = None,
 ) -> None:
     r"""Adds what the weights need beside them.
 
@@ -25,12 +32,18 @@ def note(
         checkpoint: What is saved.
         unit: The unit of predictions.
         inputs: What the sets of the training look like.
+        calibration: The interval of predictions. (default: :obj:`None`)
+        data: Which data the training was on. (default: :obj:`None`)
     """
+    told = {'inputs': inputs, 'calibration': calibration, 'data': data}
     checkpoint[KEY] = {
         'version': VERSION,
         'package': pyg_multipose.__version__,
         'unit': unit,
-        'inputs': None if inputs is None else inputs.to_dict(),
+        **{
+            name: None if one is None else one.to_dict()
+            for name, one in told.items()
+        },
     }
 
 
@@ -73,6 +86,11 @@ def read_checkpoint(
     """
     where = f"'{os.fspath(path)}'"
     try:
+        with zipfile.ZipFile(path) as archive:
+            # PyTorch does not compare the content with its checksums.
+            wrong = archive.testzip()
+        if wrong is not None:
+            raise zipfile.BadZipFile(wrong)
         checkpoint = torch.load(path, map_location, weights_only=True)
     except OSError:
         raise

@@ -41,6 +41,7 @@ class InputRecord:
             none if they are more than 64.
 
     Example:
+        >>> from pyg_multipose.data import Layout
         >>> from pyg_multipose.datasets import MproMoonshot
         >>> from pyg_multipose.train import InputRecord
         >>> from pyg_multipose.transforms import RadiusGraph
@@ -49,6 +50,8 @@ class InputRecord:
         >>> record.keys['z'], record.hydrogens
         (['node', 'int64'], False)
         >>> record.check(sets[0])
+        >>> record.new_receptors(sets[0], Layout(sets[0]))
+        [False]
         >>> other = MproMoonshot('test', transform=RadiusGraph(4.5))
         >>> InputRecord.from_dict(record.to_dict()).check(other[0])
         Traceback (most recent call last):
@@ -99,7 +102,13 @@ class InputRecord:
             record.receptors = list(receptors)
         return record
 
-    def check(self, batch: PoseSet, hydrogens: bool = True) -> None:
+    def check(
+        self,
+        batch: PoseSet,
+        hydrogens: bool = True,
+        edges: bool = True,
+        receptors: bool = True,
+    ) -> None:
         r"""Refuses sets that are not like those of the record.
 
         All edges have to be shorter than the cutoff; of the first set of a
@@ -109,6 +118,9 @@ class InputRecord:
         Args:
             batch: A pose set, or a batch of them.
             hydrogens: Whether hydrogens may be neither new nor missing.
+                (default: :obj:`True`)
+            edges: Whether edges are looked at. (default: :obj:`True`)
+            receptors: Whether to warn of a receptor that was not in training.
                 (default: :obj:`True`)
 
         Raises:
@@ -154,14 +166,9 @@ class InputRecord:
                 f'{_with(self.hydrogens)} hydrogens, and these are '
                 f'{_with(not self.hydrogens)} them'
             )
-        if self.cutoff is not None:
+        if edges and self.cutoff is not None:
             check_edges(batch, self.cutoff)
-        new = [
-            one
-            for one in _receptors(batch, layout)
-            if self.receptors and one not in self.receptors
-        ]
-        if new:
+        if receptors and any(self.new_receptors(batch, layout)):
             warnings.warn(
                 f'{where}: its receptor is none of those that the model was '
                 f'trained on ({len(self.receptors)} of them). A pocket is to '
@@ -169,6 +176,18 @@ class InputRecord:
                 UserWarning,
                 stacklevel=2,
             )
+
+    def new_receptors(self, batch: PoseSet, layout: Layout) -> list[bool]:
+        r"""Whether the receptor of each set was not in training.
+
+        Args:
+            batch: A pose set, or a batch of them.
+            layout: Its layout.
+        """
+        if not self.receptors:
+            return [False] * layout.num_sets
+        known = {'', *self.receptors}
+        return [one not in known for one in _digests(batch, layout)]
 
     def to_dict(self) -> dict[str, Any]:
         r"""The record as plain data."""
@@ -249,9 +268,15 @@ def _pairs(pose_set: PoseSet) -> Tensor:
 
 
 def _receptors(batch: PoseSet, layout: Layout) -> list[str]:
+    return [one for one in dict.fromkeys(_digests(batch, layout)) if one]
+
+
+def _digests(batch: PoseSet, layout: Layout) -> list[str]:
+    """A checksum of the receptor of each set, empty without one."""
     out = []
     for index in range(layout.num_sets):
         if not layout.receptor_size[index]:
+            out.append('')
             continue
         rows = layout.receptor_rows(index)
         digest = hashlib.sha256()
@@ -261,7 +286,7 @@ def _receptors(batch: PoseSet, layout: Layout) -> list[str]:
                 array = value[rows].detach().cpu().contiguous().numpy()
                 digest.update(array.tobytes())
         out.append(digest.hexdigest()[:16])
-    return list(dict.fromkeys(out))
+    return out
 
 
 def _has_hydrogens(batch: PoseSet) -> bool:

@@ -2,8 +2,7 @@ r"""A readout with its loss, optimizer and metrics, as Lightning wants it."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,15 +12,16 @@ from pyg_multipose.data import PoseSet
 from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.nn.loss import GaussianNLLLoss
 from pyg_multipose.train.affinity_metrics import AffinityMetrics
-from pyg_multipose.train.checkpoint import note, noted, read_checkpoint
+from pyg_multipose.train.finite import check_gradient, check_loss
 from pyg_multipose.train.input_record import InputRecord
-from pyg_multipose.train.lightning import pl
 from pyg_multipose.train.optimizers import (
     check_optimizer,
     optimizer_of,
     schedule_of,
 )
+from pyg_multipose.train.pose_metrics import PoseMetrics
 from pyg_multipose.train.recipe import Given, build, check_plain
+from pyg_multipose.train.saved_module import SavedModule
 from pyg_multipose.train.transformed import cutoff_of
 from pyg_multipose.train.units import same_unit, unit_of
 
@@ -29,7 +29,7 @@ from pyg_multipose.train.units import same_unit, unit_of
 _OWN = ('model', 'combination')
 
 
-class MultiPoseModule(pl.LightningModule):
+class MultiPoseModule(SavedModule):
     r"""Trains a :class:`~pyg_multipose.nn.MultiPoseReadout` by Lightning.
 
     What is logged (:obj:`train_loss`, :obj:`valid_loss`, :obj:`valid_mae`,
@@ -135,13 +135,13 @@ class MultiPoseModule(pl.LightningModule):
         self.affinity: nn.Module | None = made.get('affinity')
         self.loss = made['loss']
         _check_noise(self.loss, noise)
-        #: The unit of predictions and labels.
         self.unit = unit_of(self.affinity, unit)
-        #: What the sets look like that the module was trained on; none before
-        #: a training.
-        self.inputs: InputRecord | None = None
+        self._seen: list[PoseSet] = []
         self.metrics = nn.ModuleDict(
             {part: AffinityMetrics() for part in ('valid', 'test')}
+        )
+        self.pose_metrics = nn.ModuleDict(
+            {part: PoseMetrics() for part in ('valid', 'test')}
         )
         self.save_hyperparameters(
             {
@@ -171,11 +171,14 @@ class MultiPoseModule(pl.LightningModule):
             self.inputs.check(batch)
         return self._convert(self.readout(batch))
 
-    def predict_poses(self, batch: PoseSet) -> tuple[Tensor, Tensor, Tensor]:
+    def predict_poses(
+        self, batch: PoseSet, check: bool = True
+    ) -> tuple[Tensor, Tensor, Tensor]:
         r"""Predicts sets and their poses, without a gradient.
 
         Args:
             batch: As above.
+            check: Whether to compare them. (default: :obj:`True`)
 
         Returns:
             The predictions of the sets and of the poses, in :attr:`unit`, and
@@ -194,7 +197,7 @@ class MultiPoseModule(pl.LightningModule):
             >>> poses.shape, weights[0]
             (torch.Size([8]), tensor(0.1250))
         """
-        if self.inputs is not None:
+        if check and self.inputs is not None:
             self.inputs.check(batch)
         with torch.no_grad():
             combined, poses, weights = self.readout(
@@ -225,7 +228,21 @@ class MultiPoseModule(pl.LightningModule):
         if self.inputs is None:  # no data module has said
             self.inputs = InputRecord.of([batch], self._cutoff())
         pred = self._convert(self.readout(batch))
-        return self._logged_loss('train', pred, batch)
+        loss = self._logged_loss('train', pred, batch)
+        check_loss(batch, loss)
+        self._seen.append(batch)
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: Any) -> None:
+        r"""Stops where the gradient is not finite, before it does harm.
+
+        Args:
+            optimizer: The optimizer.
+        """
+        # Of 16-mixed alone they may be infinite: the step is left out then.
+        if not self.trainer.precision.startswith('16'):
+            check_gradient(self, self._seen)
+        self._seen.clear()
 
     def validation_step(self, batch: PoseSet, batch_idx: int) -> None:
         r"""The loss and metrics of a batch.
@@ -263,6 +280,7 @@ class MultiPoseModule(pl.LightningModule):
                 f"choose 'affinity' so that they are in one unit (PIC50, PKi, "
                 f'DeltaG, or none for kT)'
             )
+        self.data = getattr(data, 'record', self.data)
         record = getattr(data, 'inputs', None)
         if record is None:
             return
@@ -288,93 +306,26 @@ class MultiPoseModule(pl.LightningModule):
         schedule = schedule_of(hparams['schedule'], optimizer, steps)
         return {'optimizer': optimizer, 'lr_scheduler': schedule}
 
-    # Checkpoints #############################################################
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        r"""Adds what the weights need beside them, as plain data.
-
-        Args:
-            checkpoint: What is saved.
-        """
-        note(checkpoint, self.unit, self.inputs)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        r"""Takes over how the sets of the training looked.
-
-        Args:
-            checkpoint: What was saved.
-        """
-        known = noted(checkpoint, 'The checkpoint')
-        if known['unit'] != self.unit:
-            raise ValueError(
-                f"The checkpoint is of a model in '{known['unit']}', this one "
-                f"predicts in '{self.unit}'; leave 'affinity' and 'unit' as "
-                f'they were'
-            )
-        if known['inputs'] is not None:
-            self.inputs = InputRecord.from_dict(known['inputs'])
-
-    @classmethod
-    def load_from_checkpoint(  # type: ignore[override]
-        cls,
-        checkpoint_path: str | os.PathLike[str],
-        map_location: Any = 'cpu',
-        **kwargs: Any,
-    ) -> MultiPoseModule:
-        r"""Loads a checkpoint, which may hold no code.
-
-        Args:
-            checkpoint_path: The file.
-            map_location: As of :func:`torch.load`. (default: :obj:`"cpu"`)
-            kwargs: Arguments of the module that are to be others, or that a
-                checkpoint cannot hold: finished modules.
-
-        Returns:
-            The module, in evaluation.
-
-        Raises:
-            FileNotFoundError: If there is no file.
-            ValueError: If it is no checkpoint of this class, or does not fit
-                the arguments.
-
-        Example:
-            >>> import tempfile
-            >>> from lightning.pytorch import Trainer
-            >>> from pyg_multipose.train import MultiPoseModule
-            >>> module = MultiPoseModule('SchNet', affinity='PKi')
-            >>> trainer = Trainer(logger=False, enable_model_summary=False)
-            >>> trainer.strategy.connect(module)
-            >>> with tempfile.NamedTemporaryFile(suffix='.ckpt') as file:
-            ...     trainer.save_checkpoint(file.name)
-            ...     again = MultiPoseModule.load_from_checkpoint(file.name)
-            >>> again.unit
-            'pKi'
-        """
-        checkpoint = read_checkpoint(checkpoint_path, map_location)
-        arguments = {**checkpoint['hyper_parameters'], **kwargs}
-        if 'affinity' in kwargs and 'unit' not in kwargs:
-            del arguments['unit']
-        module = cls(**arguments)
-        module.on_load_checkpoint(checkpoint)
-        try:
-            module.load_state_dict(checkpoint['state_dict'])
-        except RuntimeError as error:
-            raise ValueError(
-                f"'{os.fspath(checkpoint_path)}': its weights are those of "
-                f'another model. {error}'
-            ) from error
-        return module.eval()
-
     # Inside ##################################################################
 
     def _convert(self, energy: Tensor) -> Tensor:
         return energy if self.affinity is None else self.affinity(energy)
 
     def _evaluate(self, part: str, batch: PoseSet) -> None:
-        pred = self(batch)
+        if self.inputs is not None:
+            self.inputs.check(batch)
+        combined, poses = self.readout(batch, return_poses=True)
+        pred = self._convert(combined)
         self._logged_loss(part, pred, batch)
-        relation = batch.get('y_relation')
-        self._metrics(part).update(pred, batch.y, relation)
+        self._metrics(part).update(
+            pred, batch.y, batch.get('y_relation'), targets_of(batch)
+        )
+        energies = poses.view(len(poses), -1)[:, 0]
+        rmsd = batch.get('rmsd')
+        if rmsd is None:  # ranks have to agree on what they gather
+            rmsd = torch.full_like(energies, torch.nan)
+        metrics: Any = self.pose_metrics[part]
+        metrics.update(energies, rmsd, batch.set_size, False)
 
     def _logged_loss(self, part: str, pred: Tensor, batch: PoseSet) -> Tensor:
         y = batch.get('y')
@@ -402,6 +353,10 @@ class MultiPoseModule(pl.LightningModule):
     def _log_metrics(self, part: str) -> None:
         metrics = self._metrics(part)
         values = {f'{part}_{k}': v for k, v in metrics.compute().items()}
+        shares = self.pose_metrics[part].compute()  # type: ignore[operator]
+        if not shares['top1'].isnan():
+            values.update({f'{part}_pose_{k}': v for k, v in shares.items()})
+        self.pose_metrics[part].reset()  # type: ignore[operator]
         self.log_dict(
             {name: value.float() for name, value in values.items()},
             batch_size=max(metrics.count, 1),
@@ -416,6 +371,16 @@ class MultiPoseModule(pl.LightningModule):
     def _cutoff(self) -> float | None:
         loader = self.trainer.train_dataloader
         return cutoff_of(getattr(loader, 'dataset', None))
+
+
+def targets_of(batch: PoseSet) -> Sequence[str] | None:
+    r"""The name of the target of each set of a batch, where it is known.
+
+    Args:
+        batch: The sets.
+    """
+    names = batch.get('receptor_name')
+    return [names] if isinstance(names, str) else names
 
 
 def _check_noise(loss: nn.Module, noise: float | None) -> None:

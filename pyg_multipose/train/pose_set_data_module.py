@@ -2,7 +2,7 @@ r"""Pose sets in parts and batches, as Lightning wants them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from pyg_multipose.data import (
     random_split,
 )
 from pyg_multipose.loader import PoseSetSampler
+from pyg_multipose.train.data_record import DataRecord
 from pyg_multipose.train.input_record import InputRecord
 from pyg_multipose.train.lightning import pl
 from pyg_multipose.train.transformed import TransformedSets, cutoff_of
@@ -23,7 +24,7 @@ from pyg_multipose.train.units import check_unit
 
 #: The parts, and what a split gives.
 PARTS = ('train', 'valid', 'test')
-SPLITS = ('random', 'group', 'date')
+SPLITS = ('random', 'group', 'date', 'given')
 #: Sets of the training that :class:`InputRecord` looks at.
 LOOKED_AT = 32
 #: What a batch holds if nobody says.
@@ -47,8 +48,8 @@ class PoseSetDataModule(pl.LightningDataModule):
         valid: The sets to look at meanwhile. (default: :obj:`None`)
         test: The sets to test on, and to predict. (default: :obj:`None`)
         split: :obj:`"random"`, :obj:`"group"` or :obj:`"date"`, see
-            :func:`~pyg_multipose.data.random_split` and those beside it.
-            (default: :obj:`"random"`)
+            :func:`~pyg_multipose.data.random_split` and those beside it, or
+            :obj:`"given"`. (default: :obj:`"random"`)
         lengths: The shares of train, valid and test.
             (default: :obj:`(0.8, 0.1, 0.1)`)
         ligands: What tells the ligand of each set of :obj:`dataset`.
@@ -57,6 +58,9 @@ class PoseSetDataModule(pl.LightningDataModule):
             :obj:`split="group"`. (default: :obj:`None`)
         dates: The date of each set; for :obj:`split="date"`.
             (default: :obj:`None`)
+        places: The part of each set (:obj:`"train"`, :obj:`"valid"`,
+            :obj:`"test"`, or an empty text for none of them); for
+            :obj:`split="given"`. (default: :obj:`None`)
         cutoff: The distance in Angstrom up to which atoms are connected.
             Sets that have edges have to have these. If :obj:`None`, edges are
             those of the sets, which are known if the dataset has a
@@ -69,11 +73,14 @@ class PoseSetDataModule(pl.LightningDataModule):
         max_edges: As of the sampler. (default: :obj:`None`)
         max_poses: As of the sampler.
             (default: :obj:`None`, 64 if there is no other budget)
+        max_sets: As of the sampler. (default: :obj:`None`)
         transform: Applied to a set at every access, before edges are
             searched. (default: :obj:`None`)
         seed: Of the random split, and of the order of the batches.
             (default: :obj:`0`)
         num_workers: Processes that load sets. (default: :obj:`0`)
+        about: How :obj:`dataset` was made, which checkpoints keep.
+            (default: :obj:`None`)
 
     Raises:
         ValueError: If both or neither of :obj:`dataset` and :obj:`train` are
@@ -111,14 +118,17 @@ class PoseSetDataModule(pl.LightningDataModule):
         ligands: Sequence[Hashable] | None = None,
         groups: Sequence[Hashable] | None = None,
         dates: Sequence[Any] | None = None,
+        places: Sequence[str] | None = None,
         cutoff: float | None = 4.5,
         unit: str | None = None,
         max_nodes: int | None = None,
         max_edges: int | None = None,
         max_poses: int | None = None,
+        max_sets: int | None = None,
         transform: Callable[[PoseSet], Any] | None = None,
         seed: int = 0,
         num_workers: int = 0,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if (dataset is None) == (train is None):
@@ -141,25 +151,30 @@ class PoseSetDataModule(pl.LightningDataModule):
             )
         if unit is not None:
             check_unit('unit', unit)
-        if max_nodes is max_edges is max_poses is None:
+        if max_nodes is max_edges is max_poses is max_sets is None:
             max_poses = MAX_POSES
         self.dataset, self.given = dataset, (train, valid, test)
         self.split, self.lengths = split, tuple(lengths)
         self.ligands, self.groups, self.dates = ligands, groups, dates
+        self.places = places
         self.cutoff, self.unit = cutoff, unit
         self.budgets = {
             'max_nodes': max_nodes,
             'max_edges': max_edges,
             'max_poses': max_poses,
+            'max_sets': max_sets,
         }
         self.transform = transform
         self.seed, self.num_workers = seed, num_workers
+        self.about = about
         #: The sets of each part that is there, after :meth:`setup`.
         self.parts: dict[str, TransformedSets] = {}
         #: The numbers of the sets of each part within :obj:`dataset`.
         self.indices: dict[str, list[int]] = {}
         #: What the sets to train on look like.
         self.inputs: InputRecord | None = None
+        #: Which sets these are, if :obj:`dataset` was split.
+        self.record: DataRecord | None = None
 
     def setup(self, stage: str | None = None) -> None:
         r"""Makes the parts, once.
@@ -243,13 +258,20 @@ class PoseSetDataModule(pl.LightningDataModule):
         elif self.split == 'group':
             groups = self._told('groups', self.groups, 'the group of each set')
             parts = group_split(ligands, groups, self.lengths)
+        elif self.split == 'given':
+            places = self._told('places', self.places, 'the part of each set')
+            parts = _given_parts(places, ligands)
         else:
             dates = self._told('dates', self.dates, 'the date of each set')
             parts = date_split(ligands, dates, self.lengths)
         self.indices = dict(zip(PARTS, parts, strict=True))
+        self.record = DataRecord.of(
+            sets, _names(sets), ligands, self.indices, self.about
+        )
         return {
             part: self._part(sets, index)
             for part, index in self.indices.items()
+            if index
         }
 
     def _given(self) -> dict[str, TransformedSets]:
@@ -280,6 +302,30 @@ class PoseSetDataModule(pl.LightningDataModule):
                 f"split='{self.split}' needs '{name}', {what} of the dataset"
             )
         return values
+
+
+def _given_parts(
+    places: Sequence[str], ligands: Sequence[Hashable]
+) -> list[list[int]]:
+    """The numbers of the sets of each part, which share no ligand."""
+    if len(places) != len(ligands):
+        raise ValueError(
+            f"'places' has {len(places)} entries, expected the part of each "
+            f'of {len(ligands)} sets'
+        )
+    wrong = sorted({str(one) for one in places} - {*PARTS, ''})
+    if wrong or 'train' not in places:
+        raise ValueError(
+            f'The parts of a given split are {list(PARTS)}, or an empty text '
+            f'for sets that are left out, and some sets are in train; got '
+            f'{wrong or sorted(set(places))}'
+        )
+    parts = [
+        [number for number, one in enumerate(places) if one == part]
+        for part in PARTS
+    ]
+    check_leaks(*([ligands[number] for number in part] for part in parts))
+    return parts
 
 
 def _names(sets: Sequence[PoseSet]) -> list[Hashable]:

@@ -2,25 +2,28 @@ r"""Predictions of sets and of their poses, as tables."""
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 from tqdm import tqdm
 
-from pyg_multipose.data import Layout, PoseSet
+from pyg_multipose.data import PoseSet
 from pyg_multipose.train.multi_pose_module import MultiPoseModule
+from pyg_multipose.train.predicted_columns import (
+    Columns,
+    predicted_columns,
+    ranks,
+)
+from pyg_multipose.train.table_writer import (
+    OF_POSES,
+    OF_SETS,
+    TableWriter,
+    of_poses,
+)
 from pyg_multipose.train.units import UNITS
-
-#: The columns of both tables.
-OF_SETS = ('id', 'receptor', 'prediction', 'unit', 'rank', 'poses')
-OF_POSES = ('id', 'receptor', 'pose', 'prediction', 'unit', 'weight', 'rank')
-#: The ends of names that say the format of a table.
-FORMATS = ('.csv', '.parquet')
 
 
 class Predictions:
@@ -29,6 +32,11 @@ class Predictions:
     A rank is 1 for what binds strongest: among all sets, and among the poses
     of a set. The weight of a pose is how much the prediction of its set moves
     with its own. Poses are counted from 0, in the order of the set.
+
+    :obj:`low` and :obj:`high` are the ends of the interval of a module that
+    is calibrated, else missing. :obj:`flags` says what is to be known of a
+    row: a receptor that was not in training, poses that were left out since
+    their prediction is not finite. If none is left, there is no prediction.
 
     Args:
         sets: A row (a dictionary) of each set.
@@ -72,7 +80,6 @@ class Predictions:
         """
         training = module.training
         module.eval()
-        strong = UNITS[module.unit]
         sets: list[dict[str, Any]] = []
         poses: list[dict[str, Any]] = []
         bar = tqdm(
@@ -83,12 +90,14 @@ class Predictions:
         )
         try:
             for batch in bar:
-                found = module.predict_poses(batch.to(module.device))
-                _add(batch, found, module.unit, strong, sets, poses)
+                found = predicted_columns(module, batch, len(sets))
+                sets += _rows(found[0])
+                poses += _rows(found[1])
         finally:
             module.train(training)
-        of_all = [row['prediction'] for row in sets]
-        for row, rank in zip(sets, _ranks(of_all, strong), strict=True):
+        values = np.array([row['prediction'] for row in sets], dtype=float)
+        order = ranks(values, UNITS[module.unit]).tolist()
+        for row, rank in zip(sets, order, strict=True):
             row['rank'] = rank
         return cls(sets, poses)
 
@@ -110,123 +119,32 @@ class Predictions:
             >>> import tempfile
             >>> from pathlib import Path
             >>> from pyg_multipose.train import Predictions
-            >>> row = dict.fromkeys(('receptor', 'unit', 'rank', 'poses'), '')
-            >>> table = Predictions(
-            ...     [{'id': 'a', 'prediction': 6.5, **row}], []
-            ... )
+            >>> row = {
+            ...     'id': 'a',
+            ...     'prediction': 6.5,
+            ...     'unit': 'pIC50',
+            ...     'rank': 1,
+            ... }
+            >>> table = Predictions([row], [])
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     files = table.write(Path(folder, 'out.csv'))
             ...     print([file.name for file in files])
             ...     print(files[0].read_text())
             ['out.csv', 'out_poses.csv']
-            id,receptor,prediction,unit,rank,poses
-            a,,6.5,,,
+            id,receptor,prediction,low,high,unit,poses,rank,flags
+            a,,6.5,,,pIC50,,1,
         """
         first = Path(path)
-        check_format(first)
-        second = first.with_name(f'{first.stem}_poses{first.suffix}')
+        second = of_poses(first)
         for file, rows, columns in (
             (first, self.sets, OF_SETS),
             (second, self.poses, OF_POSES),
         ):
-            if file.suffix == '.csv':
-                with open(file, 'w', newline='', encoding='utf-8') as out:
-                    writer = csv.DictWriter(out, columns, lineterminator='\n')
-                    writer.writeheader()
-                    writer.writerows(rows)
-            else:
-                _write_parquet(file, rows, columns)
+            with TableWriter(file, columns) as table:
+                table.add({k: [row.get(k) for row in rows] for k in columns})
         return first, second
 
 
-def check_format(path: Path) -> None:
-    r"""Refuses a table of an unknown format.
-
-    Args:
-        path: The file.
-    """
-    if path.suffix not in FORMATS:
-        raise ValueError(
-            f"'{path}' has to end in one of {list(FORMATS)}, which says the "
-            f'format of the table'
-        )
-
-
-def _add(
-    batch: PoseSet,
-    found: tuple[Tensor, Tensor, Tensor],
-    unit: str,
-    strong: bool,
-    sets: list[dict[str, Any]],
-    poses: list[dict[str, Any]],
-) -> None:
-    combined, of_poses, weights = (one.detach().cpu() for one in found)
-    if combined.dim() != 1:
-        raise ValueError(
-            f'The model predicts {list(combined.shape)[1:]} numbers of a set; '
-            f'tables hold one'
-        )
-    layout = Layout(batch)
-    names = _texts(batch.get('name'), layout.num_sets)
-    receptors = _texts(batch.get('receptor_name'), layout.num_sets)
-    sizes = layout.set_size.tolist()
-    parts = zip(of_poses.split(sizes), weights.split(sizes), strict=True)
-    for index, (values, shares) in enumerate(parts):
-        ids = {
-            'id': names[index] or f'set {len(sets)}',
-            'receptor': receptors[index],
-        }
-        sets.append(
-            {
-                **ids,
-                'prediction': combined[index].item(),
-                'unit': unit,
-                'poses': sizes[index],
-            }
-        )
-        ranks = _ranks(values.tolist(), strong)
-        for pose, (value, share) in enumerate(
-            zip(values.tolist(), shares.tolist(), strict=True)
-        ):
-            poses.append(
-                {
-                    **ids,
-                    'pose': pose,
-                    'prediction': value,
-                    'unit': unit,
-                    'weight': share,
-                    'rank': ranks[pose],
-                }
-            )
-
-
-def _texts(value: Any, count: int) -> Sequence[str]:
-    if value is None:
-        return [''] * count
-    return [value] if isinstance(value, str) else value
-
-
-def _ranks(values: Sequence[float], strong: bool) -> list[int]:
-    """From 1, the strongest; equal ones in their order, NaN last."""
-    numbers = torch.tensor(values, dtype=torch.float64)
-    numbers = -numbers if strong else numbers
-    numbers = numbers.nan_to_num(torch.inf, torch.inf, -torch.inf)
-    order = numbers.argsort(stable=True)
-    ranks = torch.empty_like(order)
-    ranks[order] = torch.arange(1, len(order) + 1)
-    return ranks.tolist()
-
-
-def _write_parquet(
-    file: Path, rows: list[dict[str, Any]], columns: Sequence[str]
-) -> None:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ImportError(
-            "Parquet needs pyarrow: pip install 'pyg_multipose[train]'; or "
-            'write a .csv'
-        ) from error
-    table = {name: [row[name] for row in rows] for name in columns}
-    parquet.write_table(pyarrow.table(table), file)
+def _rows(columns: Columns) -> list[dict[str, Any]]:
+    values = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in values]

@@ -1,5 +1,6 @@
 r"""How sure a prediction is: members, intervals, and whether they hold."""
 
+from pyg_multipose.uncertainty.bootstrap import Bootstrap, Estimate
 from pyg_multipose.uncertainty.coverage import (
     Calibration,
     calibration,
@@ -14,8 +15,10 @@ from pyg_multipose.uncertainty.members import DeepEnsemble, MCDropout, Members
 from pyg_multipose.uncertainty.variance import Uncertainty, spread
 
 __all__ = [
+    'Bootstrap',
     'Calibration',
     'DeepEnsemble',
+    'Estimate',
     'GaussianScaling',
     'Intervals',
     'MCDropout',

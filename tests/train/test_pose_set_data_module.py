@@ -154,3 +154,26 @@ def test_sets_without_names_or_that_are_none():
         PoseSetDataModule(
             [torch.ones(1)], ligands=['a'], lengths=(0.8, 0.1, 0.1)
         )._part([torch.ones(1)], [0])[0]
+
+
+def test_parts_that_are_given(sets):
+    places = ['train'] * 12 + ['test'] * 5 + [''] * 3
+    data = PoseSetDataModule(sets, split='given', places=places, max_sets=5)
+    data.setup()
+    assert {part: len(one) for part, one in data.parts.items()} == {
+        'train': 12, 'test': 5
+    }  # fmt: skip
+    assert [batch.num_graphs for batch in data.loader('train')] == [5, 5, 2]
+    assert data.val_dataloader() == []
+    places[3] = 'tset'
+    with pytest.raises(ValueError, match=r"got \['tset'\]"):
+        PoseSetDataModule(sets, split='given', places=places).setup()
+    with pytest.raises(ValueError, match='has 2 entries, expected the part'):
+        PoseSetDataModule(sets, split='given', places=places[:2]).setup()
+    with pytest.raises(ValueError, match='1 of 1 ligands are in several'):
+        PoseSetDataModule(
+            sets[:2],
+            split='given',
+            places=['train', 'test'],
+            ligands=['CO', 'CO'],
+        ).setup()

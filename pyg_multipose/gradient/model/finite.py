@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pyg_multipose.gradient.evaluation import Evaluation
 
 
+class NothingFiniteError(ValueError):
+    r"""No pose of a set has a prediction that is finite."""
+
+
 def finite_rows(predictions: Tensor) -> np.ndarray:
     r"""Which poses have a finite prediction.
 
@@ -97,7 +101,7 @@ def refuse_empty(evaluation: Evaluation, index: int) -> NoReturn:
         evaluation: The call.
         index: Number of the set.
     """
-    raise ValueError(
+    raise NothingFiniteError(
         f'No pose of {evaluation.layout.set_name(index)} has a finite '
         f'prediction, so there is nothing to combine'
     )

@@ -129,9 +129,11 @@ def _are_few(rows: Tensor) -> bool:
 
 def _part_of_row(layout: Layout, rows: Tensor | None) -> Tensor:
     """Of which part the rows of the table of atoms, or some of them, are."""
-    out = torch.full((layout.num_nodes,), _PARTS.index('ligand'))
-    for index in layout.receptor_size.nonzero()[0].tolist():
-        out[layout.receptor_rows(index)] = _PARTS.index('receptor')
+    every = np.arange(layout.num_nodes) if rows is None else rows.cpu().numpy()
+    is_receptor = layout.is_receptor(every)
+    names = [_PARTS.index(name) for name in ('receptor', 'ligand')]
+    out = np.where(is_receptor, *names)
     if layout.moved is not None:
-        out[layout.moved.stands()] = _PARTS.index('moved')
-    return out if rows is None else out[rows.cpu()]
+        moved = np.isin(every, layout.moved.stands())
+        out[moved] = _PARTS.index('moved')
+    return torch.from_numpy(out)
