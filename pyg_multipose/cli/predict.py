@@ -20,13 +20,13 @@ from pyg_multipose.campaign import (
     run_shards,
 )
 from pyg_multipose.campaign.run_shards import check_processes
-from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.cli.mol_blocks import CHOICES, check_bonds
 from pyg_multipose.cli.parser import Namespace, Parser
 from pyg_multipose.cli.places import check_file
 from pyg_multipose.cli.prediction_input import PredictionInput, input_of
 from pyg_multipose.cli.prediction_shards import PredictionShards, connected
 from pyg_multipose.cli.prediction_tables import PredictionTables
+from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.train import MultiPoseModule
 from pyg_multipose.train.table_writer import FORMATS, check_format
 from pyg_multipose.train.units import UNITS
