@@ -102,14 +102,13 @@ def main() -> None:
         model = None if options.model == 'small' else options.model
         file = folder / 'model.ckpt'
         write_checkpoint(file, dataset, model)
-        rows = measure(folder, file, dataset, count)
-    for name, row in rows.items():
-        print(json.dumps({'way': name, **row}), flush=True)
+        for name, row in measure(folder, file, dataset, count):
+            print(json.dumps({'way': name, **row}), flush=True)
 
 
 def measure(
     folder: Path, file: Path, dataset: PoseSetDataset, count: int
-) -> dict[str, dict[str, float]]:
+) -> Iterator[tuple[str, dict[str, float]]]:
     r"""Poses per second of each way.
 
     Args:
@@ -117,6 +116,9 @@ def measure(
         file: A checkpoint.
         dataset: The sets.
         count: How many.
+
+    Yields:
+        The name of a way, and its row.
     """
     module = MultiPoseModule.load_from_checkpoint(file)
     model: Any = module.readout.model
@@ -126,6 +128,12 @@ def measure(
     for one, _ in ready[:2]:
         model.forward_poses(one, state)
     bare = cpu(lambda: [model.forward_poses(one, state) for one, _ in ready])
+
+    def row(seconds: float) -> dict[str, float]:
+        rate = round(poses / seconds, 2)
+        return {'per_cpu_second': rate, 'of_bare': round(bare / seconds, 3)}
+
+    yield 'bare', row(bare)
     connected = TransformedSets(dataset, range(count), cutoff=CUTOFF)
 
     def before() -> None:
@@ -135,7 +143,7 @@ def measure(
         Predictions.of(module, loader, False).write(folder / 'before.csv')
 
     before()
-    loop = cpu(before)
+    yield 'loop of before', row(cpu(before))
     size = max(poses // 8, 1)
     source = DataSetInput(str(folder / 'data'), size)
     manifest = Manifest(folder / 'parts', {})
@@ -145,25 +153,16 @@ def measure(
     every = range(source.count)
     run_shards(work, every, 1, progress=False)
     one = cpu(lambda: run_shards(work, every, 1, progress=False))
-    rows = {
-        'bare': bare,
-        'loop of before': loop,
-        'predict, one process': one,
-    }
-    out = {
-        name: {
-            'poses_per_cpu_second': round(poses / seconds, 2),
-            'of_bare': round(bare / seconds, 3),
-        }
-        for name, seconds in rows.items()
-    }
+    yield 'predict, one process', row(one)
     clock = {n: rate(work, list(every) * 4, n) for n in (1, 2)}
-    out['predict, two processes'] = {
-        'poses_per_second': round(clock[2] * poses / len(every), 2),
-        'one_process': round(clock[1] * poses / len(every), 2),
-        'of_one': round(clock[2] / clock[1], 3),
-    }
-    return out
+    yield (
+        'predict, two processes',
+        {
+            'per_second': round(clock[2] * poses / len(every), 2),
+            'one_process': round(clock[1] * poses / len(every), 2),
+            'of_one': round(clock[2] / clock[1], 3),
+        },
+    )
 
 
 def rate(work: Any, shards: list[int], processes: int) -> float:

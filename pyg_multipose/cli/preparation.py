@@ -162,7 +162,8 @@ class Preparation:
         self.manifest.begin()
         if self.first is not self.manifest:
             self.first.begin()
-        for folder in (self.folder, self.shards, self.first.folder):
+        one = self.folder / 'processed'
+        for folder in (self.folder, self.shards, self.first.folder, one):
             remove_leftovers(folder)
         path = self.shards / INDEX
         note = path.with_suffix('.json')
@@ -170,7 +171,7 @@ class Preparation:
             known = json.loads(note.read_text('utf-8'))
             if known == self._noted(path):
                 return
-            warnings.warn(f"'{path}' was damaged; it is made again")
+            warnings.warn(f"'{path}' was damaged; it is made again", stacklevel=2)
         with atomic_path(path) as part:
             self.reading.index(
                 sources, report, part, self.options['shard_size']
@@ -365,8 +366,17 @@ class Preparation:
         self._write(self.manifest, shard, cut(), counts['sets'])
         db.close()
         self._record(self.manifest, shard, counts)
-        self._file(self.first, shard).unlink(missing_ok=True)
+        self.forget(shard)
         return counts
+
+    def forget(self, shard: int) -> None:
+        r"""Removes the file of a shard with all of the receptor, if any.
+
+        Args:
+            shard: Its number.
+        """
+        if self.first is not self.manifest:
+            self._file(self.first, shard).unlink(missing_ok=True)
 
     @cached_property
     def pocket(self) -> Any:

@@ -321,6 +321,8 @@ def _finish(work: Preparation, options: Namespace) -> None:
             writer.writerow(COLUMNS)
         for shard in range(work.count):
             values = work.values(shard)
+            if work.writes:
+                work.forget(shard)
             whole.add(values, values['gone'])
             sets += len(values['rows'])
             poses += sum(row[3] for row in values['rows'])

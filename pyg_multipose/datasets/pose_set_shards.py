@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Dataset
 
+from pyg_multipose.campaign import atomic_file
 from pyg_multipose.data import PoseSet
 from pyg_multipose.datasets.pose_set_database import PoseSetDatabase
 
@@ -151,10 +152,9 @@ class PoseSetShards(Dataset):
                     'bytes': path.stat().st_size,
                 }
             )
-        text = json.dumps({'version': VERSION, 'shards': shards}, indent=1)
-        part = Path(root, f'.{LIST}.{os.getpid()}')
-        part.write_text(text, encoding='utf-8')
-        os.replace(part, Path(root, LIST))
+        values = {'version': VERSION, 'shards': shards}
+        with atomic_file(Path(root, LIST), 'w', encoding='utf-8') as file:
+            json.dump(values, file, indent=1)
 
     def len(self) -> int:
         r"""The number of sets."""

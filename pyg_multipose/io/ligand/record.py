@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pyg_multipose.io.source.text_file import MAX_LINE, decoded
@@ -52,13 +52,18 @@ class Record:
         self.items.setdefault(name, []).append(value)
 
 
-def clean_lines(record: Record, raw: Iterable[bytes]) -> list[str]:
+def clean_lines(record: Record, raw: Sequence[bytes]) -> list[str]:
     r"""Decodes the lines of a record; what was amiss goes to the record.
 
     Args:
         record: The record.
         raw: Its lines.
     """
+    whole = b'\n'.join(raw)
+    if raw and len(whole) <= MAX_LINE and b'\0' not in whole:
+        text, is_utf8 = decoded(whole)
+        if is_utf8 and '\ufeff' not in text:  # as nearly always
+            return text.split('\n')
     lines = []
     size = 0
     all_utf8 = True

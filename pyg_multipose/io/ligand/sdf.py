@@ -99,7 +99,11 @@ def _record(
         return record, None
     record.title = _title(record, lines, counts)
     end = next(
-        (i for i in range(counts, len(lines)) if _END.fullmatch(lines[i])),
+        (
+            i
+            for i in range(counts, len(lines))
+            if lines[i][:1] == 'M' and _END.fullmatch(lines[i])
+        ),
         None,
     )
     if end is None:

@@ -33,5 +33,7 @@ def _scaffold(smiles: str, index: int) -> str:
     mol = Chem.MolFromSmiles(smiles)
     if mol is None:
         raise ValueError(f'Molecule {index} is no SMILES: {smiles!r}')
+    if not mol.GetRingInfo().NumRings():
+        return ''
     scaffold = MurckoScaffold.GetScaffoldForMol(mol)
     return Chem.MolToSmiles(scaffold, isomericSmiles=False)

@@ -1,0 +1,14 @@
+"""A few kills; `python -m tests.kills --command prepare` does more."""
+
+import pytest
+
+pytest.importorskip('jsonargparse')
+pytest.importorskip('lightning')
+pytest.importorskip('rdkit')
+pytest.importorskip('gemmi')
+
+from .prepare import kill  # noqa: E402
+
+
+def test_killed_preparations_end_as_if_they_had_not_been(tmp_path):
+    assert kill(tmp_path, 4, seed=3).kills == 4
