@@ -38,7 +38,13 @@ def write_ligands(path: Path, count: int, seed: int = 0) -> None:
             elements = [
                 rng.choice('CCCCNOS') for _ in range(rng.randint(6, 12))
             ]
-            elements = [rng.choice(_ENDS), 'C', *elements, 'C', rng.choice(_ENDS)]
+            elements = [
+                rng.choice(_ENDS),
+                'C',
+                *elements,
+                'C',
+                rng.choice(_ENDS),
+            ]
             for _ in range(1 + number % 2):
                 file.write(_record(f'LIG-{number:08d}', elements, rng))
 

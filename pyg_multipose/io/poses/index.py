@@ -149,13 +149,12 @@ class IndexWriter:
             facts.num_ids = number + 1
         self._connection.create_function('likeness', 1, likeness)
         execute(
-            'INSERT INTO alike SELECT id, name, likeness(name) FROM sets WHERE '
-            'likeness(name) IN (SELECT likeness(name) FROM sets GROUP BY 1 '
+            'INSERT INTO alike SELECT id, name, likeness(name) FROM sets '
+            'WHERE likeness(name) IN (SELECT likeness(name) FROM sets GROUP BY 1 '
             'HAVING COUNT(*) > 1)'
         )
-        for key, value in (
-            ('version', VERSION), ('facts', facts.to_json()), ('report', report)
-        ):  # fmt: skip
+        values = {'facts': facts.to_json(), 'report': report}
+        for key, value in {'version': VERSION, **values}.items():
             text = json.dumps(value)
             execute('INSERT INTO meta VALUES (?, ?)', (key, text))
         execute('COMMIT')
@@ -245,8 +244,9 @@ class Index:
         """
         ((path, file, name, folder, is_copy, has_output, *facts),) = (
             self._rows(
-                'SELECT path, file, format, folder, is_copy, has_output, seen, '
-                'named, scored, first, like_first FROM files WHERE id = ?',
+                'SELECT path, file, format, folder, is_copy, has_output, '
+                'seen, named, scored, first, like_first FROM files '
+                'WHERE id = ?',
                 number,
             )
         )

@@ -71,11 +71,11 @@ class Part:
 
 
 class Reading:
-    r"""How poses are read; arguments are those of
-    :func:`~pyg_multipose.io.read_poses`.
+    r"""How poses are read.
 
     Args:
-        group_by: As there. (default: :obj:`None`)
+        group_by: As of :func:`~pyg_multipose.io.read_poses`.
+            (default: :obj:`None`)
         pattern: As there. (default: :obj:`None`)
         template: As there. (default: :obj:`None`)
         scores: As there. (default: :obj:`None`)
