@@ -152,10 +152,10 @@ def open_data(path: str) -> DataSet:
     about = {}
     if (folder / ABOUT).is_file():
         about = json.loads((folder / ABOUT).read_text(encoding='utf-8'))
-    columns: Mapping[str, list[str]] = {}
+    table: Mapping[str, list[str]] = {}
     if (folder / TABLE).is_file():
-        columns = _Columns(folder / TABLE, sets.names)
-    return DataSet(path, sets, sets.names, about.get('unit'), columns, about)
+        table = _Columns(folder / TABLE, sets.names)
+    return DataSet(path, sets, sets.names, about.get('unit'), table, about)
 
 
 class _Columns(Mapping[str, list[str]]):

@@ -109,7 +109,7 @@ def train(
 
 
 def write_split(
-    folder: RunFolder, parts: PoseSetDataModule, names: list[str]
+    folder: RunFolder, parts: PoseSetDataModule, names: Sequence[str]
 ) -> None:
     r"""Writes the part of each set.
 
