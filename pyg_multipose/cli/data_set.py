@@ -47,10 +47,28 @@ class DataSet:
     about: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def left_out(self) -> dict[str, dict[str, dict[str, int]]]:
+        r"""How much was dropped and flagged, by what was read and reason."""
+        file = Path(self.path, COUNTS)
+        if not file.is_file():
+            return {}
+        return json.loads(file.read_text(encoding='utf-8'))
+
+    @property
     def ligands(self) -> Sequence[str]:
         r"""What tells ligands apart: the SMILES where all have one."""
         smiles = self.columns.get('smiles', [])
         return smiles if smiles and all(smiles) else self.names
+
+    def labels(self) -> tuple[torch.Tensor, torch.Tensor]:
+        r"""As :func:`labels_of`; from the table of sets, if it has them."""
+        columns = self.columns
+        if 'y' not in columns or 'relation' not in columns:
+            return labels_of(self.sets)
+        y = [float(text or 'nan') for text in columns['y']]
+        codes = {'<': -1, '': 0, '>': 1}
+        relation = [codes[text] for text in columns['relation']]
+        return torch.tensor(y), torch.tensor(relation)
 
     def column(self, name: str, table: str | None) -> list[str]:
         r"""A value of each set.
@@ -134,10 +152,10 @@ def open_data(path: str) -> DataSet:
     about = {}
     if (folder / ABOUT).is_file():
         about = json.loads((folder / ABOUT).read_text(encoding='utf-8'))
-    columns: Mapping[str, list[str]] = {}
+    table: Mapping[str, list[str]] = {}
     if (folder / TABLE).is_file():
-        columns = _Columns(folder / TABLE, sets.names)
-    return DataSet(path, sets, sets.names, about.get('unit'), columns, about)
+        table = _Columns(folder / TABLE, sets.names)
+    return DataSet(path, sets, sets.names, about.get('unit'), table, about)
 
 
 class _Columns(Mapping[str, list[str]]):

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pyg_multipose.cli.data_set import labels_of, open_data
-from pyg_multipose.cli.parser import Parser
+from pyg_multipose.cli.data_set import open_data
+from pyg_multipose.cli.parser import Parser, with_data
 from pyg_multipose.data import Layout
+from pyg_multipose.datasets import PoseSetShards
 from pyg_multipose.loader import set_sizes
 
 
 def parser() -> Parser:
     r"""The options."""
-    out = Parser('inspect', 'Says what a data set holds.')
+    out = Parser(
+        'inspect',
+        'Says what a data set holds, and what was left out of it, and why.',
+    )
     out.add_argument(
         '--data',
         type=str,
@@ -36,18 +40,21 @@ def run(argv: Sequence[str]) -> None:
     Raises:
         FileNotFoundError: If there is no data set.
     """
-    options = parser().read(argv)
+    options = parser().read(with_data(argv))
     data = open_data(options.data)
     sizes = set_sizes(data.sets, progress=True)
-    y, relation = labels_of(data.sets)
+    y, relation = data.labels()
     first = data.sets[0]
     layout = Layout(first)
     receptor = int(layout.receptor_size[0])
     known = ~y.isnan()
     exact = known & (relation == 0)
+    shards = ''
+    if isinstance(data.sets, PoseSetShards):
+        shards = f' in {data.sets.num_shards} files'
     lines = [
         f'{data.path}: {len(data.sets)} sets with {int(sizes[:, 2].sum())} '
-        f'poses',
+        f'poses{shards}',
         f'poses of a set: {_range(sizes[:, 2])}',
         f'atoms of a set, its receptor once: {_range(sizes[:, 0])}',
         f'receptor of the first set: {receptor or "none"}'
@@ -75,6 +82,12 @@ def run(argv: Sequence[str]) -> None:
     for key, value in data.about.items():
         if value is not None and key not in ('version', 'unit'):
             lines.append(f'prepared with {key}: {value}')
+    for name, kinds in data.left_out.items():
+        for kind, reasons in kinds.items():
+            if reasons:
+                total = sum(reasons.values())
+                lines.append(f'{kind} by {name.lower()}: {total}')
+            lines += [f'{n:9d}  {reason}' for reason, n in reasons.items()]
     print('\n'.join(lines))
 
 

@@ -94,7 +94,7 @@ def _help() -> str:
         '',
         '  multipose prepare --poses docked/ --receptor receptor.pdb \\',
         '      --labels activity.csv --unit nM --kind IC50 --out campaign',
-        '  multipose inspect --data campaign',
+        '  multipose inspect campaign',
         '  multipose fit --data campaign --out run',
         '  multipose predict --checkpoint run/last.ckpt --data new.sdf \\',
         '      --receptor campaign --out predictions.csv',

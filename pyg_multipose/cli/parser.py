@@ -156,6 +156,20 @@ def plain_options(options: Namespace) -> dict[str, Any]:
     }
 
 
+def with_data(argv: Sequence[str]) -> list[str]:
+    r"""Options of a command whose first word may be the data set.
+
+    Args:
+        argv: The options, such as :obj:`["campaign"]`.
+
+    Returns:
+        The same with :obj:`--data` before that word.
+    """
+    if argv and not argv[0].startswith('-'):
+        return ['--data', *argv]
+    return list(argv)
+
+
 def write(options: Namespace, file: Path) -> None:
     r"""Writes options as a configuration.
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from pyg_multipose.cli.data_set import DataSet, open_data
-from pyg_multipose.cli.parser import Namespace, Parser
+from pyg_multipose.cli.parser import Namespace, Parser, with_data
 from pyg_multipose.cli.processes import add_processes, choose, one_thread
 from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.cli.training import (
@@ -42,7 +42,7 @@ def run(argv: Sequence[str]) -> None:
         ValueError: If an option does not fit the data or another one.
         OSError: If there is no data set.
     """
-    options = parser().read(argv)
+    options = parser().read(with_data(argv))
     data = open_data(options.data)
     quiet()
     count, why = choose(options, data)

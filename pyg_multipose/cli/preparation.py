@@ -154,6 +154,8 @@ class Preparation:
         """
         from pyg_multipose.io.tally import Tally
 
+        # What is wrong with labels is said before anything is done.
+        assert self.joining is not None
         report = Tally()
         sources = self.reading.sources(self.options['poses'], report)
         self.run = self._described(sources)
@@ -171,7 +173,9 @@ class Preparation:
             known = json.loads(note.read_text('utf-8'))
             if known == self._noted(path):
                 return
-            warnings.warn(f"'{path}' was damaged; it is made again", stacklevel=2)
+            warnings.warn(
+                f"'{path}' was damaged; it is made again", stacklevel=2
+            )
         with atomic_path(path) as part:
             self.reading.index(
                 sources, report, part, self.options['shard_size']
@@ -345,6 +349,8 @@ class Preparation:
         near[PocketCut(self.options['pocket']).near(pose_set)] = True
 
     def _cut(self, shard: int) -> dict[str, int]:
+        if self.manifest.fault(shard) is None:  # by another process
+            return self.manifest.counts(shard)
         db = PoseSetDatabase(str(self._file(self.first, shard)))
         keep = self.pocket
 

@@ -174,8 +174,8 @@ def parser() -> Parser:
         type=int,
         default=10_000,
         metavar='POSES',
-        help='How many poses a file of the data set has: a larger input is cut '
-        'into several, each written once. Memory depends on it.',
+        help='How many poses a file of the data set has: a larger input is '
+        'cut into several, each written once. Memory depends on it.',
     )
     add(
         '--shard',
@@ -237,7 +237,6 @@ def run(argv: Sequence[str]) -> None:
             _check_place(folder)
             new_folder(options.out, force=True)
         work = Preparation(plain, folder, not options.dry_run)
-        work.joining  # what is wrong with labels is said before the work
         work.begin()
         mine = part.of(work.count) if part else range(work.count)
         _run(work, work.missing(mine), work, options, 'Reading poses')

@@ -216,6 +216,11 @@ class PoseSetShards(Dataset):
             out.update(self._db(number).fingerprint().encode())
         return out.hexdigest()
 
+    @property
+    def num_shards(self) -> int:
+        r"""The number of files."""
+        return len(self._files)
+
     def receptor_names(self) -> set[str]:
         r"""The names of receptors that sets have."""
         return {

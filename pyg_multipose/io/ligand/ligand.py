@@ -186,7 +186,7 @@ def repaired(
     bonds: list[tuple[int, int]] = []
     orders: dict[tuple[int, int], int] = {}
     parent: dict[int, int] = {}
-    for bond in bonds_of(mol):
+    for bond in mol.GetBonds():
         ends = (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())
         if all(end in row for end in ends):
             i, j = sorted(row[end] for end in ends)

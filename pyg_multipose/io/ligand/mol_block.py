@@ -54,7 +54,9 @@ def parse_mol_block(lines: Sequence[str]) -> Chem.Mol:
         raise Rejected('mol block cannot be parsed', 'RDKit refuses it')
     atoms = atoms_of(mol)
     check_elements([atom.GetAtomicNum() for atom in atoms])
-    if any(one.HasQuery() for one in (*atoms, *bonds_of(mol))):
+    if any(atom.HasQuery() for atom in atoms) or any(
+        bond.HasQuery() for bond in bonds_of(mol)
+    ):
         raise Rejected('query atoms or bonds', 'a pattern, not a molecule')
     got = mol.GetConformer().GetPositions()
     if got.shape != pos.shape or not (np.abs(got - pos) < 1e-5).all():

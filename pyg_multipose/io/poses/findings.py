@@ -37,8 +37,7 @@ class Lacking:
         self.poses += other.poses
         self.count += other.count
         self.whys = list(dict.fromkeys([*self.whys, *other.whys]))[:2]
-        rows = [*self.rows, *(tuple(row) for row in other.rows)]
-        self.rows = sorted(rows)[:SHOWN]
+        self.rows = sorted([*self.rows, *other.rows])[:SHOWN]
 
 
 @dataclass

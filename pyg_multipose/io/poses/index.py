@@ -46,14 +46,14 @@ class Run(NamedTuple):
         name: The id.
         file: The number of their file.
         record: The number of the first one.
-        count: How many there are.
+        length: How many there are.
         place: The byte where the first one begins, if that is of use.
     """
 
     name: str
     file: int
     record: int
-    count: int
+    length: int
     place: int | None
 
 
@@ -91,8 +91,8 @@ class IndexWriter:
         """
         run = self._run
         if run is not None and run[:2] == (name, file):
-            if record == run.record + run.count:
-                self._run = run._replace(count=run.count + 1)
+            if record == run.record + run.length:
+                self._run = run._replace(length=run.length + 1)
                 return
         self._end_run()
         self._run = Run(name, file, record, 1, place)
@@ -149,13 +149,12 @@ class IndexWriter:
             facts.num_ids = number + 1
         self._connection.create_function('likeness', 1, likeness)
         execute(
-            'INSERT INTO alike SELECT id, name, likeness(name) FROM sets WHERE '
-            'likeness(name) IN (SELECT likeness(name) FROM sets GROUP BY 1 '
-            'HAVING COUNT(*) > 1)'
+            'INSERT INTO alike SELECT id, name, likeness(name) FROM sets '
+            'WHERE likeness(name) IN (SELECT likeness(name) FROM sets '
+            'GROUP BY 1 HAVING COUNT(*) > 1)'
         )
-        for key, value in (
-            ('version', VERSION), ('facts', facts.to_json()), ('report', report)
-        ):  # fmt: skip
+        values = {'facts': facts.to_json(), 'report': report}
+        for key, value in {'version': VERSION, **values}.items():
             text = json.dumps(value)
             execute('INSERT INTO meta VALUES (?, ?)', (key, text))
         execute('COMMIT')
@@ -245,8 +244,9 @@ class Index:
         """
         ((path, file, name, folder, is_copy, has_output, *facts),) = (
             self._rows(
-                'SELECT path, file, format, folder, is_copy, has_output, seen, '
-                'named, scored, first, like_first FROM files WHERE id = ?',
+                'SELECT path, file, format, folder, is_copy, has_output, '
+                'seen, named, scored, first, like_first FROM files '
+                'WHERE id = ?',
                 number,
             )
         )
@@ -285,7 +285,8 @@ class Index:
             'MIN(id) AS first FROM alike GROUP BY likeness) USING (likeness) '
             'ORDER BY first, id'
         )
-        last, group = None, []
+        last: str | None = None
+        group: list[str] = []
         for name, like in rows:
             if like != last:
                 yield from [group] if len(group) > 1 else []
@@ -302,7 +303,7 @@ class Index:
         """
         here: dict[int, int] = {}
         for run in runs:
-            here[run.file] = here.get(run.file, 0) + run.count
+            here[run.file] = here.get(run.file, 0) + run.length
         return {
             number
             for number, count in here.items()

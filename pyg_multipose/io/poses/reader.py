@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+import torch
+
 from pyg_multipose.data import MovedAtoms
 from pyg_multipose.io.flexible.flexible_residues import FlexibleResidues
 from pyg_multipose.io.ligand.format import Format
@@ -270,7 +272,7 @@ class Reader:
         if moved is not None:
             if self.facts.moved is None:
                 self.facts.moved = set()
-            self.facts.moved.update(moved.index.tolist())
+            self.facts.moved.update(torch.as_tensor(moved.index).tolist())
         return moved
 
     def _read_pose(

@@ -71,11 +71,11 @@ class Part:
 
 
 class Reading:
-    r"""How poses are read; arguments are those of
-    :func:`~pyg_multipose.io.read_poses`.
+    r"""How poses are read.
 
     Args:
-        group_by: As there. (default: :obj:`None`)
+        group_by: As of :func:`~pyg_multipose.io.read_poses`.
+            (default: :obj:`None`)
         pattern: As there. (default: :obj:`None`)
         template: As there. (default: :obj:`None`)
         scores: As there. (default: :obj:`None`)
@@ -194,6 +194,7 @@ class Reading:
         residues = FlexibleResidues(self.receptor, self.flexible, report)
         reader = self._reader(report, residues)
         writer = IndexWriter(path)
+        report.num_files = len(sources)
         with _bar(sources, 'Looking through poses', progress) as bar:
             for source in sources:
                 for name, record, place in self._looked_at(
@@ -217,7 +218,6 @@ class Reading:
             done, place = lines.position, lines.place
         bar.update(lines.position - done)
         reader.report.seen['all'] += facts.seen
-        reader.report.num_files += 1
         reader.end_file(source, lines, facts)
         writer.add_file(source, facts)
 

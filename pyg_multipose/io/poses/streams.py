@@ -51,7 +51,7 @@ class Streams:
             ValueError: If it is not as it was when it was looked through.
         """
         for run in runs:
-            for number in range(run.record, run.record + run.count):
+            for number in range(run.record, run.record + run.length):
                 record = self._record(source, number, run)
                 if record is None:
                     raise changed(source, number, run.name)
