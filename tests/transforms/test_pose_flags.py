@@ -227,9 +227,11 @@ def test_poses_of_one_receptor_are_judged_together(monkeypatch):
     bonds = pose_set.bond_index
     bonds[:, (bonds >= first).all(dim=0).nonzero()[0]] = first  # of pose 0
     searches = []
-    name = 'pyg_multipose.transforms.pose_flags.radius'
-    search = pose_flags.__globals__['radius']
-    monkeypatch.setattr(name, lambda *a: searches.append(a) or search(*a))
+    names = pose_flags.__globals__
+    search = names['radius']
+    monkeypatch.setitem(
+        names, 'radius', lambda *a: searches.append(a) or search(*a)
+    )
     together = pose_flags(pose_set)
     assert len(searches) == 1
     alone = [

@@ -188,30 +188,28 @@ class SharedReceptor(InteractionModel):
             before, after = reach.atoms(depth), reach.atoms(depth + 1)
             source = layer.source(x)
             to_ligand, kept = reach.around_ligand(depth)
-            aggregated = layer.aggregate(
+            # Equations (eq-shared-receptor) and (eq-moved-atoms):
+            aggregated = layer.add_messages(
+                _below(alone.aggregated, after, num_ligand),
                 torch.cat([source, alone.source]),
                 to_ligand,
                 layer.edge_filters(geometry),
-                num_ligand + after.numel(),
                 _chosen(rows, kept),
             )
             if after.numel():
-                # Equations (eq-shared-receptor) and (eq-moved-atoms):
-                change = alone.aggregated.index_select(0, after)
-                change = change + aggregated[num_ligand:]
                 sent = alone.source.index_select(0, before)
                 differs, within, edge = _differing(
                     reach, depth, source[num_ligand:] - sent, alone.source
                 )
                 if edge.numel():
-                    change = change + layer.aggregate(
+                    shift = within.new_tensor([[0], [num_ligand]])
+                    aggregated = layer.add_messages(
+                        aggregated,
                         differs,
-                        within,
+                        within + shift,
                         alone.filters,
-                        after.numel(),
                         edge if state.rows is None else state.rows[edge],
                     )
-                aggregated = torch.cat([aggregated[:num_ligand], change])
             first = alone.x.index_select(0, after[before.numel() :])
             x = torch.cat([x[: num_ligand + after.numel()], first])
             x = layer.update(x, aggregated)
@@ -329,6 +327,17 @@ def pool_poses(
         torch.cat([reach.pose, every]),
         number,
     )
+
+
+def _below(table: Tensor, rows: Tensor, zeros: int) -> Tensor:
+    """Some rows of a table, below rows of zeros."""
+    if torch.is_grad_enabled():
+        chosen = table.index_select(0, rows)
+        return torch.cat([table.new_zeros(zeros, table.size(1)), chosen])
+    out = table.new_empty(zeros + rows.numel(), table.size(1))
+    out[:zeros] = 0.0
+    torch.index_select(table, 0, rows, out=out[zeros:])
+    return out
 
 
 def _differing(
