@@ -248,7 +248,8 @@ class SchNet(SharedReceptor):
         Returns:
             Pairs :math:`(2, R)`, and the pair of every edge :math:`(E)`.
         """
-        if torch.compiler.is_compiling():  # their number is not known
+        # Their number is not known to a compiler, and waits for a device.
+        if torch.compiler.is_compiling() or not edge_index.is_cpu:
             return edge_index, None
         return distinct_pairs(edge_index, num_nodes)
 
