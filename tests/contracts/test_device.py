@@ -279,9 +279,9 @@ def test_nor_by_our_models(kit, name):
             '4x0e+2x1o', 2, kit.CUTOFF, lmax=1, radial_channels=4
         ),
     }[name]
-    few, many = (
+    _, few, many = (  # the first asks for what is made once
         questions(kit, 'mean', 'recompute', chunks, model=make().double())
-        for chunks in (3, 12)
+        for chunks in (3, 3, 12)
     )
     assert many[0] == few[0]
     assert len(many[1]) - len(few[1]) in (0, 1)
