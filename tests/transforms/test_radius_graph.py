@@ -12,6 +12,7 @@ from torch_geometric.loader import DataLoader
 from torch_geometric.transforms import BaseTransform, Compose
 
 from pyg_multipose.data import PoseSet
+from pyg_multipose.datasets import MproMoonshot
 from pyg_multipose.transforms import RadiusGraph, neighbors
 from pyg_multipose.transforms.cell_search import CellSearch
 
