@@ -20,6 +20,8 @@ from benchmarks.strategies import Row, rows, strategy_tables
 from benchmarks.table import bar_table, header, mattered, summary
 from benchmarks.tasks import PARTS, Task, tasks
 from benchmarks.timing import Figure, time_case
+from benchmarks.today.measure import today
+from benchmarks.today.table import today_tables
 from benchmarks.ways import Way
 
 
@@ -66,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for title, table in (
         *sharing_tables(report.data),
         *strategy_tables(report.data),
+        *today_tables(report.data),
     ):
         print(f'{title}:\n{table}')
     print(f'bars: {summary(report.data)}')
@@ -79,8 +82,8 @@ def measure(report: Report, settings: Settings, only: str | None) -> None:
     Args:
         report: Where figures go.
         settings: The settings.
-        only: One of :obj:`PARTS`, :obj:`"sharing"`, :obj:`"strategies"`, or
-            :obj:`None` for all.
+        only: One of :obj:`PARTS`, :obj:`"sharing"`, :obj:`"strategies"`,
+            :obj:`"today"`, or :obj:`None` for all.
     """
     todo = [
         *tasks(settings, only),
@@ -103,6 +106,11 @@ def measure(report: Report, settings: Settings, only: str | None) -> None:
                 f'{task.kind}, {task.case}', refresh=False
             )
             report.add(_figures(task, settings, progress))
+    if only in (None, 'today') and settings.device == 'cpu':
+        for figure in today(settings):
+            report.add([figure])
+            if 'missing' in figure:
+                print(figure['missing'], flush=True)
 
 
 def _figures(task: Task, settings: Settings, progress: tqdm) -> list[Figure]:
@@ -128,10 +136,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--device', choices=['cpu', 'cuda'], default='cpu')
     parser.add_argument(
         '--only',
-        choices=(*PARTS, 'sharing', 'strategies'),
+        choices=(*PARTS, 'sharing', 'strategies', 'today'),
         help='the bars, the grid of times, the memory that plots show, '
-        'what a shared receptor saves by cutoff and depth, or what '
-        'strategies cost',
+        'what a shared receptor saves by cutoff and depth, what '
+        'strategies cost, or this build beside an earlier one',
     )
     parser.add_argument(
         '--quick',

@@ -9,6 +9,7 @@ from benchmarks.plots import draw
 from benchmarks.sharing import sharing_tables
 from benchmarks.strategies import strategy_tables
 from benchmarks.table import bar_table, header, mattered, summary, way_tables
+from benchmarks.today.table import today_tables
 
 DOCS = Path(__file__).parent.parent / 'docs'
 TABLE = 'benchmarks-table.md'
@@ -34,7 +35,11 @@ def write_docs(report: dict[str, Any], folder: Path = DOCS) -> list[Path]:
     count = mattered(report)
     if count:
         parts += ['Where one pose of a set is meant to matter:', count]
-    for title, table in (*sharing_tables(report), *strategy_tables(report)):
+    for title, table in (
+        *today_tables(report),
+        *sharing_tables(report),
+        *strategy_tables(report),
+    ):
         parts += [f'{title}:', table]
     images = folder / 'images'
     images.mkdir(parents=True, exist_ok=True)

@@ -161,7 +161,7 @@ def _panel(
 
 
 def _size(figure: Figure) -> bool:
-    return figure['case']['data'].startswith('generated-')
+    return figure['case'].get('data', '').startswith('generated-')
 
 
 def _bytes(value: float, _: Any = None) -> str:

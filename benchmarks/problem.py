@@ -14,6 +14,7 @@ from benchmarks.cases import Case
 from benchmarks.losses import LOSSES
 from benchmarks.models import build, needs_edges
 from benchmarks.poses import pose_sets
+from benchmarks.rivals import compiled, no_compiler
 from benchmarks.settings import Settings
 from benchmarks.ways import Way
 from pyg_multipose.data import PoseSet
@@ -98,6 +99,8 @@ class Runner:
     def __init__(self, way: Way, problem: Problem) -> None:
         if not way.fits(problem.case.loss):
             raise Unavailable(f'{way.name} does not serve this loss')
+        if way.predict is compiled and no_compiler():
+            raise Unavailable(no_compiler())
         self.way, self.problem = way, problem
         self.model = problem.ours if way.ours else problem.plain
         self.combination = copy.deepcopy(problem.combination)

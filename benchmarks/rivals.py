@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -56,3 +58,30 @@ def stored(model: nn.Module, chunks: Sequence[Batch]) -> Tensor:
         chunks: Batches of one pose each.
     """
     return StoredGradients.apply(model, chunks, *model.parameters())
+
+
+#: How much of what plain autograd saves a compiled model may save.
+MEMORY_BUDGET = 0.5
+_COMPILED: WeakKeyDictionary[nn.Module, Callable] = WeakKeyDictionary()
+
+
+def compiled(model: nn.Module, chunks: Sequence[Batch]) -> Tensor:
+    r"""By `torch.compile`, which computes again what exceeds a budget.
+
+    Args:
+        model: The single-pose model.
+        chunks: Batches of poses.
+    """
+    import torch._functorch.config as config
+
+    if model not in _COMPILED:
+        _COMPILED[model] = torch.compile(model, dynamic=True)
+    with config.patch(activation_memory_budget=MEMORY_BUDGET):
+        return torch.cat([_COMPILED[model](chunk) for chunk in chunks])
+
+
+def no_compiler() -> str:
+    r"""Why :func:`compiled` cannot run; empty if it can."""
+    if any(map(shutil.which, ('c++', 'g++', 'clang++'))):
+        return ''
+    return 'torch.compile needs a C++ compiler, and none is on the path'

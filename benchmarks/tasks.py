@@ -10,7 +10,16 @@ from benchmarks.cases import MODELS, Case, batch, one_set
 from benchmarks.losses import LOSSES
 from benchmarks.problem import WARM_ATOMS, warm_steps
 from benchmarks.settings import Settings
-from benchmarks.ways import MODES, PLAIN, RIVALS, SHARED, WAYS, Way
+from benchmarks.ways import (
+    COMPILED,
+    ENGINE,
+    MODES,
+    PLAIN,
+    RIVALS,
+    SHARED,
+    WAYS,
+    Way,
+)
 
 PARTS = ('bars', 'grid', 'memory')
 #: For the estimate of the time left: seconds that plain autograd takes for an
@@ -164,7 +173,9 @@ def _grid(s: Settings) -> Iterable[tuple[Case, list[str], bool]]:
     vector = [PLAIN, 'checkpoint per pose', 'full', 'recompute', 'auto']
     serial = [PLAIN, 'checkpoint per pose', SEED]
     serial += ['stream', 'recompute', 'auto']
-    two_pass = [*serial, 'gradient caching']
+    two_pass = [*serial, 'gradient caching', *(way.name for way in ENGINE)]
+    # To compile takes minutes.
+    two_pass += [] if s.quick else [COMPILED.name]
     for m in MODELS:
         for loss in LOSSES:
             yield batch(small, m, loss, s.few, s), every, False

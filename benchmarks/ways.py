@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.losses import LOSSES
-from benchmarks.rivals import Predict, cached, checkpointed, plain, stored
+from benchmarks.rivals import (
+    Predict,
+    cached,
+    checkpointed,
+    compiled,
+    plain,
+    stored,
+)
 
 #: Poses of a chunk of the rivals that work in chunks, by device.
 CHUNK = {'cpu': 4, 'cuda': 64}
@@ -87,6 +94,16 @@ INFERENCE = (
     _mode('auto', train=False),
     _mode('auto', True, False),
 )
+#: What takes minutes to compile, and so is timed in few cases.
+COMPILED = Way('torch.compile, memory budget', compiled)
+#: Plain models in our readout: what is gained without our layers.
+ENGINE = (
+    Way('auto, plain model', mode='auto'),
+    Way('recompute, plain model', mode='recompute'),
+)
 WAYS: dict[str, Way] = {
-    way.name: way for way in (*RIVALS, BARE, *MODES, *SHARED, *INFERENCE)
-}
+    way.name: way
+    for way in (
+        *RIVALS, COMPILED, BARE, *ENGINE, *MODES, *SHARED, *INFERENCE
+    )
+}  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,6 +12,7 @@ from torch_geometric.data import Data
 from pyg_multipose.data import PoseSet
 from pyg_multipose.data.layout import Layout
 from pyg_multipose.transforms.neighbors import neighbor_search, radius_graph
+from pyg_multipose.transforms.search import NeighborSearch, exact
 
 
 class Segments:
@@ -85,13 +88,20 @@ def pose_edges(
         first = _first_equal(pos, segments)
         distinct = np.unique(segments.receptors[first])
         rows = tensor(segments.rows(distinct))
-        search = neighbor_search(pos[rows], r, set_of_row[rows])
+        one = len(distinct) == 1
+        if one and device.type == 'cpu':
+            content = exact(pos[rows]).numpy().tobytes()
+            search, graph = _searched(content, float(r), loop)
+        else:
+            batch = None if one else set_of_row[rows]
+            search = neighbor_search(pos[rows], r, batch)
+            graph = search.graph(loop)
         # From the rows of a receptor to those of an equal one.
         start = segments.start[segments.receptors]
         shift = tensor(start - start[first])
         first_of = tensor(first)
 
-        fixed = rows[search.graph(loop)]
+        fixed = rows[graph]
         if len(distinct) < len(first):
             count = torch.bincount(set_of_row[fixed[1]], minlength=len(first))
             begin = (count.cumsum(0) - count)[first_of]
@@ -100,7 +110,8 @@ def pose_edges(
             fixed += torch.repeat_interleave(shift, count)
 
         of_ligand = set_of_row[ligand]
-        near, found = search.query(pos[ligand], first_of[of_ligand])
+        groups = None if one else first_of[of_ligand]
+        near, found = search.query(pos[ligand], groups)
         ends = torch.stack(
             [rows[found] + shift[of_ligand[near]], ligand[near]]
         )
@@ -127,6 +138,17 @@ def pose_edges(
         )
         edges = edges.index_select(1, _ranges(begin, count))
     return edges, count
+
+
+# The sets of a campaign, one after the other, have few receptors.
+@lru_cache(maxsize=4)
+def _searched(
+    content: bytes, r: float, loop: bool
+) -> tuple[NeighborSearch, Tensor]:
+    """A receptor, prepared for finding neighbours, and its own edges."""
+    pos = torch.from_numpy(np.frombuffer(content).reshape(-1, 3).copy())
+    search = neighbor_search(pos, r)
+    return search, search.graph(loop)
 
 
 def set_pose_edges(

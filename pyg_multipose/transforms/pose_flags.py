@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -99,7 +101,6 @@ def pose_flags(pose_set: PoseSet) -> dict[str, Tensor]:
         >>> pose_flags(PoseSet.from_complex(receptor, ligands))
         {'flag_clash': tensor([1, 0]), 'flag_other_atoms': tensor([0, 0]), ...}
     """
-    poses = [pose.cpu() for pose in pose_set.to_poses()]
     has_receptor = 'is_ligand' in pose_set and not bool(
         pose_set['is_ligand'].all()
     )
@@ -109,75 +110,163 @@ def pose_flags(pose_set: PoseSet) -> dict[str, Tensor]:
         'bonds': 'bond_index' in pose_set,
         'receptor': has_receptor,
     }
+    parts = _parts(pose_set)
     out = {
-        f'flag_{name}': torch.tensor([count(pose) for pose in poses])
+        f'flag_{name}': torch.cat([count(part) for part in parts])
         for name, (count, needs) in _COUNTS.items()
         if all(has[what] for what in needs)
     }
-    out['flag_other_atoms'] = _others([_ligand(pose) for pose in poses])
+    out['flag_other_atoms'] = _others(
+        [ligand for part in parts for ligand in _ligands(part)]
+    )
     return {key: out[key] for key in FLAGS if key in out}
 
 
-def _clashes(pose: Data) -> int:
-    ligand, receptor = _heavy(pose, True), _heavy(pose, False)
-    pos = exact(pose.pos)
-    reach = CLASH * 2 * float(_VAN_DER_WAALS.max())
-    i, j = radius(pos[receptor], pos[ligand], reach)
-    return _near(pose, ligand[i], receptor[j], CLASH)
+@dataclass
+class _Part:
+    """Poses that share a receptor, or one pose.
+
+    Args:
+        data: Their atoms, those of the receptor once and first.
+        pose: The pose of every atom; of the receptor's, 0.
+        number: How many poses.
+    """
+
+    data: Data
+    pose: Tensor
+    number: int
+
+    @property
+    def ligand(self) -> Tensor:
+        """Which atoms are those of a ligand."""
+        if 'is_ligand' in self.data:
+            return self.data.is_ligand
+        return torch.ones(len(self.pose), dtype=torch.bool)
+
+    @cached_property
+    def contacts(self) -> tuple[Tensor, Tensor]:
+        """Heavy atoms of ligands and of the receptor that are near."""
+        ligand, receptor = self.heavy(True), self.heavy(False)
+        pos = exact(self.data.pos)
+        i, j = radius(pos[receptor], pos[ligand], CONTACT)
+        return ligand[i], receptor[j]
+
+    def heavy(self, is_ligand: bool) -> Tensor:
+        """Atoms of ligands or of the receptor that are no hydrogens."""
+        mask = self.ligand == is_ligand
+        return (mask & (self.data.z > 1)).nonzero().view(-1)
+
+    def count(self, atoms: Tensor) -> Tensor:
+        """How many of these atoms of ligands each pose has."""
+        return torch.bincount(self.pose[atoms], minlength=self.number)
+
+    def bonds(self) -> list[Tensor]:
+        """The bonds within the ligand of each pose, as rows of bonds."""
+        rows = self.ligand[self.data.bond_index].all(dim=0).nonzero().view(-1)
+        owner = self.pose[self.data.bond_index[0, rows]]
+        order = owner.argsort(stable=True)
+        sizes = torch.bincount(owner, minlength=self.number).tolist()
+        return list(rows[order].split(sizes))
 
 
-def _self_clashes(pose: Data) -> int:
-    atoms = _heavy(pose, True)
-    bonded = torch.eye(pose.num_nodes)
-    bonded[pose.bond_index[0], pose.bond_index[1]] = 1.0
-    bonded = bonded[atoms][:, atoms]
-    apart = (bonded @ bonded @ bonded == 0).triu()
-    i, j = apart.nonzero().t()
-    return _near(pose, atoms[i], atoms[j], SELF_CLASH)
+def _parts(pose_set: PoseSet) -> list[_Part]:
+    """All poses at once where their receptor is the same, else one by one."""
+    size, mask = pose_set.get('receptor_size'), pose_set.get('is_ligand')
+    first = 0 if size is None else int(size.sum())
+    if mask is not None and first and not mask[:first].any():
+        if mask[first:].all():
+            number = pose_set.num_poses
+            pose = torch.arange(number).repeat_interleave(
+                pose_set.pose_size.cpu()
+            )
+            pose = torch.cat([pose.new_zeros(first), pose])
+            keys = ['z', 'pos', 'is_ligand', 'num_hydrogens']
+            keys += ['bond_index', 'bond_type']
+            found = {key: pose_set[key] for key in keys if key in pose_set}
+            return [_Part(Data(**found).cpu(), pose, number)]
+    poses = [pose.cpu() for pose in pose_set.to_poses()]
+    return [
+        _Part(pose, torch.zeros(pose.num_nodes, dtype=torch.long), 1)
+        for pose in poses
+    ]
 
 
-def _stretched(pose: Data) -> int:
-    i, j = pose.bond_index
-    once = (i < j) & _ligand_mask(pose)[i]
+def _clashes(part: _Part) -> Tensor:
+    return _near(part, *part.contacts, CLASH)  # no two radii reach further
+
+
+def _self_clashes(part: _Part) -> Tensor:
+    atoms, bond_index = part.heavy(True), part.data.bond_index
+    bonds = [bond_index[:, rows] for rows in part.bonds()]
+    sizes = part.count(atoms).tolist()
+    pairs = []
+    known: dict[bytes, Tensor] = {}  # poses of a ligand have equal bonds
+    for of_pose, ends in zip(atoms.split(sizes), bonds, strict=True):
+        if not len(of_pose):
+            continue
+        first = int(of_pose[0])
+        here, ends = of_pose - first, ends - first
+        key = here.numpy().tobytes() + b'|' + ends.numpy().tobytes()
+        if key not in known:
+            known[key] = _apart(here, ends)
+        pairs.append(known[key] + first)
+    i, j = torch.cat(pairs or [atoms.new_empty(2, 0)], dim=1)
+    return _near(part, i, j, SELF_CLASH)
+
+
+def _apart(atoms: Tensor, bond_index: Tensor) -> Tensor:
+    """Pairs of some atoms that are more than three bonds apart."""
+    every = torch.cat([atoms, bond_index.flatten()])
+    low, size = int(every.min()), int(every.max() - every.min()) + 1
+    bonded = torch.eye(size)
+    bonded[bond_index[0] - low, bond_index[1] - low] = 1.0
+    bonded = bonded[atoms - low][:, atoms - low]
+    i, j = (bonded @ bonded @ bonded == 0).triu().nonzero().t()
+    return torch.stack([atoms[i], atoms[j]])
+
+
+def _stretched(part: _Part) -> Tensor:
+    i, j = part.data.bond_index
+    once = (i < j) & part.ligand[i]
     i, j = i[once], j[once]
-    covalent = _of(pose.z, _COVALENT)
+    covalent = _of(part.data.z, _COVALENT)
     judged = (covalent[i] > 0) & (covalent[j] > 0)
-    share = _distance(pose, i, j) / (covalent[i] + covalent[j])
-    return int((judged & ((share < BOND[0]) | (share > BOND[1]))).sum())
+    share = _distance(part.data, i, j) / (covalent[i] + covalent[j])
+    return part.count(i[judged & ((share < BOND[0]) | (share > BOND[1]))])
 
 
-def _valences(pose: Data) -> int:
-    i, j = pose.bond_index
-    z = pose.z
+def _valences(part: _Part) -> Tensor:
+    data = part.data
+    i, j = data.bond_index
+    z = data.z
     kind = torch.ones_like(i)
-    if 'bond_type' in pose:
-        kind = pose.bond_type.long().clamp(0, 4)
+    if 'bond_type' in data:
+        kind = data.bond_type.long().clamp(0, 4)
     order = _ORDERS[kind]
-    if 'num_hydrogens' in pose:
+    if 'num_hydrogens' in data:
         # It counts all, also those that are atoms of their own.
         order = order * (z[j] != 1)
     total = torch.zeros_like(z).index_add_(0, i, order)
-    if 'num_hydrogens' in pose:
-        total += pose.num_hydrogens
+    if 'num_hydrogens' in data:
+        total += data.num_hydrogens
     # A carbon in a ring has a double bond there, or outside of it.
     in_ring, has_double = torch.zeros(2, len(z), dtype=torch.bool)
     in_ring[i[kind == 4]] = True
     has_double[i[kind == 2]] = True
     total += in_ring & ~has_double & (z == 6)
     most = _of(z, _VALENCE)
-    wrong = (most > 0) & (total > most) & _ligand_mask(pose)
-    return int(wrong.sum())
+    wrong = (most > 0) & (total > most) & part.ligand
+    return part.count(wrong.nonzero().view(-1))
 
 
-def _outside(pose: Data) -> int:
-    ligand, receptor = _heavy(pose, True), _heavy(pose, False)
-    pos = exact(pose.pos)
-    touched, _ = radius(pos[receptor], pos[ligand], CONTACT)
-    alone = len(ligand) - len(touched.unique())
-    return alone if 2 * alone > len(ligand) else 0
+def _outside(part: _Part) -> Tensor:
+    touched = part.contacts[0].unique()
+    size = part.count(part.heavy(True))
+    alone = size - part.count(touched)
+    return torch.where(2 * alone > size, alone, 0)
 
 
-_Count = Callable[[Data], int]
+_Count = Callable[[_Part], Tensor]
 #: How each flag is counted, and what that needs.
 _COUNTS: dict[str, tuple[_Count, tuple[str, ...]]] = {
     'clash': (_clashes, ('z', 'pos', 'receptor')),
@@ -197,20 +286,22 @@ FLAGS = {
 }
 
 
-def _ligand(pose: Data) -> tuple[bytes, ...]:
-    """What the atoms and bonds of a ligand are."""
-    keep = _ligand_mask(pose)
-    parts = []
-    if 'z' in pose:
-        parts.append(pose.z[keep])
-    if 'bond_index' in pose:
-        rows = keep[pose.bond_index].all(dim=0)
-        first = int((~keep).sum())
-        parts.append(pose.bond_index[:, rows] - first)
-        if 'bond_type' in pose:
-            parts.append(pose.bond_type[rows])
-    count = str(int(keep.sum())).encode()
-    return (count, *(part.numpy().tobytes() for part in parts))
+def _ligands(part: _Part) -> list[tuple[bytes, ...]]:
+    """What the atoms and bonds of each ligand are."""
+    data, atoms = part.data, part.ligand.nonzero().view(-1)
+    sizes = part.count(atoms).tolist()
+    rows = part.bonds() if 'bond_index' in data else [None] * part.number
+    out = []
+    for of_pose, bonds in zip(atoms.split(sizes), rows, strict=True):
+        parts = [data.z[of_pose]] if 'z' in data else []
+        if bonds is not None:
+            first = int(of_pose[0]) if len(of_pose) else 0
+            parts.append(data.bond_index[:, bonds] - first)
+            if 'bond_type' in data:
+                parts.append(data.bond_type[bonds])
+        count = str(len(of_pose)).encode()
+        out.append((count, *(part.numpy().tobytes() for part in parts)))
+    return out
 
 
 def _others(ligands: list[tuple[bytes, ...]]) -> Tensor:
@@ -218,28 +309,17 @@ def _others(ligands: list[tuple[bytes, ...]]) -> Tensor:
     return torch.tensor([int(one != most) for one in ligands])
 
 
-def _ligand_mask(pose: Data) -> Tensor:
-    if 'is_ligand' in pose:
-        return pose.is_ligand
-    return torch.ones(pose.num_nodes, dtype=torch.bool)
-
-
-def _heavy(pose: Data, is_ligand: bool) -> Tensor:
-    mask = _ligand_mask(pose) == is_ligand
-    return (mask & (pose.z > 1)).nonzero().view(-1)
-
-
 def _of(z: Tensor, column: Tensor) -> Tensor:
     return column[z.long().clamp(0, 255)]
 
 
-def _distance(pose: Data, i: Tensor, j: Tensor) -> Tensor:
-    pos = exact(pose.pos)
+def _distance(data: Data, i: Tensor, j: Tensor) -> Tensor:
+    pos = exact(data.pos)
     return (pos[i] - pos[j]).square().sum(dim=1).sqrt()
 
 
-def _near(pose: Data, i: Tensor, j: Tensor, share: float) -> int:
-    size = _of(pose.z, _VAN_DER_WAALS)
+def _near(part: _Part, i: Tensor, j: Tensor, share: float) -> Tensor:
+    size = _of(part.data.z, _VAN_DER_WAALS)
     judged = (size[i] > 0) & (size[j] > 0)
-    near = _distance(pose, i, j) < share * (size[i] + size[j])
-    return int((judged & near).sum())
+    near = _distance(part.data, i, j) < share * (size[i] + size[j])
+    return part.count(i[judged & near])

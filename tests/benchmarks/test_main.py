@@ -13,6 +13,8 @@ from benchmarks.tasks import tasks
 from tests.trusting import Trusting
 
 NUMBER = (int, float)
+#: What a clone without history has of the table of two builds.
+TODAY = {'kind': 'today', 'case': {}, 'way': '', 'missing': 'no history'}
 
 
 @pytest.fixture(scope='module')
@@ -26,6 +28,7 @@ def quick(tmp_path_factory):
         )
         # Other tests compare all ways; here that would be half of the time.
         patch.setattr('pyg_multipose.nn.multi_pose_readout.Verdict', Trusting)
+        patch.setattr('benchmarks.__main__.today', lambda settings: [TODAY])
         main(['--quick', '--out', str(path)])
         main(
             [
@@ -62,14 +65,16 @@ def test_every_task_has_its_figures(quick):
     found = [
         (figure['kind'], Case(**figure['case']), figure['way'])
         for figure in quick.report['figures']
-        if figure['kind'] not in ('sharing', 'strategies')
+        if figure['kind'] not in ('sharing', 'strategies', 'today')
     ]
     assert len(found) == len(set(found)) and set(found) == planned
 
 
 def test_schema_of_figures(quick):
     for figure in quick.report['figures']:
-        if 'unavailable' in figure:
+        if figure['kind'] == 'today':
+            assert figure == TODAY and 'no history' in quick.output
+        elif 'unavailable' in figure:
             assert 'encode_receptor' in figure['unavailable']
         elif figure['kind'] == 'sharing':
             assert figure['time']['median'] > 0

@@ -6,10 +6,19 @@ import torch
 from benchmarks.cases import PYG_MODELS
 from benchmarks.losses import LOSSES
 from benchmarks.problem import Runner, Unavailable
-from benchmarks.ways import BARE, MODES, PLAIN, RIVALS, SHARED, WAYS
+from benchmarks.ways import (
+    BARE,
+    COMPILED,
+    ENGINE,
+    MODES,
+    PLAIN,
+    RIVALS,
+    SHARED,
+    WAYS,
+)
 from pyg_multipose.gradient import LiveBytes
 
-TRAINING = [way.name for way in (*RIVALS, BARE, *MODES)]
+TRAINING = [way.name for way in (*RIVALS, BARE, *ENGINE, *MODES)]
 
 
 def poses(kit, model='schnet', loss='max1', data='generated-20'):
@@ -128,3 +137,24 @@ def test_a_nan_is_no_gradient(kit):
     good, bad = torch.ones(2), torch.tensor([1.0, torch.nan])
     with pytest.raises(AssertionError):
         kit.relative_error([bad, good], [good, good])
+
+
+def test_without_a_compiler_a_reason_is_given(kit, monkeypatch):
+    monkeypatch.setattr('shutil.which', lambda name: None)
+    with pytest.raises(Unavailable, match=r'needs a C\+\+ compiler'):
+        Runner(COMPILED, poses(kit))
+
+
+def test_a_compiled_model_gives_the_gradient(kit, monkeypatch):
+    """Traced only: inductor would take minutes."""
+    compile_ = torch.compile
+    monkeypatch.setattr(
+        'torch.compile',
+        lambda model, **options: compile_(model, backend='eager', **options),
+    )
+    monkeypatch.setattr('benchmarks.rivals.shutil.which', lambda name: name)
+    made = poses(kit)
+    value, expected = kit.step(made, PLAIN)
+    same, got = kit.step(made, COMPILED.name)
+    torch.testing.assert_close(same, value, rtol=1e-10, atol=0)
+    assert kit.relative_error(got, expected) < 1e-10

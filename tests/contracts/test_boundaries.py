@@ -60,14 +60,14 @@ def test_of_auto(kit, monkeypatch, name, combination, first):
 
     readout = kit.MultiPoseReadout(model, combination)
     if first == 'share':
-        readout._planner.share = 0.01
+        readout._planner.lately.share = 0.01
     elif first == 'no_grad':
         with torch.no_grad():
             note(readout)
     elif first == 'poses':
         note(readout, return_poses=True)
     for share in (1.0, 0.01):
-        readout._planner.share = share
+        readout._planner.lately.share = share
         note(readout)
         note(readout, return_poses=True)
         with torch.no_grad():
@@ -106,7 +106,7 @@ def test_a_model_that_begins_to_draw(kit):
     state = model.state_dict()
     batch = kit.make_batch(sizes=((4,) * 40, (5,) * 40))
     readout = kit.MultiPoseReadout(model, 'mean')
-    readout._planner.share = 0.01
+    readout._planner.lately.share = 0.01
     call(readout, batch, state)
     assert readout.last_plan.num_chunks == 1  # cut by bytes
     model.dropout.p = 0.5

@@ -228,12 +228,12 @@ def test_a_batch_that_is_elsewhere(kit):
 # What waits for the device ###################################################
 
 
-def questions(kit, combination, gradient, chunks, dropout=0.0):
+def questions(kit, combination, gradient, chunks, dropout=0.0, model=None):
     """What a step asks the device in forward, and in all."""
     torch.manual_seed(0)
     batch = kit.make_batch(receptor=False, sizes=((4,) * 24,))
     readout = kit.MultiPoseReadout(
-        kit.TinyGNN(dropout=dropout).double(),
+        model or kit.TinyGNN(dropout=dropout).double(),
         combination,
         gradient,
         max_nodes_per_chunk=batch.num_nodes // chunks,
@@ -268,6 +268,32 @@ def test_nothing_is_asked_chunk_by_chunk(kit, combination, gradient):
     # of graphs that are held, each asks once.
     most = 9 if gradient == 'auto' else 1
     assert 0 <= len(many[1]) - len(few[1]) <= most
+
+
+@pytest.mark.parametrize('name', ['schnet', 'e3nn'])
+def test_nor_by_our_models(kit, name):
+    """Atomic numbers are looked at there, and pairs are not looked for."""
+    make = {
+        'schnet': lambda: SchNet(4, 4, 2, 5, kit.CUTOFF),
+        'e3nn': lambda: EquivariantGNN(
+            '4x0e+2x1o', 2, kit.CUTOFF, lmax=1, radial_channels=4
+        ),
+    }[name]
+    _, few, many = (  # the first asks for what is made once
+        questions(kit, 'mean', 'recompute', chunks, model=make().double())
+        for chunks in (3, 3, 12)
+    )
+    assert many[0] == few[0]
+    assert len(many[1]) - len(few[1]) in (0, 1)
+
+
+def test_atomic_numbers_are_looked_at_there(kit):
+    batch = kit.make_batch()
+    batch.z[-1] = 100
+    model = SchNet(4, 4, 2, 5, kit.CUTOFF).double()
+    readout = kit.MultiPoseReadout(model, 'mean', 'recompute')
+    with remote.device(), pytest.raises(RuntimeError, match="'z' must lie in"):
+        remote.moved(readout)(remote.moved(batch))
 
 
 @pytest.mark.parametrize('combination', ['mean', 'max'])

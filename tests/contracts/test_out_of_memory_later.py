@@ -170,7 +170,7 @@ def test_second_pass_starts_again(kit, mode, where):
     readout = kit.MultiPoseReadout(
         model, gradient=mode, tolerance=0.0, memory_budget=budget
     )
-    readout._planner.share = 0.1
+    readout._planner.lately.share = 0.1
     out = readout(batch)
     assert readout.last_plan.mode == 'recompute'
     memory.limit = 30

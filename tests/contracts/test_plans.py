@@ -157,7 +157,7 @@ def test_says_in_words_and_bytes_what_is_held(share, budget, mode, words):
         model, max_nodes_per_chunk=40, memory_budget=budget
     )
     poses = mode in ('mixed', 'full')
-    readout._planner.share = share
+    readout._planner.lately.share = share
     plan = readout.plan(batch, return_poses=poses)
     assert plan.mode == mode
     text = str(plan)
@@ -212,7 +212,7 @@ def test_never_above_the_budget(
     readout = MultiPoseReadout(
         model, memory_budget=budget, max_nodes_per_chunk=max_nodes
     )
-    readout._planner.share = share
+    readout._planner.lately.share = share
     predictions = 4096 + 100 * sum(map(len, sizes))  # and what is as long
     try:
         plan = readout.plan(batch, return_poses)

@@ -18,6 +18,8 @@ _OF_MEMORY = [
     'contracts/test_out_of_memory.py',
     'contracts/test_out_of_memory_later.py',
 ]
+_LATELY = 'gradient/plan/lately.py'
+_OF_LATELY = ['gradient/plan/test_lately.py']
 _OF_PLANNER = ['gradient/plan/test_planner.py']
 _BUDGETS = 'contracts/test_budget.py'
 _SIDE = 'contracts/silent/test_side_effects.py'
@@ -88,11 +90,25 @@ MUTANTS = [
         _OF_PLANNER,
     ),
     Mutant(
-        'planner: only the last step counts',
+        'lately: only the last step counts',
+        _LATELY,
+        'self._last if nearer else self._mean',
+        'self._last',
+        _OF_LATELY,
+    ),
+    Mutant(
+        'lately: only the mean counts',
+        _LATELY,
+        'self._last if nearer else self._mean',
+        'self._mean',
+        _OF_LATELY,
+    ),
+    Mutant(
+        'planner: among equals, what holds most',
         _PLANNER,
-        'MEMORY * self.share + (1 - MEMORY) * share',
-        'share',
-        _OF_PLANNER,
+        'best = min(costs, key=lambda name: costs[name])',
+        'best = min([*costs][::-1], key=lambda name: costs[name])',
+        ['contracts/test_first_steps.py'],
     ),
     Mutant(
         'planner: a pose that does not fit',

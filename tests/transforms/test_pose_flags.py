@@ -214,3 +214,31 @@ def test_transform():
         FlagPoses('clash')
     with pytest.raises(ValueError, match="set 'B' cannot be judged by"):
         FlagPoses('flag_clash')(PoseSet.from_poses([chain()], name='B'))
+
+
+def test_poses_of_one_receptor_are_judged_together(monkeypatch):
+    """As each alone, by one search for all of them."""
+    pose_set = MproMoonshot('test')[0].clone()
+    first = int(pose_set.receptor_size)
+    noise = torch.Generator().manual_seed(0)
+    moved = torch.randn(pose_set.pos[first:].shape, generator=noise)
+    pose_set.pos[first:] += 0.6 * moved
+    pose_set.pos[-20:] += 30.0
+    bonds = pose_set.bond_index
+    bonds[:, (bonds >= first).all(dim=0).nonzero()[0]] = first  # of pose 0
+    searches = []
+    names = pose_flags.__globals__
+    search = names['radius']
+    monkeypatch.setitem(
+        names, 'radius', lambda *a: searches.append(a) or search(*a)
+    )
+    together = pose_flags(pose_set)
+    assert len(searches) == 1
+    alone = [
+        pose_flags(PoseSet.from_poses([pose])) for pose in pose_set.to_poses()
+    ]
+    assert len(searches) == 1 + pose_set.num_poses
+    del together['flag_other_atoms']
+    for key, value in together.items():
+        assert value.tolist() == [int(flags[key]) for flags in alone], key
+    assert sum(bool(value.any()) for value in together.values()) >= 4

@@ -12,6 +12,7 @@ from torch_geometric.loader import DataLoader
 from torch_geometric.transforms import BaseTransform, Compose
 
 from pyg_multipose.data import PoseSet
+from pyg_multipose.datasets import MproMoonshot
 from pyg_multipose.transforms import RadiusGraph, neighbors
 from pyg_multipose.transforms.cell_search import CellSearch
 
@@ -513,3 +514,39 @@ def test_compose():
     pose_set = complex_set()
     expected = RadiusGraph(2.0)(pose_set)
     assert_same(snapshot(transform(pose_set)), snapshot(expected))
+
+
+def test_a_receptor_is_searched_once_for_many_sets(monkeypatch):
+    """As its coordinates tell, whatever the type; edges are the same."""
+    from pyg_multipose.transforms import pose_edges
+    from pyg_multipose.transforms.tree_search import TreeSearch
+
+    searched = []
+    graph = TreeSearch.graph
+
+    def counted(self, loop=False):
+        searched.append(loop)
+        return graph(self, loop)
+
+    monkeypatch.setattr(TreeSearch, 'graph', counted)
+
+    def edges(pose_set, fresh=False, loop=False):
+        if fresh:
+            pose_edges._searched.cache_clear()
+        del searched[:]
+        out = RadiusGraph(4.5, loop=loop)(pose_set).edge_index
+        return out, len(searched)
+
+    one, two = (MproMoonshot('test')[number] for number in (0, 1))
+    assert edges(one, fresh=True)[1] == 2  # ligands, and the receptor
+    found, count = edges(two)
+    assert count == 1
+    assert torch.equal(found, edges(two, fresh=True)[0])
+    assert edges(two, loop=True)[1] == 2
+    moved = two.clone()
+    moved.pos[0] += 0.5
+    found, count = edges(moved)
+    assert count == 2
+    assert torch.equal(found, edges(moved, fresh=True)[0])
+    found += 1  # what is known does not change with what was returned
+    assert torch.equal(edges(moved)[0], found - 1)

@@ -19,6 +19,7 @@ from pyg_multipose.gradient.plan.budget import (
 )
 from pyg_multipose.gradient.plan.chunks import NODES_ON_CPU
 from pyg_multipose.gradient.plan.counts import Counts
+from pyg_multipose.gradient.plan.lately import Lately
 from pyg_multipose.gradient.plan.out_of_memory import Limits, smaller
 from pyg_multipose.gradient.plan.plan import Plan
 
@@ -36,8 +37,6 @@ RUNNING = 1.5
 CACHE, MOST_NODES = 2**25, 8 * NODES_ON_CPU
 #: The most bytes of gradients, one of parameter size per set, of `stream`.
 STREAM_BYTES = 2**28
-#: How much of what is known of recent steps stays at each step.
-MEMORY = 0.7
 
 
 @dataclass
@@ -65,7 +64,7 @@ class Planner:
     The cost of a plan is counted in passes of the model; what a graph weighs
     is measured on a chunk, once for each kind of call.
     How many poses matter is not known before backward, so the planner goes by
-    the last steps: at first all do, as in an untrained model.
+    recent steps (:class:`Lately`): at first all do, as in an untrained model.
 
     Args:
         budget: Bytes that graphs may take.
@@ -79,8 +78,8 @@ class Planner:
     ) -> None:
         self.budget = budget
         self.backward_poses = backward_poses
-        #: The share of the poses that mattered in recent steps.
-        self.share = 1.0
+        #: The share of the poses that will matter, by recent steps.
+        self.lately = Lately()
         #: What did not fit.
         self.limits = Limits()
         self._bytes: dict[tuple[object, ...], float] = {}
@@ -90,16 +89,21 @@ class Planner:
         self._all = False
 
     def watch(self, counts: Counts) -> None:
-        r"""Learns from the step before, and watches the next one.
+        r"""Watches the next step.
 
         Args:
-            counts: Those of the next step.
+            counts: Those of that step.
         """
-        if self._seen is not None and self._seen.mattered is not None:
-            share = self._seen.mattered / max(self._seen.poses, 1)
-            self.share = MEMORY * self.share + (1 - MEMORY) * share
-            self._all = self._seen.mattered == self._seen.poses
+        self._learn()
         self._seen = counts
+
+    def _learn(self) -> None:
+        """Learns from the step before, once its backward pass is over."""
+        seen = self._seen
+        if seen is not None and seen.mattered is not None:
+            self.lately.note(seen.mattered / max(seen.poses, 1))
+            self._all = seen.mattered == seen.poses
+            self._seen = None
 
     def choose(
         self,
@@ -115,6 +119,7 @@ class Planner:
             free_chunks: Whether the planner may cut larger chunks.
                 (default: :obj:`False`)
         """
+        self._learn()
         layout = evaluation.layout
         device = layout.device
         share, why = self._share(evaluation)
@@ -182,12 +187,6 @@ class Planner:
         again = share * (1 + BACKWARD)
         # A graph goes backward as a whole if one of its poses matters.
         together = layout.num_poses / len(sizes)
-        costs = {
-            'recompute': 1 + again,
-            'keep': 1
-            + kept * (hold + BACKWARD * min(1.0, share * together))
-            + (1 - kept) * again,
-        }
         states = self._receptor_bytes(evaluation)[1]
         sums = gradient_bytes(evaluation, states)
         room = STREAM_BYTES
@@ -198,10 +197,17 @@ class Planner:
                 f'a gradient for each of {layout.num_sets} sets, {sums:,} '
                 f'bytes, is too much'
             )
+        # Among the cheapest, what holds least.
+        costs = {'recompute': 1 + again}
         if no_stream is None:
             running = share * (1 - math.log(share)) if share else 0.0
-            together = min(together, layout.num_poses / layout.num_sets)
-            costs['stream'] = 1 + BACKWARD * min(1.0, running * together)
+            per_set = min(together, layout.num_poses / layout.num_sets)
+            costs['stream'] = 1 + BACKWARD * min(1.0, running * per_set)
+        costs['keep'] = (
+            1
+            + kept * (hold + BACKWARD * min(1.0, share * together))
+            + (1 - kept) * again
+        )
         best = min(costs, key=lambda name: costs[name])
         if no_stream is not None:
             why += f'; not stream, since {no_stream}'
@@ -229,7 +235,7 @@ class Planner:
 
     def _share(self, evaluation: Evaluation) -> tuple[float, str]:
         """The share of the poses that will go backward, and why."""
-        share, layout = self.share, evaluation.layout
+        share, layout = self.lately.share, evaluation.layout
         why = f'{share:.0%} of the poses mattered lately'
         if self.backward_poses is not None:
             most = np.minimum(layout.set_size, self.backward_poses).sum()

@@ -85,15 +85,21 @@ def check_atoms(z: Tensor, pos: Tensor, num_elements: int) -> None:
             f"[{z.size(0)}, 3], one row for each entry of 'z' (got "
             f'{pos.dtype} of shape {list(pos.size())})'
         )
-    # Looking at values waits for the device and breaks a compiled graph:
-    if not torch.compiler.is_compiling() and z.numel() > 0:
-        low, high = torch.stack(z.aminmax()).tolist()
-        if low < 0 or high >= num_elements:
-            raise ValueError(
-                f"'z' must lie in [0, {num_elements}) (got "
-                f'{low if low < 0 else high}); check the atomic numbers or, '
-                f"where the model has it, raise 'num_elements'"
-            )
+    # Looking at values breaks a compiled graph, ...
+    if torch.compiler.is_compiling() or z.numel() == 0:
+        return
+    what = f"'z' must lie in [0, {num_elements})"
+    hint = (
+        'check the atomic numbers or, where the model has it, raise '
+        "'num_elements'"
+    )
+    if not z.is_cpu:  # ... and waits for another device, which can tell later
+        inside = ((z >= 0) & (z < num_elements)).all()
+        torch._assert_async(inside, f'{what}; {hint}')
+        return
+    low, high = torch.stack(z.aminmax()).tolist()
+    if low < 0 or high >= num_elements:
+        raise ValueError(f'{what} (got {low if low < 0 else high}); {hint}')
 
 
 def _get(batch: Any, key: str, hint: str) -> Tensor:

@@ -24,6 +24,7 @@ def coupled_products(
     groups: tuple[Group, ...],
     edges: Edges,
     size: tuple[int, int],
+    onto: Tensor | None = None,
 ) -> Tensor | None:
     r"""Sums coupled products target by target, edge by edge.
 
@@ -36,6 +37,8 @@ def coupled_products(
         groups: The products.
         edges: The edges.
         size: The numbers of targets and of outputs.
+        onto: Contiguous sums :math:`(n, O)` to which these are added, in
+            place. (default: :obj:`None`, zeros)
 
     Returns:
         Sums :math:`(n, O)`, or :obj:`None` where torch has to do it: a kernel
@@ -45,7 +48,12 @@ def coupled_products(
     if arguments is None:
         return None
     dtype = arguments[0].dtype
-    out = x.new_zeros(size, dtype=dtype)
+    if onto is None:
+        out = x.new_zeros(size, dtype=dtype)
+    elif onto.dtype == dtype and onto.is_contiguous():
+        out = onto
+    else:
+        return None
     return out if _SUM(dtype, out, *arguments) else None
 
 
@@ -220,7 +228,7 @@ def _sum(out, x, y, w, source, row, head, following, coupling, places):  # type:
             A, K, mul, at_x, at_w, at_out, at_t, step = places[p]
             for u in range(mul):
                 for k in range(K):
-                    out[n, at_out + u * K + k] = total[at_out + k * mul + u]
+                    out[n, at_out + u * K + k] += total[at_out + k * mul + u]
     return True
 
 

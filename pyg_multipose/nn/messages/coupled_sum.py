@@ -50,6 +50,7 @@ def coupled_sum(
     groups: tuple[Group, ...],
     num_out: int,
     rows: Tensor | None = None,
+    onto: Tensor | None = None,
 ) -> Tensor:
     r"""Multiplies what atoms send by edge features and weights, and sums it.
 
@@ -79,6 +80,8 @@ def coupled_sum(
         rows: The row of :obj:`features` and :obj:`weights` that every edge
             uses :math:`(E)`; :obj:`None`: one row for each edge, in their
             order. (default: :obj:`None`)
+        onto: Sums :math:`(n, O)` to which these are added, which may be done
+            in place. (default: :obj:`None`, zeros)
 
     Returns:
         Sums :math:`(n, O)`, in the widest type of the three; those in half
@@ -91,10 +94,21 @@ def coupled_sum(
             f"rows for {edge_index.size(1)} edges); give 'rows' if they share"
         )
     edges = _Edges(edge_index, dim_size, rows)
+    dtype = torch.promote_types(source.dtype, features.dtype)
+    dtype = torch.promote_types(dtype, weights.dtype)
+    fits = onto is None or (
+        onto.dtype == dtype == wide_type(onto) and onto.is_contiguous()
+    )
     out: Tensor = _Sum.apply(
-        source, features, weights, groups, edges, (dim_size, num_out)
+        source,
+        features,
+        weights,
+        groups,
+        edges,
+        (dim_size, num_out),
+        onto if fits else None,
     )  # type: ignore[no-untyped-call]
-    return out
+    return out if fits or onto is None else onto + out
 
 
 #: Edges of one block, with padding. (Fewer in a block pad less, but calls
@@ -213,15 +227,16 @@ class _Sum(Function):
         groups: tuple[Group, ...],
         edges: _Edges,
         size: tuple[int, int],
+        onto: Tensor | None = None,
     ) -> Tensor:
         dtype = torch.promote_types(x.dtype, y.dtype)
         dtype = torch.promote_types(dtype, w.dtype)
-        fused = coupled_products(x, y, w, groups, edges.index, size)
+        fused = coupled_products(x, y, w, groups, edges.index, size, onto)
         if fused is not None:
             return fused.to(dtype)
         inputs = _Inputs(x, y, w, groups)
         scratch = inputs.scratch
-        out = inputs.w.new_zeros(size)
+        out = inputs.w.new_zeros(size) if onto is None else onto
         for block in edges.blocks:
             T, B = block.target.numel(), block.row.numel()
             y_b = inputs.harmonics(block)
@@ -244,13 +259,16 @@ class _Sum(Function):
                     out_b[:, path.out].view(T, mul, -1).copy_(
                         a[:, path.rows, path.channels].transpose(1, 2)
                     )
-            out.index_copy_(0, block.target, out_b)
+            out.index_add_(0, block.target, out_b)
         return out.to(dtype)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
         ctx.save_for_backward(*inputs[:3])
-        ctx.constants = inputs[3:]
+        ctx.constants = inputs[3:6]
+        ctx.has_onto = inputs[6] is not None
+        if ctx.has_onto:
+            ctx.mark_dirty(inputs[6])
 
     @staticmethod
     def backward(ctx: Any, *grad: Any) -> Any:
@@ -258,7 +276,7 @@ class _Sum(Function):
         grads = _Gradients.apply(
             *ctx.saved_tensors, *grad, *ctx.constants, needs
         )
-        return *grads, None, None, None
+        return *grads, None, None, None, grad[0] if ctx.has_onto else None
 
 
 class _Gradients(Function):
@@ -366,7 +384,7 @@ class _Gradients(Function):
                     *inputs, grad, *ctx.constants, tuple(needs)
                 )
             if ctx.needs_input_grad[3]:
-                terms[3] = _Sum.apply(*inputs, *ctx.constants)
+                terms[3] = _Sum.apply(*inputs, *ctx.constants, None)
             for j, term in enumerate(terms):
                 if term is not None:
                     old = out[j]

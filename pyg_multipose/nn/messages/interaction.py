@@ -100,6 +100,33 @@ class InteractionLayer(Module):
         """
         raise NotImplementedError
 
+    def add_messages(
+        self,
+        onto: Tensor,
+        source: Tensor,
+        edge_index: Tensor,
+        filters: EdgeTensors,
+        rows: Tensor | None = None,
+    ) -> Tensor:
+        r"""Adds what :meth:`aggregate` returns to other sums.
+
+        A layer may do so in place: whoever calls this needs :obj:`onto` no
+        more.
+
+        Args:
+            onto: Sums :math:`(n, A)`.
+            source: As of :meth:`aggregate`.
+            edge_index: As of :meth:`aggregate`.
+            filters: As of :meth:`aggregate`.
+            rows: As of :meth:`aggregate`. (default: :obj:`None`)
+
+        Returns:
+            Sums :math:`(n, A)`.
+        """
+        return onto + self.aggregate(
+            source, edge_index, filters, onto.size(0), rows
+        )
+
     def update(self, x: Tensor, aggregated: Tensor) -> Tensor:
         r"""Returns the new features of atoms.
 

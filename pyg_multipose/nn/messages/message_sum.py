@@ -14,6 +14,7 @@ def message_sum(
     filters: Tensor,
     dim_size: int,
     rows: Tensor | None = None,
+    onto: Tensor | None = None,
 ) -> Tensor:
     r"""Multiplies what atoms send by filters, and sums it at the targets.
 
@@ -34,11 +35,16 @@ def message_sum(
         rows: The filter of every edge :math:`r(e)`, :math:`(E)`;
             :obj:`None`: edge :math:`e` has filter :math:`e`.
             (default: :obj:`None`)
+        onto: Sums :math:`(n, F)` to which these are added, which may be done
+            in place. (default: :obj:`None`, zeros)
 
     Returns:
         Sums :math:`(n, F)`, in the wider type of the two.
     """
     dtype = torch.promote_types(source.dtype, filters.dtype)
+    if onto is not None and (onto.dtype != dtype or not onto.is_contiguous()):
+        more = message_sum(source, edge_index, filters, dim_size, rows)
+        return onto + more
     out: Tensor = _ProductSum.apply(
         source.to(dtype),
         filters.to(dtype),
@@ -46,6 +52,7 @@ def message_sum(
         rows,
         edge_index[1],
         dim_size,
+        onto,
     )  # type: ignore[no-untyped-call]
     return out
 
@@ -66,13 +73,14 @@ class _ProductSum(torch.autograd.Function):
         j: Tensor | None,
         k: Tensor | None,
         size: int,
+        onto: Tensor | None = None,
     ) -> Tensor:
-        fused = product_sum(a, b, i, j, k, size)
+        fused = product_sum(a, b, i, j, k, size, onto)
         if fused is not None:
             return fused
         if k is None:
             return _rows(a, i) * _rows(b, j)
-        out = a.new_zeros(size, a.size(1))
+        out = a.new_zeros(size, a.size(1)) if onto is None else onto
         blocks = [slice(None)]
         if a.device.type == 'cpu' and not torch.compiler.is_compiling():
             starts = range(0, k.numel(), _BLOCK)
@@ -86,18 +94,22 @@ class _ProductSum(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
-        a, b, *indices, _ = inputs
+        a, b, *indices, _, onto = inputs
         ctx.save_for_backward(a, b, *indices)
+        ctx.has_onto = onto is not None
+        if onto is not None:
+            ctx.mark_dirty(onto)
 
     @staticmethod
     def backward(ctx: Any, *grad: Any) -> Any:
         a, b, i, j, k = ctx.saved_tensors
         grad_a = grad_b = None
         if ctx.needs_input_grad[0]:
-            grad_a = _ProductSum.apply(grad[0], b, k, j, i, a.size(0))
+            grad_a = _ProductSum.apply(grad[0], b, k, j, i, a.size(0), None)
         if ctx.needs_input_grad[1]:
-            grad_b = _ProductSum.apply(grad[0], a, k, i, j, b.size(0))
-        return grad_a, grad_b, None, None, None, None
+            grad_b = _ProductSum.apply(grad[0], a, k, i, j, b.size(0), None)
+        grad_onto = grad[0] if ctx.has_onto else None
+        return grad_a, grad_b, None, None, None, None, grad_onto
 
 
 def _rows(x: Tensor, index: Tensor | None, at: slice = slice(None)) -> Tensor:

@@ -13,6 +13,7 @@ def product_sum(
     j: Tensor | None,
     k: Tensor | None,
     size: int,
+    onto: Tensor | None = None,
 ) -> Tensor | None:
     r"""Sums products at targets, without one of them in memory.
 
@@ -30,6 +31,8 @@ def product_sum(
         j: The row of :obj:`b`, in the same way.
         k: The target, in the same way.
         size: The number of targets :math:`n`, where :obj:`k` is given.
+        onto: Contiguous sums :math:`(n, F)` of the same type to which these
+            are added, in place. (default: :obj:`None`, zeros)
 
     Returns:
         Sums :math:`(n, F)`, or :obj:`None` where torch has to do it: a kernel
@@ -50,13 +53,18 @@ def product_sum(
     indices = [none if x is None else x.long() for x in (i, j, k)]
     if k is None:
         out = a.new_empty(num_edges, a.size(1))
-    else:
+    elif onto is None:
         out = a.new_zeros(size, a.size(1))
+    elif onto.dtype == a.dtype and onto.is_contiguous():
+        out = onto
+    else:
+        return None
     done = _KERNEL(a.dtype, out, a, b, *indices, num_edges)
     return out if done else None
 
 
 def _loop(out, a, b, i, j, k, num_edges):  # type: ignore[no-untyped-def]
+    # All indices before anything is written to.
     for e in range(num_edges):
         left = i[e] if i.size else e
         right = j[e] if j.size else e
@@ -67,12 +75,16 @@ def _loop(out, a, b, i, j, k, num_edges):  # type: ignore[no-untyped-def]
             and 0 <= at < out.shape[0]
         ):
             return False
+    for e in range(num_edges):
+        left = i[e] if i.size else e
+        right = j[e] if j.size else e
         if k.size:
+            at = k[e]
             for u in range(a.shape[1]):
                 out[at, u] += a[left, u] * b[right, u]
         else:
             for u in range(a.shape[1]):
-                out[at, u] = a[left, u] * b[right, u]
+                out[e, u] = a[left, u] * b[right, u]
     return True
 
 

@@ -165,10 +165,13 @@ class EquivariantConv(InteractionLayer):
             x: Features :math:`(n, \mathrm{irreps\_in})`.
 
         Returns:
-            Source features, atom by atom.
+            Source features, divided by the root of :obj:`num_neighbors`, atom
+            by atom.
         """
         with _no_autocast(x):
-            return self.lin_source(x)
+            out: Tensor = self.lin_source(x)
+        # Here and not of the sums, which are wider.
+        return out / math.sqrt(self.num_neighbors)
 
     def aggregate(
         self,
@@ -193,15 +196,40 @@ class EquivariantConv(InteractionLayer):
                 (default: :obj:`None`)
 
         Returns:
-            Sums, divided by the root of :obj:`num_neighbors`, one row for
-            each target.
+            Sums, one row for each target.
         """
-        harmonics, weights = filters
+        return self._sum(source, edge_index, filters, dim_size, rows)
+
+    def add_messages(
+        self,
+        onto: Tensor,
+        source: Tensor,
+        edge_index: Tensor,
+        filters: EdgeTensors,
+        rows: Tensor | None = None,
+    ) -> Tensor:
+        r"""Adds the messages of edges to sums at their targets.
+
+        Args:
+            onto: Sums, which are written to.
+            source: Output of :meth:`source`.
+            edge_index: Rows of :obj:`source` and targets :math:`(2, E)`.
+            filters: Output of :meth:`edge_filters`.
+            rows: As of :meth:`aggregate`. (default: :obj:`None`)
+
+        Returns:
+            Sums, one row for each target.
+        """
+        size = onto.size(0)
+        return self._sum(source, edge_index, filters, size, rows, onto)
+
+    def _sum(self, source: Tensor, *args: Any) -> Tensor:
+        edge_index, (harmonics, weights), *more = args
         with _no_autocast(source):
-            out = self.tensor_product(
-                source, edge_index, harmonics, weights, dim_size, rows
+            out: Tensor = self.tensor_product(
+                source, edge_index, harmonics, weights, *more
             )
-        return out / math.sqrt(self.num_neighbors)
+        return out
 
     def update(self, x: Tensor, aggregated: Tensor) -> Tensor:
         r"""Returns the new features of atoms.

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import Embedding, Linear, ModuleList
-from torch_geometric.nn.models.schnet import GaussianSmearing, ShiftedSoftplus
+from torch_geometric.nn.models.schnet import GaussianSmearing
 
 from pyg_multipose.nn.messages._checks import (
     check_atoms,
@@ -23,6 +23,7 @@ from pyg_multipose.nn.models._checks import (
     parse_scale,
 )
 from pyg_multipose.nn.models.schnet_layer import SchNetLayer
+from pyg_multipose.nn.models.shifted_softplus import ShiftedSoftplus
 from pyg_multipose.nn.radius_interaction_graph import RadiusInteractionGraph
 from pyg_multipose.nn.sharing.shared_receptor import SharedReceptor
 
@@ -247,7 +248,8 @@ class SchNet(SharedReceptor):
         Returns:
             Pairs :math:`(2, R)`, and the pair of every edge :math:`(E)`.
         """
-        if torch.compiler.is_compiling():  # their number is not known
+        # Their number is not known to a compiler, and waits for a device.
+        if torch.compiler.is_compiling() or not edge_index.is_cpu:
             return edge_index, None
         return distinct_pairs(edge_index, num_nodes)
 
@@ -384,11 +386,14 @@ class SchNet(SharedReceptor):
         dtype = self.embedding.weight.dtype
         scaled = (dist / self.cutoff).clamp(max=1.0)
         cutoff = 0.5 * ((scaled * math.pi).cos() + 1.0)
-        gaussians = self.distance_expansion(dist)
-        # Products with denormal numbers take a processor a hundred times
-        # longer, and what is as small adds nothing to a filter.
-        tiny = gaussians < torch.finfo(gaussians.dtype).tiny ** (2 / 3)
-        gaussians = gaussians.masked_fill(tiny, 0.0)
+        expansion = self.distance_expansion
+        away = (dist.view(-1, 1) - expansion.offset).square()
+        exponent = expansion.coeff * away
+        # Exponentials that are denormal numbers, and products with these, take
+        # a processor a hundred times longer, and what is as small adds nothing
+        # to a filter.
+        tiny = exponent < math.log(torch.finfo(exponent.dtype).tiny) * 2 / 3
+        gaussians = exponent.masked_fill(tiny, -math.inf).exp()
         return gaussians.to(dtype), cutoff.unsqueeze(-1).to(dtype)
 
     def __repr__(self) -> str:

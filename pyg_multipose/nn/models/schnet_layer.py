@@ -3,10 +3,10 @@ r"""One interaction of SchNet in separate pieces."""
 import torch
 from torch import Tensor
 from torch.nn import Linear, Module, Sequential
-from torch_geometric.nn.models.schnet import ShiftedSoftplus
 
 from pyg_multipose.nn.messages.interaction import EdgeTensors, InteractionLayer
 from pyg_multipose.nn.messages.message_sum import message_sum
+from pyg_multipose.nn.models.shifted_softplus import ShiftedSoftplus
 
 
 class SchNetLayer(InteractionLayer):
@@ -105,6 +105,29 @@ class SchNetLayer(InteractionLayer):
             Sums :math:`(n, S)`, one row for each target.
         """
         return message_sum(source, edge_index, filters[0], dim_size, rows)
+
+    def add_messages(
+        self,
+        onto: Tensor,
+        source: Tensor,
+        edge_index: Tensor,
+        filters: EdgeTensors,
+        rows: Tensor | None = None,
+    ) -> Tensor:
+        r"""Adds the messages of edges to sums at their targets.
+
+        Args:
+            onto: Sums :math:`(n, S)`, which are written to.
+            source: Output of :meth:`source`.
+            edge_index: Rows of :obj:`source` and targets :math:`(2, E)`.
+            filters: Output of :meth:`edge_filters`.
+            rows: As of :meth:`aggregate`. (default: :obj:`None`)
+
+        Returns:
+            Sums :math:`(n, S)`, one row for each target.
+        """
+        size = onto.size(0)
+        return message_sum(source, edge_index, filters[0], size, rows, onto)
 
     def update(self, x: Tensor, aggregated: Tensor) -> Tensor:
         r"""Returns the new features of atoms.

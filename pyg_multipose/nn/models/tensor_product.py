@@ -81,6 +81,7 @@ class TensorProduct(Module):
         weights: Tensor,
         dim_size: int,
         rows: Tensor | None = None,
+        onto: Tensor | None = None,
     ) -> Tensor:
         r"""Returns the sum over the edges of every target.
 
@@ -93,6 +94,9 @@ class TensorProduct(Module):
             rows: The row of :obj:`harmonics` and :obj:`weights` that every
                 edge uses :math:`(E)`; :obj:`None`: one row for each edge, in
                 their order. (default: :obj:`None`)
+            onto: Sums :math:`(n, \mathrm{irreps\_out})` to which these are
+                added, which may be done in place.
+                (default: :obj:`None`, zeros)
 
         Returns:
             Sums :math:`(n, \mathrm{irreps\_out})`.
@@ -111,13 +115,15 @@ class TensorProduct(Module):
                 self._groups,
                 self._dim_out,
                 rows,
+                onto,
             )
         if rows is not None:
             harmonics = harmonics.index_select(0, rows)
             weights = weights.index_select(0, rows)
         source = source.index_select(0, edge_index[0])
         message = self.product(source, harmonics, weights)
-        return scatter(message, edge_index[1], dim=0, dim_size=dim_size)
+        out = scatter(message, edge_index[1], dim=0, dim_size=dim_size)
+        return out if onto is None else onto + out
 
     def __setstate__(self, state: Any) -> None:
         super().__setstate__(state)

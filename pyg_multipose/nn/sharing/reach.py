@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from pyg_multipose.nn.messages.reach_kernel import Found, find_reached
+
 #: The place of atoms that are not there.
 _GONE = -2
 
@@ -105,12 +107,36 @@ class Reach:
         self._find(number, max(self._depth), max(senders, default=0))
 
     def _find(self, number: int, most: int, most_senders: int) -> None:
+        found = None
+        if self.gone is None:
+            found = find_reached(
+                self._into_pair,
+                self._receptor_edges,
+                number,
+                self._size,
+                most,
+                most_senders,
+            )
+        if found is None:
+            found = self._search(number, most, most_senders)
+        self._place, pairs, self._num_pairs, edge, sender, count = found
+        #: Pose times size of the receptor plus atom, of every reached atom.
+        self.pairs = pairs
+        self._num_edges, self._edge = count, edge
+        self._atom = pairs % self._size if self._size else pairs
+        pose = (pairs - self._atom)[sender]
+        receiver = self._place[pose + self._receptor_edges[1][edge]]
+        # Once for all layers; of atoms that are not reached, none is asked.
+        self._within = torch.stack([sender, receiver + self._num_ligand])
+
+    def _search(self, number: int, most: int, most_senders: int) -> Found:
+        """As the kernel, by torch."""
         source, target = self._receptor_edges
         degree = torch.bincount(source, minlength=self._size)
         start = degree.cumsum(0) - degree
         place = source.new_full((number * self._size,), -1)
         pairs, edges, senders = [], [], []
-        self._num_pairs, self._num_edges = [0], [0]
+        num_pairs, num_edges = [0], [0]
         new = self._into_pair
         if self.gone is not None:
             place[self.gone] = _GONE
@@ -125,12 +151,12 @@ class Reach:
             mark = torch.zeros_like(place, dtype=torch.bool)
             mark[new] = True
             new = (mark & (place == -1)).nonzero().squeeze(1)
-            done = self._num_pairs[-1]
+            done = num_pairs[-1]
             place[new] = torch.arange(
                 done, done + new.numel(), device=place.device
             )
             pairs.append(new)
-            self._num_pairs.append(done + new.numel())
+            num_pairs.append(done + new.numel())
             if depth + 1 > most_senders:
                 break
             atom = new % self._size
@@ -141,16 +167,16 @@ class Reach:
                 sender, edge, new = sender[kept], edge[kept], new[kept]
             edges.append(edge)
             senders.append(sender + done)
-            self._num_edges.append(self._num_edges[-1] + edge.numel())
+            num_edges.append(num_edges[-1] + edge.numel())
         empty = [source.new_empty(0)]
-        #: Pose times size of the receptor plus atom, of every reached atom.
-        self.pairs = torch.cat(pairs or empty)
-        self._edge = torch.cat(edges or empty)
-        self._sender = torch.cat(senders or empty)
-        self._atom = self.pairs % self._size if self._size else self.pairs
-        pose = self.pairs - self._atom
-        self._receiver = place[pose[self._sender] + target[self._edge]]
-        self._place = place
+        return Found(
+            place,
+            torch.cat(pairs or empty),
+            num_pairs,
+            torch.cat(edges or empty),
+            torch.cat(senders or empty),
+            num_edges,
+        )
 
     def atoms(self, layer: int) -> Tensor:
         r"""The receptor atoms that differ, pair by pair.
@@ -187,23 +213,33 @@ class Reach:
         target[self._into] = self._place[self._into_pair] + self._num_ligand
         return torch.stack([source, target]), None
 
-    def within_receptor(self, layer: int) -> tuple[Tensor, Tensor]:
+    @property
+    def edges(self) -> Tensor:
+        r"""Numbers of the receptor's edges along which something differs."""
+        return self._edge
+
+    def within_receptor(
+        self, layer: int, table: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         r"""The edges of the receptor whose message differs.
 
         Args:
             layer: Number of the layer, from 0.
+            table: A number for each of :attr:`edges`, to be returned
+                instead. (default: :obj:`None`)
 
         Returns:
-            Edges from reached atoms before the layer to those after it
-            :math:`(2, E^{\prime})`, and their numbers among the receptor's.
+            Edges from reached atoms before the layer to rows of ligand atoms
+            and of atoms reached after it :math:`(2, E^{\prime})`, and their
+            numbers among the receptor's.
         """
         depth, after = self._depth[layer], self._depth[layer + 1]
         count = self._num_edges[depth]
-        most = self._num_pairs[after]
-        edges = torch.stack([self._sender[:count], self._receiver[:count]])
-        numbers = self._edge[:count]
+        edges = self._within[:, :count]
+        numbers = (self._edge if table is None else table)[:count]
         if after <= depth:
-            kept = (edges[1] >= 0) & (edges[1] < most)
+            row = edges[1] - self._num_ligand
+            kept = (row >= 0) & (row < self._num_pairs[after])
             return edges[:, kept], numbers[kept]
         return edges, numbers
 
@@ -214,16 +250,17 @@ class Reach:
             layer: Number of the layer, from 0.
 
         Returns:
-            The receptor atoms that sent, the rows of atoms reached after the
-            layer to which, and the numbers of the edges; :obj:`None` if no
-            atom has gone.
+            The receptor atoms that sent, the rows of ligand atoms and of atoms
+            reached after the layer to which, and the numbers of the edges;
+            :obj:`None` if no atom has gone.
         """
         if self.gone is None:
             return None
         sender, edge, into = self._gone
         receiver = self._place[into]
         kept = receiver < self._num_pairs[self._depth[layer + 1]]
-        return sender[kept], receiver[kept], edge[kept]
+        receiver = receiver[kept] + self._num_ligand
+        return sender[kept], receiver, edge[kept]
 
     def incoming(self, layer: int) -> Incoming:
         r"""All edges into ligand atoms and atoms reached after a layer.

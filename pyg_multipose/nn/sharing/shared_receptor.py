@@ -181,6 +181,7 @@ class SharedReceptor(InteractionModel):
         edges, rows = self.distinct_edges(reach.ligand_edges, poses.z.size(0))
         geometry = self.edge_geometry(poses.pos, edges)
         num_ligand = poses.z.size(0) - size
+        filter_rows = None if state.rows is None else state.rows[reach.edges]
         x = self.embed(poses.z[size:])
         for depth, (layer, alone) in enumerate(
             zip(self.layers, state.layers, strict=True)
@@ -188,30 +189,28 @@ class SharedReceptor(InteractionModel):
             before, after = reach.atoms(depth), reach.atoms(depth + 1)
             source = layer.source(x)
             to_ligand, kept = reach.around_ligand(depth)
-            aggregated = layer.aggregate(
+            # Equations (eq-shared-receptor) and (eq-moved-atoms):
+            aggregated = layer.add_messages(
+                _below(alone.aggregated, after, num_ligand),
                 torch.cat([source, alone.source]),
                 to_ligand,
                 layer.edge_filters(geometry),
-                num_ligand + after.numel(),
                 _chosen(rows, kept),
             )
             if after.numel():
-                # Equations (eq-shared-receptor) and (eq-moved-atoms):
-                change = alone.aggregated.index_select(0, after)
-                change = change + aggregated[num_ligand:]
                 sent = alone.source.index_select(0, before)
-                differs, within, edge = _differing(
-                    reach, depth, source[num_ligand:] - sent, alone.source
+                differs, within, row = _differing(
+                    reach,
+                    depth,
+                    source[num_ligand:] - sent,
+                    alone.source,
+                    state.rows,
+                    filter_rows,
                 )
-                if edge.numel():
-                    change = change + layer.aggregate(
-                        differs,
-                        within,
-                        alone.filters,
-                        after.numel(),
-                        edge if state.rows is None else state.rows[edge],
+                if row.numel():
+                    aggregated = layer.add_messages(
+                        aggregated, differs, within, alone.filters, row
                     )
-                aggregated = torch.cat([aggregated[:num_ligand], change])
             first = alone.x.index_select(0, after[before.numel() :])
             x = torch.cat([x[: num_ligand + after.numel()], first])
             x = layer.update(x, aggregated)
@@ -331,25 +330,41 @@ def pool_poses(
     )
 
 
+def _below(table: Tensor, rows: Tensor, zeros: int) -> Tensor:
+    """Some rows of a table, below rows of zeros."""
+    if torch.is_grad_enabled():
+        chosen = table.index_select(0, rows)
+        return torch.cat([table.new_zeros(zeros, table.size(1)), chosen])
+    out = table.new_empty(zeros + rows.numel(), table.size(1))
+    out[:zeros] = 0.0
+    torch.index_select(table, 0, rows, out=out[zeros:])
+    return out
+
+
 def _differing(
-    reach: Reach, depth: int, change: Tensor, alone: Tensor
+    reach: Reach,
+    depth: int,
+    change: Tensor,
+    alone: Tensor,
+    rows: Tensor | None,
+    filter_rows: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """What sources send that differs, the edges along which, their numbers.
+    """What sources send that differs, the edges along which, their filters.
 
     Atoms that have gone send the opposite of what they sent.
     """
-    within, edge = reach.within_receptor(depth)
+    within, row = reach.within_receptor(depth, filter_rows)
     gone = reach.no_longer(depth)
     if gone is None:
-        return change, within, edge
-    sender, receiver, number = gone
-    row = torch.arange(sender.numel(), device=sender.device)
+        return change, within, row
+    sender, receiver, edge = gone
+    number = torch.arange(sender.numel(), device=sender.device)
     return (
         torch.cat([change, -alone.index_select(0, sender)]),
         torch.cat(
-            [within, torch.stack([row + change.size(0), receiver])], dim=1
+            [within, torch.stack([number + change.size(0), receiver])], dim=1
         ),
-        torch.cat([edge, number]),
+        torch.cat([row, edge if rows is None else rows[edge]]),
     )
 
 

@@ -4,13 +4,20 @@ from importlib.machinery import ModuleSpec
 
 import pytest
 
-from pyg_multipose.nn.messages import coupled_kernel, kernel, product_kernel
+from pyg_multipose.nn.messages import (
+    coupled_kernel,
+    kernel,
+    product_kernel,
+    reach_kernel,
+)
 
 KERNELS = (
     product_kernel._KERNEL,
     coupled_kernel._LIST,
     coupled_kernel._SUM,
     coupled_kernel._GRADIENTS,
+    reach_kernel._SEARCH,
+    reach_kernel._LIST,
 )
 
 

@@ -138,6 +138,18 @@ def test_aggregate_is_linear_in_the_source(batch, walk):
         assert not aggregate(0.0 * source).any()
 
 
+def test_messages_are_added_to_other_sums(batch, walk):
+    for layer, x, _, filters in walk:
+        source = layer.source(x)
+        arguments = source, batch.edge_index, filters
+        sums = layer.aggregate(*arguments, 14)
+        onto = torch.randn_like(sums)
+        expected = onto + sums
+        close(layer.add_messages(onto.clone(), *arguments), expected)
+        default = InteractionLayer.add_messages
+        close(default(layer, onto.clone(), *arguments), expected)
+
+
 def test_aggregate_is_a_sum_over_edges(batch, walk):
     order = torch.randperm(
         batch.num_edges, generator=torch.Generator().manual_seed(1)

@@ -137,3 +137,40 @@ def test_compile():
         grads.append(torch.autograd.grad(out.sin().sum(), [source, filters]))
     for a, b in zip(*grads, strict=True):
         torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize('numba', [True, False])
+@pytest.mark.parametrize('wide', [True, False])
+def test_added_to_other_sums(numba, wide, monkeypatch):
+    """In place where types fit, with the gradient of a sum of both."""
+    if not numba:
+        name = 'pyg_multipose.nn.messages.kernel.find_numba'
+        monkeypatch.setattr(name, lambda: None)
+    generator = torch.Generator().manual_seed(3)
+    source, filters, base = (
+        torch.randn(n, 4, generator=generator).double().requires_grad_()
+        for n in (5, 9, 6)
+    )
+    edge_index = torch.randint(5, (2, 9), generator=generator)
+    expected = base + message_sum(source, edge_index, filters, 6)
+    leaves = [source, filters, base]
+    onto = base * 1.0 if wide else (base * 1.0).float()
+    held = onto.detach()
+    out = message_sum(source, edge_index, filters, 6, onto=onto)
+    assert torch.allclose(out, expected, atol=1e-12 if wide else 1e-6)
+    assert (out.data_ptr() == held.data_ptr()) == wide
+
+    def second(y):
+        first = torch.autograd.grad(y.sin().sum(), leaves, create_graph=True)
+        total = sum(one.square().sum() for one in first)
+        return [*first, *torch.autograd.grad(total, leaves)]
+
+    for one, two in zip(second(out), second(expected), strict=True):
+        assert torch.allclose(one, two, atol=1e-10 if wide else 1e-5)
+
+
+def test_bad_indices_leave_other_sums_as_they_are():
+    source, onto = torch.ones(2, 3), torch.zeros(2, 3)
+    edge_index = torch.tensor([[0, 1, 5], [0, 1, 0]])
+    with pytest.raises(IndexError):
+        message_sum(source, edge_index, torch.ones(3, 3), 2, onto=onto)
