@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None, rows: Sequence[Row] = ROWS) -> int:
         prog='python -m benchmarks.versions',
         description='Runs the contract suite over a matrix of versions of '
         'torch, PyG and Lightning. A row that has a result in --folder is '
-        'not run again, unless it is named.',
+        'not run again, unless it is named; a row that did not run is.',
     )
     names = [row.name for row in rows]
     parser.add_argument(
@@ -94,7 +94,8 @@ def main(argv: Sequence[str] | None = None, rows: Sequence[Row] = ROWS) -> int:
     for row in rows:
         path = folder / f'{row.name}.json'
         result = _read(path, row)
-        if row.name in args.rows or not (args.rows or result):
+        ran = result is not None and 'why' not in result
+        if row.name in args.rows or not (args.rows or ran):
             result = {'row': asdict(row), **run(row, args, folder)}
             path.write_text(json.dumps(result, indent=1) + '\n')
         if result:
