@@ -28,7 +28,7 @@ def run(
 
     Returns:
         Numbers of tests by outcome, names of those that failed, and reasons
-        of those that were skipped.
+        of those that were skipped; or why there are none.
     """
     report = log.with_suffix('.xml')
     report.unlink(missing_ok=True)
@@ -51,8 +51,9 @@ def run(
         code = subprocess.run(
             command, cwd=ROOT, env=env, stdout=out, stderr=out, check=False
         ).returncode
-    if not report.exists():
-        return {'why': f'pytest ended with {code} and without a report'}
+    # Else it was interrupted, or could not begin: the report is of a part.
+    if code not in (0, 1) or not report.exists():
+        return {'why': f'pytest ended with {code} before the end of the tests'}
     return count(report)
 
 
