@@ -8,6 +8,10 @@ TORCH ?= torch==2.13.0
 PYTHON ?= python3
 # The torch-scatter that `make scatter-test` compiles.
 SCATTER ?= torch-scatter==2.1.2
+# What `make versions` gives pip besides for torch, as '--index-url URL' of an
+# index of CPU builds, and which rows it runs, also again (default: the missing).
+TORCH_FROM ?=
+ROWS ?=
 # How many processes run tests, file by file: fixtures of a file are made once.
 WORKERS ?= 2
 # How many random cases `make fuzz` runs, and which ones.
@@ -24,12 +28,13 @@ STAMPS := $(VENV)/.stamps
 SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kills fuzz mutants lint docs tutorials scatter-test bench bench-gpu real-files clean distclean
+.PHONY: help demo test kills fuzz mutants lint docs tutorials scatter-test versions bench bench-gpu real-files clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s%s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "  variables: TORCH ($(TORCH)), PYTHON ($(PYTHON)), WORKERS, N, SEED"
+	@echo "  variables: TORCH ($(TORCH)), PYTHON ($(PYTHON)), WORKERS, N, SEED,"
+	@echo "  TORCH_FROM, ROWS"
 
 demo: $(STAMPS)/base ## train on the bundled dataset; tables and pictures in results/demo
 	$(RUN) -m pyg_multipose.demo
@@ -63,8 +68,12 @@ tutorials: $(STAMPS)/tutorials ## execute the notebooks; the results in build/tu
 
 scatter-test: $(STAMPS)/base ## run the combination and parity tests with torch-scatter (compiles it once)
 	.ci/scatter-env $(VENV) $(SCATTER_VENV) '$(SCATTER)'
-	$(SCATTER_VENV)/bin/python -m pytest $(SPREAD) tests/nn/combination tests/contracts \
-		--ignore tests/contracts/silent
+	[ -e $(SCATTER_VENV)/unused ] || \
+		$(SCATTER_VENV)/bin/python -m pytest $(SPREAD) tests/nn/combination \
+		tests/contracts --ignore tests/contracts/silent
+
+versions: $(STAMPS)/base ## run the contract suite over versions of torch, PyG and Lightning (an hour, network)
+	$(RUN) -m benchmarks.versions --source='$(TORCH_FROM)' --workers $(WORKERS) $(ROWS)
 
 bench: $(STAMPS)/base ## time and memory beside every rival, about an hour on an idle core
 	$(RUN) -m benchmarks

@@ -16,9 +16,11 @@ from pyg_multipose.cli.finish import finish
 from pyg_multipose.cli.parser import Namespace, Parser
 from pyg_multipose.cli.processes import (
     add_processes,
+    choose,
     is_first,
     one_thread,
     shared_out,
+    together,
 )
 from pyg_multipose.cli.run_folder import (
     SPLIT,
@@ -72,9 +74,13 @@ def run(argv: Sequence[str]) -> None:
     options = reader.read(argv)
     data = open_data(options.data)
     quiet()
-    if not shared_out('fit', argv, options, data):
-        with one_thread(options):
-            _fit(options, data, reader.get_defaults().as_dict())
+    if options.dry_run:
+        count, why = choose(options, data)
+        print(f'processes: {count}, {why}')
+    elif shared_out('fit', argv, options, data):
+        return
+    with one_thread(options):
+        _fit(options, data, reader.get_defaults().as_dict())
 
 
 def _fit(options: Namespace, data: DataSet, defaults: dict[str, Any]) -> None:
@@ -87,17 +93,31 @@ def _fit(options: Namespace, data: DataSet, defaults: dict[str, Any]) -> None:
         print(_outlook(options, data, parts, module))
         return
     folder = RunFolder(Path(options.out))
+    with together(options) as wait:
+        if first:
+            _begin(options, data, parts, defaults)
+        wait()
+        if folder.finished:
+            return
+        train(options, folder, module, parts)
     if first:
-        folder = RunFolder.open(options, defaults)
+        finish(folder, data, parts, device_of(options.device))
+
+
+def _begin(
+    options: Namespace,
+    data: DataSet,
+    parts: PoseSetDataModule,
+    defaults: dict[str, Any],
+) -> None:
+    """Makes the folder, or finds where its run goes on."""
+    folder = RunFolder.open(options, defaults)
     if folder.finished:
         print(f"the run in '{folder.path}' is finished; nothing was done")
         return
-    if first:
-        print(f'{data.path}: {_sizes(parts)} sets, labels in {parts.unit}')
-        write_split(folder, parts, data.names)
-    train(options, folder, module, parts)
-    if first:
-        finish(folder, data, parts, device_of(options.device))
+    print(f'{data.path}: {_sizes(parts)} sets, labels in {parts.unit}')
+    write_split(folder, parts, data.names)
+    folder.checkpoint()  # mends what is damaged, before others look
 
 
 def train(

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,12 @@ import yaml
 
 from pyg_multipose.cli.data_set import DataSet
 from pyg_multipose.cli.parser import Namespace, Parser
-from pyg_multipose.distributed.launch import PRELOAD, TIMEOUT, launch
+from pyg_multipose.distributed.launch import (
+    PRELOAD,
+    TIMEOUT,
+    launch,
+    process_group,
+)
 from pyg_multipose.loader import PoseSetSampler
 from pyg_multipose.loader.dealing import deal
 from pyg_multipose.loader.sizes import set_costs, set_sizes
@@ -263,6 +268,24 @@ def trainer_settings(
     if 'TORCHELASTIC_RUN_ID' not in os.environ:
         out['plugins'].append(LightningEnvironment())
     return out
+
+
+@contextmanager
+def together(options: Namespace) -> Iterator[Callable[[], Any]]:
+    r"""Has a process group of all ranks, if there are several.
+
+    Args:
+        options: Those of a training, with a number of processes.
+
+    Yields:
+        What waits until all ranks have called it.
+    """
+    if options.processes == 1:
+        yield lambda: None
+        return
+    on_gpu = options.device != 'cpu' and torch.cuda.is_available()
+    with process_group('nccl' if on_gpu else 'gloo'):
+        yield torch.distributed.barrier
 
 
 @contextmanager

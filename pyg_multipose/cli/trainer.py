@@ -197,14 +197,14 @@ def _loggers(name: str, folder: Path, steps: int) -> list[Any]:
 
 
 def _average(decay: float) -> Any:
+    if not 0 < decay < 1:
+        raise ValueError(f'--ema {decay} has to be between 0 and 1')
     found = getattr(pl.callbacks, 'EMAWeightAveraging', None)
     if found is None:
         raise ValueError(
             f'--ema {decay} needs the callback EMAWeightAveraging of '
             f"Lightning 2.6: pip install 'lightning>=2.6'"
         )
-    if not 0 < decay < 1:
-        raise ValueError(f'--ema {decay} has to be between 0 and 1')
     return found(decay=decay)
 
 

@@ -13,7 +13,10 @@ from lightning.pytorch.trainer.states import TrainerFn
 from pyg_multipose.train.atomic_checkpoints import LAST
 from pyg_multipose.train.lightning import pl
 from pyg_multipose.train.metrics_table import MetricsTable
-from pyg_multipose.train.random_state import random_state, set_random_state
+from pyg_multipose.train.random_state import (
+    states_of_ranks,
+    set_states_of_ranks,
+)
 
 #: The checkpoint with the lowest loss.
 BEST = 'best.ckpt'
@@ -117,7 +120,7 @@ class RunCheckpoints(pl.callbacks.Checkpoint):
         loop = trainer.fit_loop.epoch_loop
         self._state = {
             'batches': loop._batches_that_stepped,
-            'random': random_state(),
+            'random': states_of_ranks(),
             'loaders': [one.get_state() for one in _generators(trainer)],
             'rows': [dict(row) for table in tables for row in table.rows],
         }
@@ -182,7 +185,7 @@ class RunCheckpoints(pl.callbacks.Checkpoint):
         found = _generators(trainer)
         for one, known in zip(found, state['loaders'], strict=False):
             one.set_state(known)
-        set_random_state(state['random'])
+        set_states_of_ranks(state['random'])
 
 
 def _tables(trainer: pl.Trainer) -> list[MetricsTable]:

@@ -30,7 +30,7 @@ def test_help(capsys):
         assert main([command, '--help']) == 0
         text = capsys.readouterr().out
         assert f'usage: multipose {command}' in text
-        assert 'type: ' not in text and 'null' not in text
+        assert 'type: ' not in text and 'default: null' not in text
         assert '(required)' in text
 
 

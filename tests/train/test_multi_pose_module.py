@@ -1,5 +1,7 @@
 import copy
 import warnings
+from functools import partial
+from inspect import signature
 
 import pytest
 import torch
@@ -231,8 +233,10 @@ def test_lightning_goes_on_from_it(trained, sets, trainer):
     path, ours = trained
     again = module(readout={'gradient': 'recompute'}, lr=1e-2)
     train = trainer(max_epochs=2)
-    train.fit(again, datamodule=PoseSetDataModule(train=sets[:10]),
-              ckpt_path=path, weights_only=True)  # fmt: skip
+    fit = partial(train.fit, ckpt_path=path)
+    if 'weights_only' in signature(train.fit).parameters:  # Lightning 2.6
+        fit = partial(fit, weights_only=True)
+    fit(again, datamodule=PoseSetDataModule(train=sets[:10]))
     assert train.current_epoch == 2
     assert not torch.equal(
         again.readout.model.lin2.weight, ours.readout.model.lin2.weight

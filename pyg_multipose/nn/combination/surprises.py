@@ -58,7 +58,9 @@ def _softmax(module: Any) -> str:
 
 
 def _power_mean(module: Any) -> str:
-    low, high = module.min_value, module.max_value
+    # PyG 2.7 has no choice.
+    low = getattr(module, 'min_value', 0)
+    high = getattr(module, 'max_value', 100)
     same = not module.learn and module.p == 1
     if same or (low is None and high is None):
         return ''

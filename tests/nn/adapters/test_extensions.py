@@ -18,6 +18,13 @@ from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.nn.adapters import extensions, without_extensions
 
 HERE = sys.modules[__name__]
+#: Whether PyG finds neighbours without us: by pyg-lib, or before PyG 2.8 by
+#: torch-cluster.
+RADIUS = (
+    torch_geometric.typing.WITH_RADIUS
+    if hasattr(torch_geometric.typing, 'WITH_RADIUS')
+    else torch_geometric.typing.WITH_TORCH_CLUSTER
+)
 
 
 class Contacts(nn.Module):
@@ -84,16 +91,14 @@ def test_weights_copies_and_pickles_are_as_ever(kit):
         assert torch.equal(copy.deepcopy(made)(*given_), expected)
     again = pickle.loads(pickled)
     assert again.state_dict().keys() == model().state_dict().keys()
-    if not torch_geometric.typing.WITH_RADIUS:
+    if not RADIUS:
         with pytest.raises(ImportError, match='requires'):
             again(*given_)
     with without_extensions(again):
         assert torch.equal(again(*given_), expected)
 
 
-@pytest.mark.skipif(
-    torch_geometric.typing.WITH_RADIUS, reason='pyg-lib is installed'
-)
+@pytest.mark.skipif(RADIUS, reason='PyG has an extension that does it')
 def test_undone_before_backward(kit):
     """The second pass says what it misses, and gives no other gradient."""
     made = model()

@@ -1,0 +1,1 @@
+"""Versions of what this is built on: the tests, over a matrix of them."""
