@@ -14,8 +14,8 @@ from pyg_multipose.train.atomic_checkpoints import LAST
 from pyg_multipose.train.lightning import pl
 from pyg_multipose.train.metrics_table import MetricsTable
 from pyg_multipose.train.random_state import (
-    states_of_ranks,
     set_states_of_ranks,
+    states_of_ranks,
 )
 
 #: The checkpoint with the lowest loss.
