@@ -101,13 +101,13 @@ FIT = [
     '{"hidden_channels": 4, "num_filters": 4, "num_interactions": 1}',
     '--lengths', '[0.6, 0.2, 0.2]', '--max-poses', '10',
 ]  # fmt: skip
+#: Of Lightning 2.6.
+EMA = ['--ema', '0.5'] if hasattr(callbacks, 'EMAWeightAveraging') else []
 
 
 @pytest.fixture(scope='session')
 def fitted(campaign, tmp_path_factory):
     out = tmp_path_factory.mktemp('runs') / 'run'
     argv = ['fit', '--data', str(campaign), '--out', str(out), *FIT]
-    if hasattr(callbacks, 'EMAWeightAveraging'):  # of Lightning 2.6
-        argv += ['--ema', '0.5']
-    assert main([*argv, '--accumulate', '2']) == 0
+    assert main([*argv, *EMA, '--accumulate', '2']) == 0
     return out
