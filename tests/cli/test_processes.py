@@ -9,7 +9,7 @@ import torch
 from pyg_multipose.cli import main, processes
 from pyg_multipose.cli.fit import parser
 
-from .conftest import FIT
+from .conftest import EMA, FIT
 from .test_commands import rows
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*LeafSpec')
@@ -123,7 +123,7 @@ def by_two(campaign, tmp_path_factory):
     """As the run of one process, that of conftest."""
     out = tmp_path_factory.mktemp('two') / 'run'
     argv = ['fit', '--data', str(campaign), '--out', str(out), *FIT]
-    argv += ['--ema', '0.5', '--accumulate', '2', '--processes', '2']
+    argv += [*EMA, '--accumulate', '2', '--processes', '2']
     assert main(argv) == 0
     return out
 

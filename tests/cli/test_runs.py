@@ -13,7 +13,7 @@ from pyg_multipose.campaign import checksum
 from pyg_multipose.cli import main
 from pyg_multipose.train import MultiPoseModule
 
-from .conftest import FIT
+from .conftest import EMA, FIT
 from .test_commands import rows
 
 
@@ -22,7 +22,7 @@ def argv(fitted, campaign, tmp_path):
     """The command of the fixture, on a copy of its folder."""
     shutil.copytree(fitted, tmp_path / 'run')
     out = ['fit', '--data', str(campaign), '--out', str(tmp_path / 'run')]
-    return [*out, *FIT, '--ema', '0.5', '--accumulate', '2']
+    return [*out, *FIT, *EMA, '--accumulate', '2']
 
 
 def test_a_finished_run_is_left_alone(argv, tmp_path, capsys):

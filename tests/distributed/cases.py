@@ -286,7 +286,7 @@ def by_lightning(case, root):
         train=sets(), valid=valid, cutoff=CUTOFF, max_poses=9, deal=deal
     )
     more = [callbacks.EarlyStopping('valid_loss', patience=1)]
-    if average:
+    if average and hasattr(callbacks, 'EMAWeightAveraging'):  # of 2.6
         more.append(callbacks.EMAWeightAveraging(decay=0.5))
     several = {}
     if num_ranks() > 1:

@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 import torch
+from lightning.pytorch import callbacks
 
 from pyg_multipose.datasets import PoseSetDataset
 
@@ -22,12 +23,14 @@ STATE = (
     'epoch', 'global_step', 'state_dict', 'optimizer_states', 'lr_schedulers',
     'hyper_parameters', 'pyg_multipose', 'current_model_state', 'callbacks',
 )  # fmt: skip
+#: Of Lightning 2.6.
+EMA = ['--ema', '0.5'] if hasattr(callbacks, 'EMAWeightAveraging') else []
 #: All that a training has a state of: an average of weights, a schedule that
 #: looks at metrics, early stopping, steps over several batches, dropout.
 OPTIONS = [
     '--device', 'cpu', '--progress', 'false', '--epochs', '4',
     '--unit', 'pIC50', '--lengths', '[0.5, 0.25, 0.25]',
-    '--max_poses', '16', '--ema', '0.5', '--patience', '3',
+    '--max_poses', '16', *EMA, '--patience', '3',
     '--accumulate', '2', '--schedule', 'cosine',
     '--model', 'tests.kills.sets.WithDropout', '--readout',
     '{"inputs": "z, pos, batch", "gradient": "full"}',
