@@ -111,6 +111,10 @@ def noisy(pose_set):
     ids=['ema', 'plateau', 'bf16', 'early_stopping', 'workers'],
 )
 def test_goes_on_to_the_bit(sets, trainer, tmp_path, options):
+    from lightning.pytorch import callbacks
+
+    if 'precision' in options and not hasattr(callbacks, 'EMAWeightAveraging'):
+        pytest.skip('Lightning 2.5 keeps weights in bf16 between passes')
     sets, epochs = sets[:10], options.get('epochs', 3)
     whole = train(sets, trainer, tmp_path / 'whole', **options)
     for stop in (0, epochs - 2, None):
