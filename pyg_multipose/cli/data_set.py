@@ -130,9 +130,9 @@ def open_data(path: str) -> DataSet:
         ValueError: If it is damaged or empty.
     """
     if is_bundled(path):
-        bundled, columns, about = open_bundled(path)
-        names = columns.pop('name')
-        return DataSet(path, bundled, names, 'pIC50', columns, about)
+        bundled, known, about = open_bundled(path)
+        names = known.pop('name')
+        return DataSet(path, bundled, names, 'pIC50', known, about)
     folder = Path(path)
     if not is_data_set(path):
         what = 'holds no data set' if folder.exists() else 'does not exist'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,10 +55,13 @@ def report_run(folder: Path, data: DataSet) -> Path:
     settings = yaml.safe_load(config.read_text(encoding='utf-8'))
     known = _Known(data)
     tables = _tables(folder)
-    parts = {part: known.compounds(rows) for part, rows in tables.items()}
-    unit = next((rows[0]['unit'] for rows in tables.values()), data.unit or '')
+    parts = {part: known.compounds(*one) for part, one in tables.items()}
+    found = [rows[0]['unit'] for rows, _ in tables.values()]
+    unit = found[0] if found else data.unit or ''
     metrics = folder / 'metrics.csv'
-    counts = ', '.join(f'{part} {len(rows)}' for part, rows in tables.items())
+    counts = ', '.join(
+        f'{part} {count}' for part, (_, count) in tables.items()
+    )
     report = Report(
         f'Training: {folder.name}',
         unit,
@@ -94,7 +98,7 @@ def compounds_of_run(folder: Path, data: DataSet) -> dict[str, Compounds]:
     """
     known = _Known(data)
     tables = _tables(folder)
-    return {part: known.compounds(rows) for part, rows in tables.items()}
+    return {part: known.compounds(*one) for part, one in tables.items()}
 
 
 def report_predictions(
@@ -108,9 +112,9 @@ def report_predictions(
         settings: The options of the command.
         text: What was left out in reading. (default: :obj:`""`)
     """
-    rows = _rows(table)
+    rows, count = _some(table)
     known = _Known(data)
-    test = known.compounds(rows)
+    test = known.compounds(rows, count)
     unit = rows[0]['unit'] if rows else ''
     left_out = _left_out(data)
     if text:
@@ -122,7 +126,7 @@ def report_predictions(
         facts={
             'model': settings.get('checkpoint'),
             'data': data.path,
-            'sets': len(rows),
+            'sets': count,
             'unit': unit,
         },
         parts={'test': test},
@@ -136,9 +140,9 @@ def report_predictions(
     return report.write(table.with_suffix('.html'))
 
 
-def _tables(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    found = {part: _rows(folder / name) for part, name in TABLES.items()}
-    return {part: rows for part, rows in found.items() if rows}
+def _tables(folder: Path) -> dict[str, tuple[list[dict[str, Any]], int]]:
+    found = {part: _some(folder / name) for part, name in TABLES.items()}
+    return {part: one for part, one in found.items() if one[1]}
 
 
 def _left_out(data: DataSet) -> dict[str, Any]:
@@ -172,8 +176,8 @@ class _Known:
                 return number
         return None
 
-    def compounds(self, rows: list[dict[str, Any]]) -> Compounds:
-        chosen = [rows[k] for k in spread_out(len(rows), MOST)]
+    def compounds(self, chosen: list[dict[str, Any]], count: int) -> Compounds:
+        """What is known of these rows, of so many."""
         numbers = [self.find(row) for row in chosen]
         looks = [self._look(number) for number in numbers]
         columns: dict[str, np.ndarray] = {
@@ -202,7 +206,7 @@ class _Known:
             num_poses=np.array([int(row['poses']) for row in chosen]),
             groups=groups,
             features=features,
-            of=len(rows) if len(rows) > len(chosen) else None,
+            of=count if count > len(chosen) else None,
         )
 
     def _look(self, number: int | None) -> dict[str, float]:
@@ -309,14 +313,20 @@ def _scores_of(pose_set: PoseSet) -> dict[str, bool]:
     return {key: known[key] for key in known if key in keys}
 
 
-def _rows(file: Path) -> list[dict[str, Any]]:
-    return list(_each(file)) if file.is_file() else []
+def _some(file: Path) -> tuple[list[dict[str, Any]], int]:
+    """Some rows of a table, evenly, and how many it has."""
+    if not file.is_file():
+        return [], 0
+    count = sum(1 for _ in _each(file))
+    wanted = set(spread_out(count, MOST).tolist())
+    return [row for k, row in enumerate(_each(file)) if k in wanted], count
 
 
 def _each(file: Path) -> Iterator[dict[str, Any]]:
     """The rows of a table, CSV or Parquet."""
     if file.suffix == '.csv':
-        yield from read_table(file)
+        with open(file, newline='', encoding='utf-8') as lines:
+            yield from csv.DictReader(lines)
         return
     from pyarrow import parquet
 

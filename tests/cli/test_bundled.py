@@ -18,6 +18,10 @@ def test_settings_change_the_bundled_data():
     assert data.sets[3].receptor.num_nodes == 150
     assert data.about['pocket'] == 5.0 and data.about['poses'] == 1
     assert open_data('MproMoonshot').sets[3].receptor.num_nodes == 487
+    few = open_data('MproMoonshot:sets=2')
+    assert len(few.sets) == len(few.names) == 6
+    assert [one.name for one in few.sets] == few.names
+    assert sorted(few.columns['date_part'])[::2] == ['test', 'train', 'valid']
     test = [
         name
         for name, part in zip(

@@ -103,3 +103,17 @@ def test_names_are_texts(files, fitted, campaign, tmp_path):
     page = (tmp_path / 'out.html').read_text()
     assert '<img' not in page
     assert '&lt;img src=x onerror=alert(1)&gt;' in page
+
+
+def test_only_some_of_many_compounds_are_looked_at(
+    fitted, tmp_path, monkeypatch
+):
+    monkeypatch.setattr('pyg_multipose.cli.reporting.MOST', 2)
+    copy = tmp_path / 'run'
+    shutil.copytree(fitted, copy)
+    assert main(['report', '--run', str(copy)]) == 0
+    page = (copy / 'report.html').read_text()
+    with open(fitted / 'test_predictions.csv', newline='') as file:
+        count = len(list(csv.DictReader(file)))
+    assert count > 2 and f'test {count}<' in page
+    assert f'evenly taken from {count} compounds' in page
