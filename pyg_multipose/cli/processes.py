@@ -98,6 +98,9 @@ def choose(options: Namespace, data: DataSet) -> tuple[int, str]:
         return asked, 'asked for'
     if options.device != 'cpu' and torch.cuda.is_available():
         return 1, 'on a GPU'
+    alone = _seconds(options, data, 1)[1]
+    if alone < 2 * START:
+        return 1, f'about {alone:.0f} s of work, and to start more takes time'
     cores, idle = idle_cores()
     most = int(idle + NEARLY)
     if most < 2:

@@ -58,7 +58,8 @@ def set_costs(dataset: Any, progress: bool = True) -> Tensor:
 
     The receptor is left out, since it is evaluated once, or not at all.
     As :func:`set_sizes`, this asks a dataset that knows them, by a method
-    :meth:`set_costs` of its own, and else loads each set once.
+    :meth:`set_costs` of its own, and else loads each set once. Of a dataset
+    that knows its sizes only, it takes the nodes.
 
     Args:
         dataset: A dataset, or a list, of pose sets.
@@ -77,8 +78,11 @@ def set_costs(dataset: Any, progress: bool = True) -> Tensor:
         tensor([256, 207])
     """
     known = getattr(dataset, 'set_costs', None)
-    if callable(known) and getattr(dataset, 'transform', None) is None:
-        return check_costs(known(), dataset)
+    if getattr(dataset, 'transform', None) is None:
+        if callable(known):
+            return check_costs(known(), dataset)
+        if callable(getattr(dataset, 'set_sizes', None)):
+            return set_sizes(dataset)[:, 0]
     return _looked_at(dataset, progress)[:, 3]
 
 
@@ -88,7 +92,7 @@ def sizes_and_costs(dataset: Any) -> tuple[Tensor, Tensor]:
     Args:
         dataset: A dataset, or a list, of pose sets.
     """
-    known = hasattr(dataset, 'set_sizes') and hasattr(dataset, 'set_costs')
+    known = hasattr(dataset, 'set_sizes')
     if known and getattr(dataset, 'transform', None) is None:
         return set_sizes(dataset), set_costs(dataset)
     found = _looked_at(dataset, True)
