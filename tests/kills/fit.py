@@ -28,6 +28,7 @@ OPTIONS = [
     '--device', 'cpu', '--progress', 'false', '--epochs', '4',
     '--unit', 'pIC50', '--lengths', '[0.5, 0.25, 0.25]',
     '--max_poses', '16', '--ema', '0.5', '--patience', '3',
+    '--processes', '1',
     '--accumulate', '2', '--schedule', 'cosine',
     '--model', 'tests.kills.sets.WithDropout', '--readout',
     '{"inputs": "z, pos, batch", "gradient": "full"}',
