@@ -206,10 +206,7 @@ class PoseSetDatabase(Database):
 
     def receptor_names(self) -> list[str]:
         r"""The distinct names of receptors."""
-        if self.sets is None:
-            return []
-        rows = self._rows('SELECT DISTINCT receptor_name FROM sets')
-        return [name for (name,) in rows]
+        return [name for (name,) in self._column('DISTINCT receptor_name')]
 
     def digests(self) -> list[bytes]:
         r"""The checksum of every set."""

@@ -7,9 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
-
-from pyg_multipose.distributed.ranks import num_ranks, this_rank
 
 
 def random_state() -> dict[str, Any]:
@@ -38,23 +35,3 @@ def set_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state['torch'].cpu())
     if state['cuda'] and len(state['cuda']) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all([one.cpu() for one in state['cuda']])
-
-
-def states_of_ranks() -> list[dict[str, Any]]:
-    r"""Those of every rank; all of them have to ask."""
-    own = random_state()
-    if num_ranks() == 1:
-        return [own]
-    out: list[Any] = [None] * num_ranks()
-    dist.all_gather_object(out, own)
-    return out
-
-
-def set_states_of_ranks(states: list[dict[str, Any]]) -> None:
-    r"""Puts back that of this rank; other ranks have none that is known.
-
-    Args:
-        states: What :func:`states_of_ranks` gave.
-    """
-    if len(states) == num_ranks():
-        set_random_state(states[this_rank()])

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from lightning.pytorch.trainer.states import TrainerFn
 
 from pyg_multipose.train.atomic_checkpoints import LAST
 from pyg_multipose.train.lightning import pl
 from pyg_multipose.train.metrics_table import MetricsTable
-from pyg_multipose.train.random_state import (
-    set_states_of_ranks,
-    states_of_ranks,
-)
+from pyg_multipose.train.random_state import random_state, set_random_state
 
 #: The checkpoint with the lowest loss.
 BEST = 'best.ckpt'
@@ -118,10 +116,12 @@ class RunCheckpoints(pl.callbacks.Checkpoint):
         for table in tables:
             table.save()
         loop = trainer.fit_loop.epoch_loop
+        loaders = [one.get_state() for one in _generators(trainer)]
         self._state = {
             'batches': loop._batches_that_stepped,
-            'random': states_of_ranks(),
-            'loaders': [one.get_state() for one in _generators(trainer)],
+            'ranks': _of_all_ranks(
+                {'random': random_state(), 'loaders': loaders}
+            ),
             'rows': [dict(row) for table in tables for row in table.rows],
         }
         trainer.save_checkpoint(self.folder / LAST)
@@ -143,7 +143,7 @@ class RunCheckpoints(pl.callbacks.Checkpoint):
         Args:
             state_dict: What :meth:`state_dict` gave.
         """
-        if 'random' not in state_dict:
+        if 'ranks' not in state_dict:
             raise ValueError(
                 f"A training goes on from '{LAST}', and not from "
                 f"'{BEST}', which was saved amid an epoch"
@@ -182,14 +182,25 @@ class RunCheckpoints(pl.callbacks.Checkpoint):
         loop._batches_that_stepped = state['batches']
         for table in _tables(trainer):
             table.rows = [dict(row) for row in state['rows']]
+        ranks = state['ranks']
+        own = ranks[min(trainer.global_rank, len(ranks) - 1)]
         found = _generators(trainer)
-        for one, known in zip(found, state['loaders'], strict=False):
+        for one, known in zip(found, own['loaders'], strict=False):
             one.set_state(known)
-        set_states_of_ranks(state['random'])
+        set_random_state(own['random'])
 
 
 def _tables(trainer: pl.Trainer) -> list[MetricsTable]:
     return [one for one in trainer.loggers if isinstance(one, MetricsTable)]
+
+
+def _of_all_ranks(state: dict[str, Any]) -> list[Any]:
+    """That of each rank; only the first one writes."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return [state]
+    out: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(out, state)
+    return out
 
 
 def _generators(trainer: pl.Trainer) -> list[torch.Generator]:

@@ -91,7 +91,9 @@ class Scores:
         """
         training = module.training
         module.eval()
-        metrics, of_poses = AffinityMetrics(), PoseMetrics()
+        # By itself, also on one of several ranks.
+        metrics = AffinityMetrics(sync_on_compute=False)
+        of_poses = PoseMetrics(sync_on_compute=False)
         try:
             for batch in tqdm(
                 batches,

@@ -30,7 +30,7 @@ EMA = ['--ema', '0.5'] if hasattr(callbacks, 'EMAWeightAveraging') else []
 OPTIONS = [
     '--device', 'cpu', '--progress', 'false', '--epochs', '4',
     '--unit', 'pIC50', '--lengths', '[0.5, 0.25, 0.25]',
-    '--max_poses', '16', *EMA, '--patience', '3',
+    '--max_poses', '16', *EMA, '--patience', '3', '--processes', '1',
     '--accumulate', '2', '--schedule', 'cosine',
     '--model', 'tests.kills.sets.WithDropout', '--readout',
     '{"inputs": "z, pos, batch", "gradient": "full"}',
