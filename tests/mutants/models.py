@@ -69,8 +69,8 @@ MUTANTS = [
     Mutant(
         'messages: the gradient of filters goes to other rows',
         _MESSAGES,
-        '_ProductSum.apply(grad[0], a, k, i, j, b.size(0))',
-        '_ProductSum.apply(grad[0], a, k, i, None, b.size(0))',
+        '_ProductSum.apply(grad[0], a, k, i, j, b.size(0), None)',
+        '_ProductSum.apply(grad[0], a, k, i, None, b.size(0), None)',
         _OF_MESSAGES,
     ),
     Mutant(

@@ -63,10 +63,10 @@ MUTANTS = [
         _PARITY,
     ),
     Mutant(
-        'shared receptor: the ligand sends nothing to it',
+        'shared receptor: sums of the receptor alone are left out',
         _RECEPTOR,
-        'change = change + aggregated[num_ligand:]',
-        'pass',
+        '_below(alone.aggregated, after, num_ligand)',
+        '0 * _below(alone.aggregated, after, num_ligand)',
         _PARITY,
     ),
     Mutant(
@@ -79,8 +79,8 @@ MUTANTS = [
     Mutant(
         'shared receptor: filters of other edges',
         _RECEPTOR,
-        'edge if state.rows is None else state.rows[edge]',
-        'edge',
+        'None if state.rows is None else state.rows[reach.edges]',
+        'None',
         _PARITY,
     ),
     Mutant(
