@@ -144,8 +144,7 @@ def measure(
 
     before()
     yield 'loop of before', row(cpu(before))
-    size = max(poses // 8, 1)
-    source = DataSetInput(str(folder / 'data'), size)
+    source = DataSetInput(str(folder / 'data'))
     manifest = Manifest(folder / 'parts', {})
     manifest.begin()
     work = PredictionShards(manifest, source, str(file), 256, 'cpu', None)
