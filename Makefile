@@ -12,6 +12,8 @@ SCATTER ?= torch-scatter==2.1.2
 WORKERS ?= 2
 # How many random cases `make fuzz` runs, and which ones.
 N ?= 10000
+# Which commands `make kills` kills.
+COMMANDS ?= fit predict
 SEED ?= 1
 
 VENV := .venv
@@ -22,7 +24,7 @@ STAMPS := $(VENV)/.stamps
 SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz mutants lint docs tutorials scatter-test bench bench-gpu real-files clean distclean
+.PHONY: help demo test kills fuzz mutants lint docs tutorials scatter-test bench bench-gpu real-files clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s%s\n", $$1, $$2}' Makefile
@@ -34,6 +36,11 @@ demo: $(STAMPS)/base ## train on the bundled dataset; tables and pictures in res
 
 test: $(STAMPS)/base ## run the tests
 	$(RUN) -m pytest $(SPREAD)
+
+kills: $(STAMPS)/base ## kill COMMANDS at 100 random moments each; do they end as if they had not been? (half an hour)
+	for command in $(COMMANDS); do \
+		$(RUN) -m tests.kills --command $$command --count 100 || exit 1; \
+	done
 
 fuzz: $(STAMPS)/base ## run N random cases against plain autograd, those of SEED
 	$(RUN) -m tests.random_cases --cases $(N) --seed $(SEED)

@@ -1,22 +1,25 @@
 r"""Peak memory and time of a campaign, as it grows.
 
 ``python -m benchmarks.campaign --ligands 10000 1000000`` writes that many
-generated ligands to disk, prepares them by the command line, and says what
-that took: the largest memory of any process, and the time. A tenth more
-memory for a hundred times as many ligands is too much.
+generated ligands to disk, prepares and predicts them by the command line, and
+says what that took: the largest memory of the command, and the time. A tenth
+more memory for a hundred times as many ligands is too much.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
-import resource
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from benchmarks.campaign_model import write_checkpoint
+from pyg_multipose.cli.data_set import open_data
 
 #: How much more memory the largest campaign may take than the smallest one.
 ALLOWED = 1.1
@@ -97,16 +100,17 @@ def measured(argv: list[str]) -> dict[str, float]:
     Args:
         argv: The command.
     """
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, argv)
     return {
         'seconds': round(seconds, 1),
-        'cpu_seconds': round(after.ru_utime - before.ru_utime, 1),
-        # Of the process with the most, in kilobytes; here only grows.
-        'peak_mb': round(after.ru_maxrss / 1024, 1),
+        'cpu_seconds': round(usage.ru_utime + usage.ru_stime, 1),
+        'peak_mb': round(usage.ru_maxrss / 1024, 1),
     }
 
 
@@ -134,16 +138,34 @@ def main() -> None:
                 '--out', str(data), '--processes', options.processes,
             ]
         )  # fmt: skip
-        results.append({'ligands': count, 'prepare': prepared})
+        checkpoint = options.folder / 'model.ckpt'
+        if not checkpoint.is_file():
+            write_checkpoint(checkpoint, open_data(str(data)).sets)
+        predicted = measured(
+            [
+                sys.executable, '-m', 'pyg_multipose.cli', 'predict',
+                '--checkpoint', str(checkpoint), '--data', str(data),
+                '--out', str(options.folder / f'{count}.csv'),
+                '--processes', options.processes, '--device', 'cpu',
+            ]
+        )  # fmt: skip
+        results.append(
+            {'ligands': count, 'prepare': prepared, 'predict': predicted}
+        )
         print(json.dumps(results[-1]), flush=True)
         table.write_text(json.dumps(results, indent=1))
         if not options.keep:
             shutil.rmtree(data)
             poses.unlink()
-    peaks = [one['prepare']['peak_mb'] for one in results]
-    ratio = max(peaks) / peaks[0]
-    print(f'memory of the largest: {ratio:.3f} of that of the smallest')
-    sys.exit(ratio > ALLOWED)
+    worst = 0.0
+    for command in ('prepare', 'predict'):
+        peaks = [one[command]['peak_mb'] for one in results]
+        worst = max(worst, max(peaks) / peaks[0])
+        print(
+            f'{command}: the memory of the largest is '
+            f'{max(peaks) / peaks[0]:.3f} of that of the smallest'
+        )
+    sys.exit(worst > ALLOWED)
 
 
 if __name__ == '__main__':

@@ -131,8 +131,9 @@ def open_data(path: str) -> DataSet:
     """
     if is_bundled(path):
         bundled, about = open_bundled(path)
-        columns = columns_of(bundled)
-        return DataSet(path, bundled, bundled.names, 'pIC50', columns, about)
+        return DataSet(
+            path, bundled, bundled.names, 'pIC50', columns_of(bundled), about
+        )
     folder = Path(path)
     if not is_data_set(path):
         what = 'holds no data set' if folder.exists() else 'does not exist'

@@ -20,13 +20,14 @@ from pyg_multipose.campaign import (
     run_shards,
 )
 from pyg_multipose.campaign.run_shards import check_processes
-from pyg_multipose.cli.trainer import quiet
+from pyg_multipose.cli.campaign_options import add_campaign
 from pyg_multipose.cli.mol_blocks import CHOICES, check_bonds
 from pyg_multipose.cli.parser import Namespace, Parser
 from pyg_multipose.cli.places import check_file
 from pyg_multipose.cli.prediction_input import PredictionInput, input_of
 from pyg_multipose.cli.prediction_shards import PredictionShards, connected
 from pyg_multipose.cli.prediction_tables import PredictionTables
+from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.train import MultiPoseModule
 from pyg_multipose.train.table_writer import FORMATS, check_format
 from pyg_multipose.train.units import UNITS
@@ -127,48 +128,6 @@ def parser() -> Parser:
     )
     add_campaign(out)
     return out
-
-
-def add_campaign(out: Parser) -> None:
-    r"""Adds the options of work in shards.
-
-    Args:
-        out: What they are added to.
-    """
-    add = out.add_argument
-    add(
-        '--processes',
-        type=str | int,
-        default='auto',
-        metavar='auto|N',
-        help='How many processes of this machine work, each with one thread. '
-        'With auto, all cores do where that saves time.',
-    )
-    add(
-        '--shard',
-        type=str | None,
-        default=None,
-        metavar='I/N',
-        help='Do the I-th of N parts only, from 1 on: the others are done by '
-        'the same command on other machines. "auto" is the task of a Slurm '
-        'array or the rank of torchrun.',
-    )
-    add(
-        '--scheduler',
-        type=str | None,
-        default=None,
-        metavar='ADDRESS',
-        help='Let the workers of a Dask scheduler work, such as '
-        'tcp://host:8786.',
-    )
-    add(
-        '--dry_run',
-        type=bool,
-        default=False,
-        nargs='?',
-        const=True,
-        help='Say what would be done, but do nothing.',
-    )
 
 
 def run(argv: Sequence[str]) -> None:

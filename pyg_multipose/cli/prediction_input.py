@@ -1,4 +1,4 @@
-r"""The sets that `predict` predicts: those of a data set, or poses in files."""
+r"""The sets that `predict` predicts: of a data set, or of files."""
 
 from __future__ import annotations
 
@@ -82,6 +82,7 @@ class PredictionInput(ABC):
         Args:
             folder: Where notes may be kept.
         """
+        del folder  # a data set needs none
 
     def say(self, shard: int, folder: Path) -> list[str]:
         r"""Writes what is to be said of the reading of a shard.
@@ -157,6 +158,9 @@ class DataSetInput(PredictionInput):
 
         Args:
             shard: Its number.
+
+        Yields:
+            One after the other.
         """
         for number in range(*self.ranges[shard].tolist()):
             yield self.data.sets[number]
@@ -254,7 +258,7 @@ class FilesInput(PredictionInput):
         return self.reading.sources(self.paths, report), report
 
     def fingerprint(self) -> dict[str, Any]:
-        r"""What tells them from others: options, and files by name and size."""
+        r"""What tells them from others: options, names and sizes."""
         files = blake2b(digest_size=8)
         total = 0
         for source in self._found[0]:
@@ -304,6 +308,9 @@ class FilesInput(PredictionInput):
 
         Args:
             shard: Its number.
+
+        Yields:
+            One after the other.
         """
         part = self.reading.part(self.index, self.streams, shard)
         gone = sorted(set(part.names) - set(part.poses.names))
@@ -333,7 +340,8 @@ class FilesInput(PredictionInput):
         """
         whole = self.reading.whole(self.index)
         for shard in range(self.count):
-            said = json.loads((folder / SAID.format(shard)).read_text('utf-8'))
+            file = folder / SAID.format(shard)
+            said = json.loads(file.read_text('utf-8'))
             whole.add(said['values'], said['gone'])
         for text in whole.close():
             warnings.warn(text, stacklevel=2)

@@ -12,6 +12,7 @@ from typing import Any
 from pyg_multipose.campaign import Shard, run_shards
 from pyg_multipose.campaign.run_shards import check_processes
 from pyg_multipose.cli.data_set import ABOUT, COUNTS, REPORT, TABLE
+from pyg_multipose.cli.campaign_options import add_campaign
 from pyg_multipose.cli.joining import UNITS, UNLABELED
 from pyg_multipose.cli.nearest import did_you_mean
 from pyg_multipose.cli.parser import Namespace, Parser
@@ -165,39 +166,7 @@ def parser() -> Parser:
         help='How many poses a file of the data set has: a larger input is '
         'cut into several, each written once. Memory depends on it.',
     )
-    add(
-        '--shard',
-        type=str | None,
-        default=None,
-        metavar='I/N',
-        help='Do part I of N, from 1 to N, as a task of an array of jobs; '
-        'auto takes it from Slurm or torchrun. The last one to end finishes '
-        'the data set.',
-    )
-    add(
-        '--processes',
-        type=str,
-        default='auto',
-        metavar='N',
-        help='Processes of this machine; auto takes as many as there are '
-        'cores if it takes long.',
-    )
-    add(
-        '--scheduler',
-        type=str | None,
-        default=None,
-        metavar='ADDRESS',
-        help='A Dask scheduler, such as tcp://host:8786, whose workers read '
-        'the poses; they see the same files.',
-    )
-    add(
-        '--dry_run',
-        type=bool,
-        default=False,
-        nargs='?',
-        const=True,
-        help='Read and report, but write nothing.',
-    )
+    add_campaign(out)
     return out
 
 

@@ -51,7 +51,7 @@ def poses(number: int) -> str:
     for pose in range(count):
         lines = list(text)
         for at, line in enumerate(lines[4:], 4):
-            if len(line) < 40:
+            if len(line) < 30:
                 break
             lines[at] = f'{float(line[:10]) + 0.3 * pose:10.4f}{line[10:]}'
         out.append('\n'.join(lines))
@@ -115,11 +115,13 @@ def kill(folder: Path, count: int, seed: int) -> Outcome:
 
         def argv(run: Path, data=data, options=options) -> list[str]:
             run.mkdir(parents=True, exist_ok=True)
+            # That which the children are copies of begins no processes.
+            more = [] if run.name == 'whole' else options
             return [
                 'predict', '--checkpoint', str(folder / 'model.ckpt'), *data,
                 '--out', str(run / 'out.csv'), '--sdf', str(run / 'out.sdf'),
                 '--sdf-poses', 'all', '--shard-size', '24', '--max-poses',
-                '8', '--device', 'cpu', *options,
+                '8', '--device', 'cpu', *more,
             ]  # fmt: skip
 
         if number:
