@@ -11,8 +11,8 @@ from typing import Any
 
 from pyg_multipose.campaign import Shard, run_shards
 from pyg_multipose.campaign.run_shards import check_processes
-from pyg_multipose.cli.data_set import ABOUT, COUNTS, REPORT, TABLE
 from pyg_multipose.cli.campaign_options import add_campaign
+from pyg_multipose.cli.data_set import ABOUT, COUNTS, REPORT, TABLE
 from pyg_multipose.cli.joining import UNITS, UNLABELED
 from pyg_multipose.cli.nearest import did_you_mean
 from pyg_multipose.cli.parser import Namespace, Parser
