@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
-from math import isnan
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from pyg_multipose import __version__
 from pyg_multipose.campaign import (
@@ -29,16 +27,10 @@ from pyg_multipose.campaign import (
 )
 from pyg_multipose.campaign.manifest import RUN, differences
 from pyg_multipose.cli.joining import Joining
-from pyg_multipose.data import PoseSet
-from pyg_multipose.datasets.packer import Packer
+from pyg_multipose.cli.packing import cut_rows, packed_rows
 from pyg_multipose.datasets.pose_set_database import PoseSetDatabase
 from pyg_multipose.datasets.pose_set_schema import Row, Schema
 from pyg_multipose.datasets.pose_set_shards import SHARDS, shard_file
-from pyg_multipose.transforms.pocket_cut import (
-    PocketCut,
-    keep_receptor,
-    near_receptor,
-)
 
 #: What is in the folder of shards: the index, and what a shard says.
 INDEX, PART = 'index.sqlite', '{:06d}.json'
@@ -63,8 +55,6 @@ class Preparation:
     folder: Path
     writes: bool = True
     run: dict[str, Any] = field(default_factory=dict)
-
-    # What is loaded by each process for itself ###############################
 
     @cached_property
     def receptor(self) -> Any:
@@ -117,11 +107,6 @@ class Preparation:
 
         return Streams(self.index)
 
-    @property
-    def shards(self) -> Path:
-        r"""The folder of shards."""
-        return self.folder / SHARDS
-
     @cached_property
     def manifest(self) -> Manifest:
         r"""Which shards are done."""
@@ -139,8 +124,12 @@ class Preparation:
         r"""How many shards there are."""
         return len(self.index.shards)
 
+    def __post_init__(self) -> None:
+        #: The folder of shards.
+        self.shards = self.folder / SHARDS
+
     def __getstate__(self) -> dict[str, Any]:
-        names = ('options', 'folder', 'writes', 'run')
+        names = ('options', 'folder', 'writes', 'run', 'shards')
         return {name: self.__dict__[name] for name in names}
 
     # Beginning ###############################################################
@@ -171,7 +160,7 @@ class Preparation:
         note = path.with_suffix('.json')
         if note.is_file() and path.is_file():
             known = json.loads(note.read_text('utf-8'))
-            if known == self._noted(path):
+            if known == checksum(path):
                 return
             warnings.warn(
                 f"'{path}' was damaged; it is made again", stacklevel=2
@@ -181,10 +170,7 @@ class Preparation:
                 sources, report, part, self.options['shard_size']
             )
         with atomic_file(note, 'w', encoding='utf-8') as file:
-            json.dump(self._noted(path), file)
-
-    def _noted(self, path: Path) -> dict[str, Any]:
-        return {'bytes': path.stat().st_size, 'blake2b': checksum(path)}
+            json.dump(checksum(path), file)
 
     def _described(self, sources: Sequence[Any]) -> dict[str, Any]:
         files = blake2b(digest_size=8)
@@ -222,8 +208,6 @@ class Preparation:
                     f'Choose another --out, or delete it'
                 )
         shutil.rmtree(self.shards)
-
-    # Shards ##################################################################
 
     def missing(self, shards: Sequence[int]) -> list[int]:
         r"""Those of some shards that are not read.
@@ -284,7 +268,9 @@ class Preparation:
         near = None
         if self.options['pocket'] is not None:
             near = torch.zeros(len(self.receptor['z']), dtype=torch.bool)
-        packed = self._packed(part.poses, kept, rows, near)
+        packed = packed_rows(
+            part.poses, kept, rows, self.receptor, self.options['pocket'], near
+        )
         self._write(self.first, shard, packed, len(kept))
         values = {
             **part.values,
@@ -300,76 +286,13 @@ class Preparation:
         self._record(self.first, shard, counts)
         return counts
 
-    def _packed(
-        self,
-        poses: Any,
-        kept: Sequence[tuple[int, dict[str, Tensor]]],
-        rows: list[list[Any]],
-        near: Tensor | None,
-    ) -> Iterator[tuple[Row, Schema]]:
-        """What is stored of sets; the first is built as a set."""
-        from pyg_multipose.io import scaffolds
-
-        names, smiles = poses.names, poses.smiles
-        packer: Packer | None = None
-        for number, values in kept:
-            if packer is None or poses.moves:
-                pose_set = poses[number]
-                for key, value in values.items():
-                    pose_set.put(key, value, 'set')
-                packer = Packer(pose_set)
-                row = packer.first
-                if near is not None:
-                    self._find_near(pose_set, near)
-            else:
-                tables = {**poses.tables(number), **values}
-                row = packer.row(names[number], tables)
-                if near is not None:
-                    near_receptor(
-                        self.receptor['pos'],
-                        tables['pos'],
-                        self.options['pocket'],
-                        near,
-                    )
-            y = float(values.get('y', torch.nan))
-            text = smiles[number]
-            rows.append(
-                [
-                    row.name,
-                    text,
-                    scaffolds([text])[0],
-                    row.poses,
-                    '' if isnan(y) else y,
-                    int(values.get('y_relation', 0)),
-                ]
-            )
-            yield row, packer.schema
-
-    def _find_near(self, pose_set: PoseSet, near: Tensor) -> None:
-        near[PocketCut(self.options['pocket']).near(pose_set)] = True
-
     def _cut(self, shard: int) -> dict[str, int]:
         if self.manifest.fault(shard) is None:  # by another process
             return self.manifest.counts(shard)
         db = PoseSetDatabase(str(self._file(self.first, shard)))
-        keep = self.pocket
-
-        def cut() -> Iterator[tuple[Row, Schema]]:
-            packer: Packer | None = None
-            schema = db.sets
-            assert schema is not None
-            for number in range(len(db)):
-                row = db.get(number)
-                if packer is None or 'moved_index' in schema.tensors:
-                    pose_set = keep_receptor(schema.unpack(row), keep)
-                    packer = Packer(pose_set)
-                    row = packer.first
-                else:
-                    row = packer.moved(row, schema)
-                yield row, packer.schema
-
         counts = self.first.counts(shard)
-        self._write(self.manifest, shard, cut(), counts['sets'])
+        cut = cut_rows(db, self.pocket)
+        self._write(self.manifest, shard, cut, counts['sets'])
         db.close()
         self._record(self.manifest, shard, counts)
         self.forget(shard)
@@ -460,11 +383,8 @@ class Preparation:
 
     def is_read(self) -> bool:
         r"""Whether all shards have been read."""
-        return self.first.is_done(self.count) or self.is_done()
-
-    def is_done(self) -> bool:
-        r"""Whether all shards are done."""
-        return self.manifest.is_done(self.count)
+        done = (one.is_done(self.count) for one in (self.first, self.manifest))
+        return any(done)
 
 
 #: The one that a process works at, with all that it has loaded.

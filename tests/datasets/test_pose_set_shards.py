@@ -84,7 +84,7 @@ def test_what_is_no_dataset(root, tmp_path):
 
 
 def test_files_with_other_keys(make, root):
-    other = make.small('H', 1).put('y', torch.tensor([1.0]), 'set')
+    other = make.small('H', 1).put('more', torch.tensor([1.0]), 'set')
     PoseSetDataset(root / 'other').append(other)
     files = ['shards/0/processed/sqlite.db', 'other/processed/sqlite.db']
     with pytest.raises(ValueError, match='differs from the sets'):

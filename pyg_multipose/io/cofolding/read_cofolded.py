@@ -34,9 +34,9 @@ from pyg_multipose.io.molecule.templates import Templates
 from pyg_multipose.io.poses.advice import alike_names, flag_ids
 from pyg_multipose.io.poses.compound import Pose
 from pyg_multipose.io.poses.grouping import Grouping
-from pyg_multipose.io.poses.reading import DELAY
 from pyg_multipose.io.poses.scores import Score
 from pyg_multipose.io.report import Rejected, Report
+from pyg_multipose.io.source.progress import DELAY
 
 
 def read_cofolded(

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-import torch
-
-from pyg_multipose.data import MovedAtoms
-from pyg_multipose.io.flexible.flexible_residues import FlexibleResidues
 from pyg_multipose.io.ligand.format import Format
 from pyg_multipose.io.ligand.ligand import Ligand, check_radicals
 from pyg_multipose.io.ligand.record import Record
 from pyg_multipose.io.molecule.molecule import Molecule
 from pyg_multipose.io.molecule.templates import Templates
 from pyg_multipose.io.poses.compound import Pose
-from pyg_multipose.io.poses.facts import Facts, FileFacts
-from pyg_multipose.io.poses.grouping import Grouping
-from pyg_multipose.io.poses.score_readers import FileName
-from pyg_multipose.io.poses.score_table import (
-    OpenScoreTable,
-    ScoreTable,
-    open_table,
-)
-from pyg_multipose.io.poses.scores import Score, read_value, value_of
+from pyg_multipose.io.poses.facts import FileFacts
+from pyg_multipose.io.poses.namer import Named, Namer
 from pyg_multipose.io.poses.streams import changed
 from pyg_multipose.io.rdkit import Chem
-from pyg_multipose.io.report import Phase, Rejected, Report
-from pyg_multipose.io.source.diffdock import CONFIDENCE
+from pyg_multipose.io.report import Phase, Rejected
 from pyg_multipose.io.source.sources import Source
 from pyg_multipose.io.source.text_file import TextFile
 
@@ -39,26 +27,6 @@ MAX_TEXT = 10_000
 #: Glide's mark of the record that holds the receptor.
 _GLIDE_RECEPTOR = 'b_glide_receptor'
 _BACKBONE = Chem.MolFromSmarts('NCC(=O)NCC(=O)NCC(=O)')
-
-
-@dataclass(frozen=True)
-class Named:
-    r"""What is known of a record without any chemistry.
-
-    Args:
-        name: The id of its set.
-        scores: The scores that it has.
-        unread: Why it has no others.
-        has_score: Whether a record like it is a pose.
-        moved: The atoms of the receptor that are elsewhere, or why that
-            cannot be told.
-    """
-
-    name: str
-    scores: dict[str, float]
-    unread: dict[str, str]
-    has_score: bool
-    moved: MovedAtoms | Rejected | None
 
 
 @dataclass
@@ -75,24 +43,14 @@ class Reader:
     r"""Reads files into poses by the id of their set.
 
     Args:
-        grouping: The rule of the ids.
+        namer: Tells what can be told without chemistry.
         templates: The templates.
-        scores: The scores to look for, by name.
-        report: Where everything is counted.
-        flexible: The flexible residues of the poses.
     """
 
-    grouping: Grouping
+    namer: Namer
     templates: Templates
-    scores: Mapping[str, Score]
-    report: Report
-    flexible: FlexibleResidues
     #: The poses of each id.
     sets: dict[str, list[Pose]] = field(default_factory=dict)
-    #: What the texts of all records say together.
-    facts: Facts = field(default_factory=Facts)
-    #: The tables that scores are read from, by the names of these.
-    tables: dict[str, OpenScoreTable] = field(init=False)
     #: How many records had each id, also those that were dropped.
     ids: Counter[str] = field(default_factory=Counter)
     #: The ids whose molecule a template decides.
@@ -102,11 +60,8 @@ class Reader:
     _molecules: dict[tuple, Molecule] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tables = {
-            name: open_table(score.read)
-            for name, score in self.scores.items()
-            if isinstance(score.read, ScoreTable)
-        }
+        #: Where everything is counted.
+        self.report = self.namer.report
 
     def read(self, source: Source, advance: Callable[[int], object]) -> None:
         r"""Reads a file; what fails is in the report.
@@ -120,16 +75,16 @@ class Reader:
         facts = FileFacts()
         entries: list[_Entry] = []
         for record in self.records(source, lines):
-            named = self.named(record, source, facts)
+            named = self.namer.named(record, source, facts)
             if named is not None:
                 self.ids[named.name] += 1
                 self._read_pose(record, source, named, entries)
             advance(lines.position - done)
             done = lines.position
         advance(lines.position - done)
-        self.facts.num_ids = len(self.ids)
+        self.namer.facts.num_ids = len(self.ids)
         self.report.seen[source.file] += facts.seen
-        unfit = self.flexible.unfit(source, facts.seen)
+        unfit = self.namer.flexible.unfit(source, facts.seen)
         if unfit:
             for entry in entries:
                 self._drop(entry.pose, 'flexible residues', unfit)
@@ -156,7 +111,7 @@ class Reader:
         entries: list[_Entry] = []
         for name, record in records:
             self.report.at = (Phase.FILES, source.number, 0, record.number)
-            named = self.named(record, source, FileFacts())
+            named = self.namer.named(record, source, FileFacts())
             if named is None or named.name != name:
                 raise changed(source, record.number, name)
             self.ids[named.name] += 1
@@ -214,67 +169,6 @@ class Reader:
             )
             lines.cut = lines.cut or 'not read to its end'
 
-    def named(
-        self, record: Record, source: Source, facts: FileFacts
-    ) -> Named | None:
-        r"""Finds out which set a record belongs to, and counts it.
-
-        Args:
-            record: The record.
-            source: Its file.
-            facts: Those of its file.
-
-        Returns:
-            What its text says; :obj:`None` if it belongs to none, which the
-            report says then.
-        """
-        facts.seen += 1
-        try:
-            if source.is_copy:
-                raise Rejected(
-                    "DiffDock's copy of a pose",
-                    'another file of this rank has the confidence',
-                )
-            self._note(record, source)
-            has_score = any(name in record.items for name in self.scores)
-            has_score |= source.format.score in record.items
-            if source.has_output and not has_score:
-                raise Rejected(
-                    'not a pose', 'the input of docking: its output is beside'
-                )
-            self._add_implied(record, source, has_score)
-            if record.problem is not None:
-                raise Rejected(*record.problem)
-            if _is_true(record.items.get(_GLIDE_RECEPTOR, [])):
-                raise Rejected('not a pose', "Glide's record of the receptor")
-            name = record.ligand_id = self.grouping.id_of(record, source)
-        except Rejected as error:
-            self._reject(record, error)
-            return None
-        scores, unread = self._scores(record)
-        self.facts.met.update(dict.fromkeys(scores))
-        # A name has the score of one pose; the others are poses, too.
-        has_score = bool(scores) or any(
-            isinstance(score.read, FileName) for score in self.scores.values()
-        )
-        facts.add(record.number, name, has_score)
-        return Named(
-            name, scores, unread, has_score, self._moved(record, source)
-        )
-
-    def _moved(
-        self, record: Record, source: Source
-    ) -> MovedAtoms | Rejected | None:
-        try:
-            moved = self.flexible.moved(record, source)
-        except Rejected as error:
-            return error
-        if moved is not None:
-            if self.facts.moved is None:
-                self.facts.moved = set()
-            self.facts.moved.update(torch.as_tensor(moved.index).tolist())
-        return moved
-
     def _read_pose(
         self,
         record: Record,
@@ -291,7 +185,7 @@ class Reader:
                     ('several molecules in a record', ligand.molecule.smiles)
                 )
         except Rejected as error:
-            self._reject(record, error)
+            self.namer.reject(record, error)
             return
         for reason, detail in record.notes:
             self.report.flag(
@@ -308,32 +202,6 @@ class Reader:
         )
         entries.append(_Entry(pose, named.name, named.has_score))
 
-    def _reject(self, record: Record, error: Rejected) -> None:
-        self.report.drop(
-            record.file,
-            record.number,
-            record.title,
-            error.reason,
-            error.detail,
-        )
-
-    def _add_implied(
-        self, record: Record, source: Source, has_score: bool
-    ) -> None:
-        """Scores that a format has by itself, whether or not they are there.
-
-        Without a value, they are missing.
-        """
-        name = source.diffdock
-        if name is not None and name.confidence is not None:
-            # It is of one pose, which is what DiffDock writes.
-            first = record.number == 1
-            record.items[CONFIDENCE] = [name.confidence] if first else []
-        elif name is not None and not has_score:
-            record.items[CONFIDENCE] = []
-        elif source.format.score is not None and not has_score:
-            record.items[source.format.score] = []
-
     def _format(self, source: Source) -> Format:
         """One of each, since it may remember molecules."""
         if source.format not in self._formats:
@@ -345,7 +213,7 @@ class Reader:
         only = self.templates.only()
         # The name of a file need not be the id of its ligand.
         if template is None and only is not None:
-            if self.grouping.rule(source) in ('file', 'folder'):
+            if self.namer.grouping.rule(source) in ('file', 'folder'):
                 return only[1]
         return template
 
@@ -367,43 +235,6 @@ class Reader:
         key = (molecule.smiles, molecule.atoms, molecule.bonds)
         molecule = self._molecules.setdefault(key, molecule)
         return replace(ligand, molecule=molecule)
-
-    def _note(self, record: Record, source: Source) -> None:
-        facts = self.facts
-        if len(facts.items) < MAX_ITEMS:
-            for name, values in record.items.items():
-                facts.items.setdefault(name, ''.join(values[:1])[:MAX_TEXT])
-        if record.number == 1 and len(facts.stems) < MAX_ITEMS:
-            facts.stems.append(source.stem)
-
-    def _scores(
-        self, record: Record
-    ) -> tuple[dict[str, float], dict[str, str]]:
-        """The scores that a record has, and why it has no others."""
-        scores: dict[str, float] = {}
-        unread: dict[str, str] = {}
-        for name, score in self.scores.items():
-            if score.read is not None:
-                read = self.tables.get(name, score.read)
-                assert not isinstance(read, ScoreTable)
-                value, why = read_value(read, record)
-            elif name in record.items:
-                value, why = value_of(record.items[name])
-            else:
-                continue
-            if why:
-                unread[name] = why
-            if score.read is None or not why:
-                scores[name] = value
-            if not why and not score.range[0] <= value <= score.range[1]:
-                record.notes.append(
-                    (
-                        'score out of range',
-                        f'{name} is {value:g}, expected {score.range[0]:g} to '
-                        f'{score.range[1]:g} {score.unit}',
-                    )
-                )
-        return scores, unread
 
     def _settle(self, entries: list[_Entry], facts: FileFacts) -> None:
         """Decides whether records without scores are poses."""
@@ -440,7 +271,3 @@ class Reader:
 
 def _is_peptide(pose: Pose) -> bool:
     return pose.ligand.molecule.mol.HasSubstructMatch(_BACKBONE)
-
-
-def _is_true(values: Iterable[str]) -> bool:
-    return any(value.strip().lower() in ('1', 'true') for value in values)

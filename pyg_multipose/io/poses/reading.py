@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
-from math import nan
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch_geometric.data import Data
-from tqdm import tqdm
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.io.flexible.flexible_residues import (
@@ -34,40 +31,27 @@ from pyg_multipose.io.poses.advice import (
     flag_missing,
 )
 from pyg_multipose.io.poses.compound import Compound, Pose, compound_of
-from pyg_multipose.io.poses.contact import Contact, check_contact
+from pyg_multipose.io.poses.contact import check_contact
 from pyg_multipose.io.poses.docked_poses import DockedPoses
 from pyg_multipose.io.poses.facts import Facts, FileFacts
 from pyg_multipose.io.poses.findings import Findings
 from pyg_multipose.io.poses.grouping import Grouping
 from pyg_multipose.io.poses.index import Index, IndexWriter
+from pyg_multipose.io.poses.namer import Namer
 from pyg_multipose.io.poses.overlap import OverlapSearch, report_overlaps
 from pyg_multipose.io.poses.reader import Reader
+from pyg_multipose.io.poses.score_table import settle_tables
 from pyg_multipose.io.poses.scores import KNOWN, Score, chosen
 from pyg_multipose.io.poses.streams import Streams
+from pyg_multipose.io.poses.whole import Part, Whole
 from pyg_multipose.io.receptor.receptor import Receptor
 from pyg_multipose.io.report import Phase, Report
+from pyg_multipose.io.source.progress import reading_bar
 from pyg_multipose.io.source.sources import Source, find_sources
 from pyg_multipose.io.source.text_file import TextFile
 from pyg_multipose.io.tally import Tally
 
-#: A progress bar appears after this many seconds.
-DELAY = 5.0
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-
-
-@dataclass
-class Part:
-    r"""What a part of the records says.
-
-    Args:
-        poses: Its pose sets.
-        names: All ids of the part, also those without any pose.
-        values: What a :class:`Whole` adds up, as plain data.
-    """
-
-    poses: DockedPoses
-    names: list[str]
-    values: dict[str, Any]
 
 
 class Reading:
@@ -138,15 +122,15 @@ class Reading:
         reader = self._reader(report, residues)
         files = find_sources(paths, report, self.formats)
         sources = residues.without_own(files)
-        with _bar(sources, 'Reading poses', progress) as bar:
+        with reading_bar(sources, 'Reading poses', progress) as bar:
             for source in sources:
                 reader.read(source, bar.update)
-        facts = reader.facts
+        facts = reader.namer.facts
         rules = {self.grouping.rule(source) for source in sources}
         compounds = self._compounds(reader, facts, rules, report)
         report.check()
         scores = self._scores(facts)
-        self._settle_tables(compounds, reader, report)
+        settle_tables(compounds, reader.namer.tables, report)
         findings = Findings.of(compounds, scores, reader.ids)
         names = alike_names(one.name for one in compounds)
         texts = self._settle(
@@ -195,13 +179,13 @@ class Reading:
         reader = self._reader(report, residues)
         writer = IndexWriter(path)
         report.num_files = len(sources)
-        with _bar(sources, 'Looking through poses', progress) as bar:
+        with reading_bar(sources, 'Looking through poses', progress) as bar:
             for source in sources:
                 for name, record, place in self._looked_at(
                     source, reader, writer, bar
                 ):
                     writer.add_record(name, source.number, record, place)
-        writer.close(size, reader.facts, report.to_part())
+        writer.close(size, reader.namer.facts, report.to_part())
 
     def _looked_at(
         self, source: Source, reader: Reader, writer: IndexWriter, bar: Any
@@ -210,7 +194,7 @@ class Reading:
         facts = FileFacts()
         done, place = 0, lines.place
         for record in reader.records(source, lines):
-            named = reader.named(record, source, facts)
+            named = reader.namer.named(record, source, facts)
             if named is not None:
                 is_known = source.format.starts_anywhere
                 yield named.name, record.number, place if is_known else None
@@ -280,7 +264,8 @@ class Reading:
 
     def _reader(self, report: Report, residues: FlexibleResidues) -> Reader:
         known = KNOWN if self.wanted is None else self.wanted
-        return Reader(self.grouping, self.templates, known, report, residues)
+        namer = Namer(self.grouping, known, report, residues)
+        return Reader(namer, self.templates)
 
     def _compounds(
         self,
@@ -341,20 +326,6 @@ class Reading:
                 f"choose another key by Score(..., key='...')"
             )
         return [known[name] for name in names]
-
-    def _settle_tables(
-        self, compounds: Sequence[Compound], reader: Reader, report: Report
-    ) -> None:
-        """Takes back scores that are of several poses; reports on tables."""
-        for name, table in reader.tables.items():
-            shared = table.shared()
-            for compound in compounds:
-                for pose in compound.poses:
-                    why = shared.get((pose.file, pose.record))
-                    if why is not None:
-                        pose.scores[name] = nan
-                        pose.unread[name] = why
-            table.report(report)
 
     def _settle(
         self,
@@ -417,76 +388,3 @@ class Reading:
                 'template leaves open'
             )
         return 'one molecule in a set'
-
-
-class Whole:
-    r"""Adds up what parts say to what a reading of all would say.
-
-    Args:
-        reading: How they were read.
-        index: Where their records are.
-    """
-
-    def __init__(self, reading: Reading, index: Index) -> None:
-        self._reading, self._index = reading, index
-        self.report = Tally()
-        self.report.add(index.report)
-        self._findings = Findings()
-        self._contact = Contact()
-        self._used: set[str] = set()
-        self._gone: set[str] = set()
-        self._search: OverlapSearch | None = None
-        if reading.receptor is not None:
-            self._search = reading._search(index.facts)
-
-    def add(self, part: Mapping[str, Any], gone: Iterable[str]) -> None:
-        r"""Adds a part; parts come in their order.
-
-        Args:
-            part: Its values.
-            gone: Its ids without any pose.
-        """
-        self.report.add(part['report'], with_seen=False)
-        self._findings.add(Findings.from_json(part['findings']))
-        self._used.update(part['templates'])
-        self._gone.update(gone)
-        if self._search is not None:
-            self._search.add_part(part['overlaps'])
-            self._contact.add(*part['contact'].values())
-
-    def close(self) -> list[str]:
-        r"""Ends the report.
-
-        Returns:
-            What to warn of.
-        """
-        reading, index, report = self._reading, self._index, self.report
-        reading.templates.used = set(self._used)
-        texts = reading._settle(
-            self._findings,
-            index.facts,
-            index.alike(self._gone),
-            index.seen,
-            report,
-        )
-        if self._search is not None:
-            report.at = (Phase.OVERLAPS,)
-            found = self._search.overlaps()
-            texts += report_overlaps(reading.receptor, found, report)
-            texts += self._contact.warnings(self._findings.poses)
-        scores = reading._scores(index.facts)
-        report.summary = reading._summary(self._findings, scores)
-        report.check()
-        return texts
-
-
-def _bar(sources: Sequence[Source], what: str, progress: bool | None) -> Any:
-    return tqdm(
-        total=sum(source.path.stat().st_size for source in sources),
-        unit='B',
-        unit_scale=True,
-        desc=what,
-        file=sys.stderr,
-        delay=0.0 if progress else DELAY,
-        disable=None if progress is None else not progress,
-    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from pyg_multipose.io.source.table import Table, read_table, stripped
 
 if TYPE_CHECKING:
     from pyg_multipose.io.ligand.record import Record
+    from pyg_multipose.io.poses.compound import Compound
 
 #: Rows without a pose that are reported one by one.
 MAX_ROWS = 1000
@@ -195,6 +197,29 @@ class OpenScoreTable:
         if len(unmatched) > MAX_ROWS:
             left = f'{len(unmatched) - MAX_ROWS} more'
             flag(None, 'row without a pose', left)
+
+
+def settle_tables(
+    compounds: Iterable[Compound],
+    tables: Mapping[str, OpenScoreTable],
+    report: Report,
+) -> None:
+    r"""Takes back scores that are of several poses, and reports on tables.
+
+    Args:
+        compounds: The poses.
+        tables: The tables, by the names of scores.
+        report: Where to note what is no score.
+    """
+    for name, table in tables.items():
+        shared = table.shared()
+        for compound in compounds:
+            for pose in compound.poses:
+                why = shared.get((pose.file, pose.record))
+                if why is not None:
+                    pose.scores[name] = nan
+                    pose.unread[name] = why
+        table.report(report)
 
 
 def _place(table: Table, name: str) -> int:
