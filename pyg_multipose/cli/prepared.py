@@ -18,6 +18,7 @@ from pyg_multipose.cli.parser import Namespace
 from pyg_multipose.cli.preparation import Preparation
 from pyg_multipose.datasets import PoseSetShards
 from pyg_multipose.datasets.pose_set_shards import shard_file
+from pyg_multipose.io.molecule.features import VERSION
 from pyg_multipose.io.tally import Tally
 
 #: Columns of the table of sets.
@@ -128,6 +129,7 @@ def _write(
         'unit': unit,
         'pocket': options.pocket,
         'hydrogens': options.hydrogens,
+        'features': VERSION,
         'receptor': options.receptor and Path(options.receptor).name,
         'poses': [Path(path).name for path in options.poses],
         'labels': options.labels and Path(options.labels).name,
