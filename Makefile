@@ -17,7 +17,7 @@ WORKERS ?= 2
 # How many random cases `make fuzz` runs, and which ones.
 N ?= 10000
 # Which commands `make kills` kills.
-COMMANDS ?= fit predict
+COMMANDS ?= prepare fit predict
 SEED ?= 1
 
 VENV := .venv

@@ -114,7 +114,7 @@ def test_goes_on_to_the_bit(sets, trainer, tmp_path, options):
     from lightning.pytorch import callbacks
 
     if 'precision' in options and not hasattr(callbacks, 'EMAWeightAveraging'):
-        pytest.skip('Lightning 2.5 keeps weights in bf16 between passes')
+        pytest.skip('on Lightning 2.5 bf16 is not resumed to the bit')
     sets, epochs = sets[:10], options.get('epochs', 3)
     whole = train(sets, trainer, tmp_path / 'whole', **options)
     for stop in (0, epochs - 2, None):
