@@ -175,7 +175,11 @@ def counted(model: nn.Module) -> Iterator[dict[str, int]]:
     """
     out = {'messages': 0, 'products': 0}
     # A model that is changed to count would be none that may share.
-    code = {type(layer).aggregate.__code__ for layer in model.layers}
+    code = {
+        method.__code__
+        for layer in map(type, model.layers)
+        for method in (layer.aggregate, layer.add_messages)
+    }
 
     def count(frame: FrameType, event: str, _: Any) -> None:
         if event == 'call' and frame.f_code in code:

@@ -41,6 +41,8 @@ EXCUSED = {
     'AtomContributions.rows_of': 'attribution[0] calls it',
     'Combination.check_values': 'the readout calls it; priors show it',
     'Counts.note_backward': 'a hook of autograd',
+    'DockedPoses.tables': 'multipose prepare calls it',
+    'InteractionLayer.add_messages': 'a shared receptor calls it',
     'EquivariantGNN.reset_parameters': 'as of any layer of PyG',
     'Evaluation': 'the gradient modes call them',
     'SchNet.reset_parameters': 'as of any layer of PyG',

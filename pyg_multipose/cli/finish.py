@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyg_multipose.cli.data_set import DataSet
 from pyg_multipose.cli.reporting import TABLES, report_run
-from pyg_multipose.cli.run_folder import BEST, LAST, RunFolder
+from pyg_multipose.cli.run_folder import RunFolder
 from pyg_multipose.train import (
     AtomicCheckpoints,
     MultiPoseModule,
@@ -15,7 +15,9 @@ from pyg_multipose.train import (
     Scores,
     calibrate,
 )
+from pyg_multipose.train.atomic_checkpoints import LAST
 from pyg_multipose.train.checkpoint import read_checkpoint
+from pyg_multipose.train.run_checkpoints import BEST
 from pyg_multipose.train.scores import ALL
 
 #: The table of scores, and the resamples of its intervals.

@@ -16,7 +16,7 @@ from pyg_multipose.cli.parser import Namespace, plain_options, write
 from pyg_multipose.cli.places import new_folder
 from pyg_multipose.train.atomic_checkpoints import LAST, PREVIOUS
 from pyg_multipose.train.checkpoint import read_checkpoint
-from pyg_multipose.train.run_checkpoints import BEST, RunCheckpoints
+from pyg_multipose.train.run_checkpoints import RunCheckpoints
 
 #: The options, the parts, what was logged, and what says that all is done.
 CONFIG, SPLIT, METRICS = 'config.yaml', 'split.csv', 'metrics.csv'
@@ -150,9 +150,3 @@ def training_is_over(checkpoint: Mapping[str, Any]) -> bool:
     """
     states = checkpoint.get('callbacks', {})
     return bool(states.get(RunCheckpoints.__name__, {}).get('finished'))
-
-
-__all__ = [
-    'BEST', 'CONFIG', 'LAST', 'METRICS', 'RunFolder', 'SPLIT',
-    'training_is_over',
-]  # fmt: skip

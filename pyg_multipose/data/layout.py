@@ -49,6 +49,7 @@ class Layout:
             have the same keys.
 
     Example:
+        >>> import numpy as np
         >>> from pyg_multipose.data import Layout
         >>> from pyg_multipose.datasets import MproMoonshot
         >>> from pyg_multipose.transforms import RadiusGraph
@@ -56,6 +57,8 @@ class Layout:
         >>> layout, tables = Layout(pose_set), pose_set.to_dict()
         >>> layout.num_poses, layout.set_name(0)
         (8, "set 'ALP-POS-6479a3a9-1'")
+        >>> layout.is_receptor(np.array([486, 487]))
+        array([ True, False])
         >>> layout.pose_name(7)
         "set 'ALP-POS-6479a3a9-1', pose 7"
         >>> layout.receptor_rows(0), layout.receptor_relation_rows('edge', 0)

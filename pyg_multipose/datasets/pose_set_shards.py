@@ -80,12 +80,14 @@ class PoseSetShards(Dataset):
         ...     dataset = PoseSetShards(root)
         ...     len(dataset), list(dataset.names) == sets.names
         ...     dataset.set_sizes()  # nodes, edges, poses
-        ...     len(set(dataset.digests()))
+        ...     len(set(dataset.digests())), len(dataset.fingerprint())
+        ...     dataset.receptor_names()
         (3, True)
         tensor([[743,   0,   8],
                 [694,   0,   9],
                 [766,   0,   9]])
-        3
+        (3, 32)
+        {...}
     """
 
     def __init__(

@@ -67,6 +67,8 @@ class PocketCut(PoseSetTransform):
         >>> transform = PocketCut(5.0, around, group='residue')
         >>> transform(pose_set).receptor.num_nodes
         150
+        >>> len(transform.near(pose_set).unique())  # those whose residues stay
+        72
     """
 
     def __init__(
