@@ -15,7 +15,7 @@ from pyg_multipose.cli.data_set import DataSet, read_table
 from pyg_multipose.data import PoseSet
 from pyg_multipose.data.levels import Levels
 from pyg_multipose.io.poses.scores import KNOWN
-from pyg_multipose.report import Compounds, LeftOut, PoseView, Report, scene
+from pyg_multipose.report import Compounds, LeftOut, PoseView, RunPage, scene
 from pyg_multipose.report.chart import spread_out
 from pyg_multipose.train.units import UNITS
 
@@ -62,7 +62,7 @@ def report_run(folder: Path, data: DataSet) -> Path:
     counts = ', '.join(
         f'{part} {count}' for part, (_, count) in tables.items()
     )
-    report = Report(
+    report = RunPage(
         f'Training: {folder.name}',
         unit,
         facts={
@@ -120,7 +120,7 @@ def report_predictions(
     if text:
         counts = LeftOut.parse(text)
         left_out = {'left_out': counts, 'left_out_text': text}
-    report = Report(
+    report = RunPage(
         f'Predictions: {table.name}',
         unit,
         facts={

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pyg_multipose.report import Compounds, LeftOut, PoseView, Report
+from pyg_multipose.report import Compounds, LeftOut, PoseView, RunPage
 from pyg_multipose.uncertainty import Bootstrap, SplitConformal
 
 from .conftest import HOSTILE, Page, compounds
@@ -35,7 +35,7 @@ def training(**more):
             },
         ),
     }  # fmt: skip
-    report = Report('Training: a', 'pIC50', {'data': 'campaign'}, parts)
+    report = RunPage('Training: a', 'pIC50', {'data': 'campaign'}, parts)
     return replace(report, **more)
 
 
@@ -79,7 +79,7 @@ def test_texts_are_texts(view):
     test.names[:2] = HOSTILE, 'b' * 500
     views = [replace(view, name=HOSTILE, about=HOSTILE)]
     page = Page(
-        Report(
+        RunPage(
             HOSTILE, 'pIC50', {HOSTILE: HOSTILE}, {'test': test}, rank=True,
             poses=views, score=HOSTILE, left_out_text=HOSTILE,
             left_out=[LeftOut(HOSTILE, 'dropped', 1, HOSTILE)],
@@ -100,7 +100,7 @@ def test_texts_are_texts(view):
 
 def test_scenes_are_data(view):
     odd = replace(view, scene={'poses': [], 'pocket': '</script><b>&'})
-    page = Page(Report('a', 'kT', poses=[view, odd]).html())
+    page = Page(RunPage('a', 'kT', poses=[view, odd]).html())
     assert page.scenes[0] == view.scene
     assert page.scenes[1]['pocket'] == '</script><b>&'
     boxes = page.all('input', type='checkbox')
@@ -111,7 +111,7 @@ def test_scenes_are_data(view):
 @pytest.mark.skipif(shutil.which('node') is None, reason='needs node')
 def test_the_script_is_one(view, tmp_path):
     file = tmp_path / 'page.js'
-    file.write_text(Page(Report('a', 'kT', poses=[view]).html()).scripts[1])
+    file.write_text(Page(RunPage('a', 'kT', poses=[view]).html()).scripts[1])
     subprocess.run(['node', '--check', file], check=True)
 
 
@@ -200,7 +200,7 @@ def test_without_valid_there_is_none():
 
 def test_a_page_of_predictions():
     test = Compounds(['a', 'b', 'c'], [5.0, 7.0, np.nan], num_poses=[1, 2, 3])
-    report = Report('p', 'pIC50', parts={'test': test}, rank=True)
+    report = RunPage('p', 'pIC50', parts={'test': test}, rank=True)
     page = Page(report.html())
     assert [one.key for one in report.sections()] == ['ranking', 'settings']
     assert page.text.index('7.00') < page.text.index('5.00')
@@ -233,7 +233,7 @@ def test_a_large_run_has_a_page_of_bounded_size():
     few.of = 1_000_000
     views = [PoseView('a', '', [1 / 500] * 500, [6.0] * 500, list(range(500)))]
     text = 'left out\n' * 100_000
-    large = Report('p', 'pIC50', parts={'test': few}, rank=True, poses=views,
+    large = RunPage('p', 'pIC50', parts={'test': few}, rank=True, poses=views,
                    left_out_text=text)  # fmt: skip
     html = large.html()
     assert len(html) < 1_500_000
@@ -243,14 +243,14 @@ def test_a_large_run_has_a_page_of_bounded_size():
     assert '400 more poses' in page.text and 'more letters' in page.text
     assert 'The strongest 200 of 3\u202f000' in page.text
     test.measured[:] = np.nan
-    only = Report('p', 'pIC50', parts={'test': test}, rank=True)
+    only = RunPage('p', 'pIC50', parts={'test': test}, rank=True)
     assert len(only.html()) < 200_000
 
 
 def test_writing_replaces(tmp_path):
     file = tmp_path / 'page.html'
     file.write_text('old')
-    assert Report('new', 'kT').write(file) == file
+    assert RunPage('new', 'kT').write(file) == file
     assert file.read_text().startswith('<!doctype html>')
     assert [one.name for one in tmp_path.iterdir()] == ['page.html']
 

@@ -28,9 +28,9 @@ class PoseView:
             (default: :obj:`None`, nothing)
 
     Example:
-        >>> from pyg_multipose.report import PoseView, Report
+        >>> from pyg_multipose.report import PoseView, RunPage
         >>> view = PoseView('a', 'an error', [0.9, 0.1], [6.1, 5.0], [1, 2])
-        >>> 'an error' in Report('A run', 'pIC50', poses=[view]).html()
+        >>> 'an error' in RunPage('A run', 'pIC50', poses=[view]).html()
         True
     """
 

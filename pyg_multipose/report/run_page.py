@@ -39,7 +39,7 @@ LEVELS = (0.9, 0.8, 0.5)
 
 
 @dataclass
-class Report:
+class RunPage:
     r"""A page that shows a training or predictions.
 
     One HTML file without anything from elsewhere; it works without a
@@ -73,11 +73,11 @@ class Report:
 
     Example:
         >>> import numpy as np
-        >>> from pyg_multipose.report import Compounds, Report
+        >>> from pyg_multipose.report import Compounds, RunPage
         >>> names = [f'compound {k}' for k in range(20)]
         >>> rng = np.random.default_rng(0)
         >>> test = Compounds(names, rng.normal(size=20), rng.normal(size=20))
-        >>> report = Report('A run', 'pIC50', parts={'test': test})
+        >>> report = RunPage('A run', 'pIC50', parts={'test': test})
         >>> [section.title for section in report.sections()]
         ['Scores', 'Predicted and measured', 'Settings and versions']
         >>> report.html()[:15]
@@ -102,8 +102,8 @@ class Report:
         r"""The sections that there is something to say in.
 
         Example:
-            >>> from pyg_multipose.report import Report
-            >>> [one.key for one in Report('A run', 'kT').sections()]
+            >>> from pyg_multipose.report import RunPage
+            >>> [one.key for one in RunPage('A run', 'kT').sections()]
             ['settings']
         """
         intervals, level = self._intervals()
@@ -128,8 +128,8 @@ class Report:
         r"""The page.
 
         Example:
-            >>> from pyg_multipose.report import Report
-            >>> '&lt;b&gt;' in Report('<b>', 'kT').html()
+            >>> from pyg_multipose.report import RunPage
+            >>> '&lt;b&gt;' in RunPage('<b>', 'kT').html()
             True
         """
         sections = self.sections()
@@ -165,9 +165,9 @@ class Report:
         Example:
             >>> import tempfile
             >>> from pathlib import Path
-            >>> from pyg_multipose.report import Report
+            >>> from pyg_multipose.report import RunPage
             >>> with tempfile.TemporaryDirectory() as folder:
-            ...     file = Report('A run', 'kT').write(Path(folder, 'a.html'))
+            ...     file = RunPage('A run', 'kT').write(Path(folder, 'a.html'))
             ...     print(file.name)
             a.html
         """
