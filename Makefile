@@ -28,7 +28,7 @@ STAMPS := $(VENV)/.stamps
 SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kills fuzz mutants lint docs tutorials scatter-test versions bench bench-gpu real-files clean distclean
+.PHONY: help demo test test-processes kills fuzz mutants lint docs tutorials scatter-test versions bench bench-gpu real-files clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s%s\n", $$1, $$2}' Makefile
@@ -40,7 +40,10 @@ demo: $(STAMPS)/base ## train on the bundled dataset; tables and pictures in res
 	$(RUN) -m pyg_multipose.demo
 
 test: $(STAMPS)/base ## run the tests
-	$(RUN) -m pytest $(SPREAD)
+	$(RUN) -m pytest $(SPREAD) -m 'not processes'
+
+test-processes: $(STAMPS)/base ## run the tests of several processes, and of killed ones (two minutes)
+	$(RUN) -m pytest $(SPREAD) -m processes
 
 kills: $(STAMPS)/base ## kill COMMANDS at 100 random moments each; do they end as if they had not been? (half an hour)
 	for command in $(COMMANDS); do \

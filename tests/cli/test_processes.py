@@ -12,7 +12,10 @@ from pyg_multipose.cli.fit import parser
 from .conftest import EMA, FIT
 from .test_commands import rows
 
-pytestmark = pytest.mark.filterwarnings('ignore:.*LeafSpec')
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.filterwarnings('ignore:.*LeafSpec'),
+]
 
 
 class Sizes(list):

@@ -6,6 +6,7 @@ import torch
 from . import cases
 
 pytestmark = [
+    pytest.mark.processes,
     pytest.mark.filterwarnings('ignore:None of these predictions'),
     pytest.mark.filterwarnings('ignore:.*does not have many workers'),
     pytest.mark.filterwarnings('ignore:.*LeafSpec'),

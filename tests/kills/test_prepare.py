@@ -9,6 +9,8 @@ pytest.importorskip('gemmi')
 
 from .prepare import kill  # noqa: E402
 
+pytestmark = pytest.mark.processes
+
 
 def test_killed_preparations_end_as_if_they_had_not_been(tmp_path):
     assert kill(tmp_path, 4, seed=3).kills == 4
