@@ -197,18 +197,21 @@ class Planner:
                 f'a gradient for each of {layout.num_sets} sets, {sums:,} '
                 f'bytes, is too much'
             )
-        # Among the cheapest, what holds least.
-        costs = {'recompute': 1 + again}
+        costs = {
+            'recompute': 1 + again,
+            'keep': 1
+            + kept * (hold + BACKWARD * min(1.0, share * together))
+            + (1 - kept) * again,
+        }
+        order = ['recompute', 'keep']
         if no_stream is None:
             running = share * (1 - math.log(share)) if share else 0.0
             per_set = min(together, layout.num_poses / layout.num_sets)
             costs['stream'] = 1 + BACKWARD * min(1.0, running * per_set)
-        costs['keep'] = (
-            1
-            + kept * (hold + BACKWARD * min(1.0, share * together))
-            + (1 - kept) * again
-        )
-        best = min(costs, key=lambda name: costs[name])
+            # Among the cheapest, what holds least. Of several sets, one
+            # backward pass for each takes longer than one for all of them.
+            order.insert(1 if layout.num_sets == 1 else 2, 'stream')
+        best = min(order, key=lambda name: costs[name])
         if no_stream is not None:
             why += f'; not stream, since {no_stream}'
         if best == 'stream':
