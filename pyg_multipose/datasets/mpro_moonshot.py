@@ -253,6 +253,9 @@ class MproMoonshot(Dataset):
         ('2021-11-10', tensor([32, 23, 31]))
     """
 
+    #: Whether a set is the same whenever it is read, but for a transform.
+    constant_sets = True
+
     def __init__(
         self,
         split: str = 'train',

@@ -76,6 +76,9 @@ class PoseSetDataset(OnDiskDataset):
         3
     """
 
+    #: Whether a set is the same whenever it is read, but for a transform.
+    constant_sets = True
+
     def __init__(
         self,
         root: str | os.PathLike[str],

@@ -90,6 +90,9 @@ class PoseSetShards(Dataset):
         {...}
     """
 
+    #: Whether a set is the same whenever it is read, but for a transform.
+    constant_sets = True
+
     def __init__(
         self,
         root: str | os.PathLike[str],

@@ -12,9 +12,20 @@ from pyg_multipose.data import PoseSet
 from pyg_multipose.loader import DealtSets, set_costs, set_sizes
 from pyg_multipose.transforms import RadiusGraph
 
+#: What classes of datasets say of themselves whose sets are always the same;
+#: others that are derived from them say it anew.
+_CONSTANT = 'constant_sets'
+#: How many bytes of sets are kept with their edges: to read a set and to
+#: connect its atoms takes a fifth of a step.
+_MOST_KEPT = 2**29
+
 
 class TransformedSets(torch.utils.data.Dataset):
     r"""Some of the sets of a dataset, with a transform and edges.
+
+    Sets of the datasets of this package stay in memory once they were read, as
+    long as they are few (half a gigabyte), and unless a transform may change
+    them.
 
     Args:
         sets: The sets, all of them.
@@ -34,11 +45,29 @@ class TransformedSets(torch.utils.data.Dataset):
         self.sets, self.index = sets, list(index)
         self.change = transform
         self.edges = None if cutoff is None else RadiusGraph(cutoff)
+        self._kept: dict[int, PoseSet] = {}
+        same = vars(type(sets)).get(_CONSTANT, False) and transform is None
+        same = same and getattr(sets, 'transform', None) is None
+        self._room = _MOST_KEPT if same else 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What a process that loads sets needs not be sent.
+        return {**self.__dict__, '_kept': {}}
 
     def __len__(self) -> int:
         return len(self.index)
 
     def __getitem__(self, number: int) -> PoseSet:
+        if number not in self._kept:
+            pose_set = self._read(number)
+            size = _num_bytes(pose_set) if self._room > 0 else 0
+            self._room -= size
+            if self._room <= 0:
+                return pose_set
+            self._kept[number] = pose_set
+        return self._kept[number].clone()
+
+    def _read(self, number: int) -> PoseSet:
         pose_set = self.sets[self.index[number]]
         if not isinstance(pose_set, PoseSet):
             raise ValueError(
@@ -68,6 +97,16 @@ class TransformedSets(torch.utils.data.Dataset):
     def costs(self) -> Tensor:
         r"""Atoms of the poses of each set, as they are in the dataset."""
         return set_costs(_Some(self.sets, self.index))
+
+
+def _num_bytes(pose_set: PoseSet) -> int:
+    """The memory of a set; views of a larger tensor may hold more."""
+    return sum(
+        value.numel() * value.element_size()
+        for store in pose_set.stores
+        for value in store.values()
+        if isinstance(value, Tensor)
+    )
 
 
 class _Some:
