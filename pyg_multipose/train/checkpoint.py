@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -86,6 +87,8 @@ def read_checkpoint(
         ValueError: If it is no checkpoint, is damaged or holds code.
     """
     where = f"'{os.fspath(path)}'"
+    if not os.path.isfile(path):
+        raise FileNotFoundError(_no_file(Path(path)))
     if where.endswith(f"{SUFFIX}'"):
         checkpoint = read_safetensors(path, map_location)
         noted(checkpoint, where)
@@ -108,3 +111,18 @@ def read_checkpoint(
         ) from error
     noted(checkpoint, where)
     return checkpoint
+
+
+def _no_file(path: Path) -> str:
+    """What to say where there is no file of that name."""
+    folder = path if path.is_dir() else path.parent
+    found = [
+        f"'{one}'"
+        for one in sorted(folder.glob('*'))
+        if one.suffix in ('.ckpt', SUFFIX)
+    ]
+    kind = 'is a folder, not' if path.is_dir() else 'does not exist; expected'
+    what = f' such as {" or ".join(found)}' if found else ''
+    return f"'{path}' {kind} the file of a checkpoint{what}; " + (
+        'pass that' if found else 'multipose fit writes one, last.ckpt'
+    )

@@ -169,3 +169,22 @@ def test_columns_are_named_by_options(capsys, files, tmp_path):
     assert "no column 'Compund', only ['compound', 'IC50']" in text
     assert '--id-column' in text and 'columns={' not in text
     assert not any((tmp_path / 'out').iterdir())  # so it may be used again
+
+
+@pytest.mark.parametrize('command', ['predict', 'test', 'export'])
+def test_there_is_no_checkpoint(command, capsys, tmp_path):
+    out = tmp_path / ('o.safetensors' if command == 'export' else 'o.csv')
+    argv = [command, '--checkpoint', tmp_path / 'run' / 'last.ckpt']
+    argv += [] if command == 'export' else ['--data', 'MproMoonshot']
+    argv += [] if command == 'test' else ['--out', out]
+    text = error(capsys, argv)
+    assert "last.ckpt' does not exist; expected the file of a check" in text
+    assert 'multipose fit writes one, last.ckpt' in text
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    (folder / 'best.ckpt').touch()
+    assert f"such as '{folder / 'best.ckpt'}'" in error(capsys, argv)
+    argv[2] = folder
+    text = error(capsys, argv)
+    assert f"'{folder}' is a folder, not the file of a checkpoint such" in text
+    assert f"as '{folder / 'best.ckpt'}'; pass that" in text
