@@ -10,6 +10,7 @@ from torch.nn import Linear, Sequential, SiLU
 
 from pyg_multipose.nn.messages.interaction import EdgeTensors, InteractionLayer
 from pyg_multipose.nn.models.gate import Gate
+from pyg_multipose.nn.models.irreps_linear import IrrepsLinear
 from pyg_multipose.nn.models.tensor_product import (
     TensorProduct,
     hide_constants,
@@ -127,9 +128,9 @@ class EquivariantConv(InteractionLayer):
                 radial_channels, self.tensor_product.weight_numel, bias=False
             ),
         )
-        self.lin_source = o3.Linear(self.irreps_in, irreps_source)
-        self.lin_message = o3.Linear(irreps_slots.simplify(), irreps_gate)
-        self.lin_self = o3.Linear(self.irreps_in, irreps_gate)
+        self.lin_source = IrrepsLinear(self.irreps_in, irreps_source)
+        self.lin_message = IrrepsLinear(irreps_slots.simplify(), irreps_gate)
+        self.lin_self = IrrepsLinear(self.irreps_in, irreps_gate)
 
         hide_constants(self)
         self.reset_parameters()
@@ -169,9 +170,9 @@ class EquivariantConv(InteractionLayer):
             by atom.
         """
         with _no_autocast(x):
-            out: Tensor = self.lin_source(x)
-        # Here and not of the sums, which are wider.
-        return out / math.sqrt(self.num_neighbors)
+            # Here and not of the sums, which are wider.
+            out: Tensor = self.lin_source(x, self.num_neighbors**-0.5)
+        return out
 
     def aggregate(
         self,
@@ -242,8 +243,9 @@ class EquivariantConv(InteractionLayer):
             Features :math:`(n, \mathrm{irreps\_out})`, atom by atom.
         """
         with _no_autocast(x):
-            out = self.lin_message(aggregated) + self.lin_self(x)
-            return self.gate(out * math.sqrt(0.5))
+            half = math.sqrt(0.5)
+            out = self.lin_message(aggregated, half) + self.lin_self(x, half)
+            return self.gate(out)
 
     def __setstate__(self, state: Any) -> None:
         super().__setstate__(state)
