@@ -32,7 +32,12 @@ class Kernel:
     ):
         self.loop = loop
         self.signature = f'boolean({", ".join(types)})'
-        self.options = {'nogil': True, 'fastmath': fastmath or False}
+        self.options = {
+            'nogil': True,
+            'fastmath': fastmath or False,
+            # Quotients by zero are those of torch, and no errors.
+            'error_model': 'numpy',
+        }
         self._compiled: dict[torch.dtype, Callable[..., bool] | None] = {}
 
     def __call__(self, dtype: torch.dtype, *args: Any) -> bool:

@@ -9,6 +9,7 @@ from pyg_multipose.nn.messages import (
     kernel,
     product_kernel,
     reach_kernel,
+    softplus_kernel,
 )
 
 KERNELS = (
@@ -18,6 +19,8 @@ KERNELS = (
     coupled_kernel._GRADIENTS,
     reach_kernel._SEARCH,
     reach_kernel._LIST,
+    softplus_kernel._FORWARD,
+    softplus_kernel._BACKWARD,
 )
 
 
