@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -329,3 +332,56 @@ def test_new_files_are_another_run(fitted, campaign, tmp_path, capsys):
     write_campaign(new, first=0, count=6)
     assert main(argv) == 0
     assert len(rows(tmp_path / 'out.csv')) == 6
+
+
+# Dask ########################################################################
+
+
+@pytest.mark.processes
+def test_workers_of_dask_that_are_killed(of_data, expected, tmp_path):
+    distributed = pytest.importorskip('distributed')
+    killed = []
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None,
+        host='127.0.0.1',
+    ) as cluster:  # fmt: skip
+        over = threading.Event()
+
+        def kill():
+            """Kills a worker whenever another shard is done, three times."""
+            seen = 0
+            while len(killed) < 3 and not over.wait(0.02):
+                done = len(list(tmp_path.glob('out.csv.parts/shard-*.json')))
+                if done > seen:
+                    seen = done
+                    nannies = list(cluster.workers.values())
+                    process = nannies[len(killed) % 2].process
+                    if process is not None and process.pid is not None:
+                        killed.append(process.pid)
+                        os.kill(process.pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        argv = [*of_data, *outputs(tmp_path)]
+        argv += ['--scheduler', cluster.scheduler_address]
+        try:
+            assert main(argv) == 0
+        finally:
+            over.set()
+            killer.join()
+    assert killed
+    for name in ('out.csv', 'out_poses.csv'):
+        (tmp_path / 'one').mkdir(exist_ok=True)
+        (tmp_path / 'one' / name).write_bytes(expected[name])
+        pairs = zip(
+            rows(tmp_path / name), rows(tmp_path / 'one' / name), strict=True
+        )
+        for found, one in pairs:
+            assert found.keys() == one.keys()
+            for key, value in one.items():
+                try:
+                    wanted = pytest.approx(float(value), rel=1e-4, abs=1e-5)
+                    assert float(found[key]) == wanted
+                except ValueError:
+                    assert found[key] == value
+    assert not (tmp_path / 'out.csv.parts').exists()
