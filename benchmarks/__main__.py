@@ -21,6 +21,7 @@ from benchmarks.table import bar_table, header, mattered, summary
 from benchmarks.tasks import PARTS, Task, tasks
 from benchmarks.timing import Figure, time_case
 from benchmarks.today.measure import today
+from benchmarks.today.rows import rows as today_rows
 from benchmarks.today.table import today_tables
 from benchmarks.ways import Way
 
@@ -107,7 +108,13 @@ def measure(report: Report, settings: Settings, only: str | None) -> None:
             )
             report.add(_figures(task, settings, progress))
     if only in (None, 'today') and settings.device == 'cpu':
-        for figure in today(settings):
+        figures = tqdm(
+            today(settings),
+            desc='this build beside an earlier one',
+            total=len(today_rows(settings)),
+            unit='row',
+        )
+        for figure in figures:
             report.add([figure])
             if 'missing' in figure:
                 print(figure['missing'], flush=True)
