@@ -249,15 +249,24 @@ def _check(options: Namespace) -> Shard | None:
 def _check_place(folder: Path) -> None:
     """What is not of a campaign is not touched."""
     own = {'shards', 'processed', LIST, ABOUT, TABLE, REPORT, COUNTS}
-    other = [
-        path.name
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.name not in own and not path.name.endswith('.part')
-    ]
+    found = _names(folder)
+    other = sorted(found - own)
     is_begun = (folder / 'shards' / 'run.json').is_file()
-    if other or (any(folder.glob('*')) and not is_begun):
+    # One that was killed before that file had been written left no more:
+    is_made = found <= {'shards'} and not _names(folder / 'shards')
+    if other or not (is_begun or is_made):
         raise FileExistsError(
             f"'{folder}' holds files already, such as "
-            f"'{(other or sorted(p.name for p in folder.iterdir()))[0]}'; "
-            f'choose another --out'
+            f"'{(other or sorted(found))[0]}'; choose another --out"
         )
+
+
+def _names(folder: Path) -> set[str]:
+    """What a folder holds, but for files whose writer was killed."""
+    if not folder.is_dir():
+        return set()
+    return {
+        path.name
+        for path in folder.iterdir()
+        if not path.name.endswith('.part')
+    }

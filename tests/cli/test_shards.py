@@ -229,3 +229,15 @@ def test_a_full_disk(files, tmp_path):
     assert main(argv) == 0
     assert len(PoseSetShards(out)) == 13
     assert not list(out.rglob('*.part'))
+
+
+def test_a_folder_that_was_killed_before_its_first_file(files, tmp_path):
+    out = tmp_path / 'out'
+    (out / 'shards').mkdir(parents=True)
+    (out / 'shards' / '.run.json.1-0@nowhere.part').write_text('{"ve')
+    assert main(prepare_args(files, out)) == 0
+    other = tmp_path / 'other'
+    (other / 'shards').mkdir(parents=True)
+    (other / 'shards' / 'mine.txt').write_text('of somebody else')
+    assert main(prepare_args(files, other)) == 1
+    assert [path.name for path in other.rglob('*')] == ['shards', 'mine.txt']

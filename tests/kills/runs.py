@@ -25,16 +25,16 @@ class Outcome:
     runs: int
 
 
-def start(argv, place=None):
+def start(argv, place=None, log=os.devnull):
     """A child that runs a command; it kills itself at some call, if told."""
     pid = os.fork()
     if pid:
         return pid
     code = 70
     try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
+        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
         if place is not None:
             _kill_at(place)
         code = main(argv)
@@ -110,18 +110,21 @@ def killed_runs(argv, result, folder, count, rng):
     seconds, places = whole_run(argv(whole))
     expected = result(whole)
     kills = runs = 0
+    log = Path(folder, 'printed.txt')
     while kills < count:
         run = Path(folder, f'run{runs}')
         for _ in range(min(rng.randint(1, MOST), count - kills)):
             if rng.random() < 0.5:
-                code = wait(start(argv(run)), rng.uniform(0, 1.1 * seconds))
+                child = start(argv(run), log=log)
+                code = wait(child, rng.uniform(0, 1.1 * seconds))
             else:
-                code = wait(start(argv(run), rng.randrange(places)))
-            assert code in (0, -9), f'{run}: exit code {code}'
+                code = wait(start(argv(run), rng.randrange(places), log))
+            assert code in (0, -9), f'{run}: {code}, {log.read_text()}'
             kills += code == -9
             if code == 0:
                 break
-        assert wait(start(argv(run))) == 0, f'{run} does not go on'
+        code = wait(start(argv(run), log=log))
+        assert code == 0, f'{run}: does not go on: {log.read_text()}'
         found = result(run)
         for name, value in expected.items():
             assert found[name] == value, f'{run}: {name} differs'
