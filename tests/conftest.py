@@ -2,8 +2,12 @@
 
 import gc
 import os
+import sys
+from contextlib import suppress
+from pathlib import Path
 
 import torch
+from _pytest.assertion import rewrite
 from e3nn.o3 import _linear
 from e3nn.o3._tensor_product import _tensor_product
 
@@ -49,6 +53,33 @@ _providers[:] = map(generated_once, _providers)
 
 #: The property of a test that holds relative errors by gradient mode.
 WORST = 'worst relative error of '
+
+
+def pytest_collection(session):
+    """Each worker compiles some of the files of tests for all.
+
+    The first time, pytest rewrites every assertion, which takes longer than
+    all else before the first test; workers would do that at the same time.
+    """
+    config = session.config
+    if not hasattr(config, 'workerinput') or sys.dont_write_bytecode:
+        return
+    number = int(config.workerinput['workerid'].removeprefix('gw'))
+    files = sorted(Path(__file__).parent.rglob('test_*.py'))
+    for path in files[number :: config.workerinput['workercount']]:
+        # Of no public name: without it, each compiles all, as ever.
+        with suppress(AttributeError, TypeError):
+            compile_once(path, config)
+
+
+def compile_once(path, config):
+    """Writes what pytest makes of a file, where it is not there yet."""
+    folder = rewrite.get_cache_dir(path)
+    compiled = folder / (path.stem + rewrite.PYC_TAIL)
+    if rewrite.try_makedirs(folder) and not rewrite._read_pyc(path, compiled):
+        stat, code = rewrite._rewrite_test(path, config)
+        state = config.stash[rewrite.assertstate_key]
+        rewrite._write_pyc(state, code, stat, compiled)
 
 
 def pytest_collection_finish(session):

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.bars import bars
 from benchmarks.cases import Case
+from benchmarks.memory import measure, memory_figure
 from benchmarks.settings import Settings
 from benchmarks.tasks import tasks
 from tests.trusting import Trusting
@@ -15,6 +16,25 @@ from tests.trusting import Trusting
 NUMBER = (int, float)
 #: What a clone without history has of the table of two builds.
 TODAY = {'kind': 'today', 'case': {}, 'way': '', 'missing': 'no history'}
+
+
+class FewProcesses:
+    """Memory of the first way is that of a process, as of all otherwise.
+
+    Each of them would import and make its models anew.
+    """
+
+    def __init__(self):
+        self.measure = memory_figure
+
+    def __call__(self, case, way, settings):
+        found = self.measure(case, way, settings)
+        self.measure = self.here
+        return found
+
+    def here(self, case, way, settings):
+        figure = {'kind': 'memory', 'case': vars(case).copy(), 'way': way}
+        return figure | measure(case, way, settings)
 
 
 @pytest.fixture(scope='module')
@@ -28,6 +48,7 @@ def quick(tmp_path_factory):
         )
         # Other tests compare all ways; here that would be half of the time.
         patch.setattr('pyg_multipose.nn.multi_pose_readout.Verdict', Trusting)
+        patch.setattr('benchmarks.__main__.memory_figure', FewProcesses())
         patch.setattr('benchmarks.__main__.today', lambda settings: [TODAY])
         main(['--quick', '--out', str(path)])
         main(

@@ -133,7 +133,9 @@ def test_broken(broken):
 """
 
 
-def test_some_tests_of_each_file_are_run_and_counted(tmp_path):
+def test_some_tests_of_each_file_are_run_and_counted(tmp_path, monkeypatch):
+    # To import all that is installed takes a second each time.
+    monkeypatch.setenv('PYTEST_DISABLE_PLUGIN_AUTOLOAD', '1')
     path = tmp_path / 'test_a.py'
     path.write_text(TESTS)
     log = tmp_path / 'a.log'

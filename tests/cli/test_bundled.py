@@ -57,6 +57,8 @@ def test_the_bundled_run_is_that_of_the_demo():
     assert {len(batch) for batch in loader.batch_sampler} == {8}
     assert module.readout.model.mean == pytest.approx(-12.3088, abs=1e-4)
     assert module.readout.max_nodes_per_chunk == 2048
+    module.readout(next(iter(loader)))
+    assert 'encoded' in str(module.readout.last_plan)
 
 
 def test_configurations_have_names(capsys):

@@ -12,6 +12,7 @@ from pyg_multipose.demo import processes  # noqa: E402
 from pyg_multipose.demo.__main__ import main  # noqa: E402
 from pyg_multipose.demo.models import MODELS  # noqa: E402
 from pyg_multipose.demo.settings import Settings  # noqa: E402
+from tests.trusting import Trusting  # noqa: E402
 
 NAMES = [
     'mean of training labels',
@@ -50,6 +51,8 @@ def quick(tmp_path_factory):
             'builtins.print', lambda *text, **_: lines.append(' '.join(text))
         )
         patch.setattr(processes, 'ProcessPoolExecutor', ThisProcess)
+        # tests/cli/test_bundled.py looks at the same model.
+        patch.setattr('pyg_multipose.nn.multi_pose_readout.Verdict', Trusting)
         main([*SMALL, str(folder)])
     return folder, '\n'.join(lines)
 

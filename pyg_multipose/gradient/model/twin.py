@@ -24,6 +24,8 @@ _NOISE = 0.1
 _ZERO = 1e-5
 #: The most elements of what may be a gate: a number, or one for each channel.
 GATE = 256
+#: What a copy is the same of; most attributes of modules are.
+_ATOMS = frozenset({type(None), bool, int, float, str})
 #: How far open gates are.
 _OPEN = 2.0
 
@@ -86,7 +88,9 @@ def _copied(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
         return copy.deepcopy(module, memo)
     out = memo[id(module)] = object.__new__(type(module))
     for key, value in module.__dict__.items():
-        if key == '_modules':
+        if type(value) in _ATOMS:
+            pass
+        elif key == '_modules':
             value = {
                 name: None if child is None else _copied(child, memo)
                 for name, child in value.items()

@@ -2,8 +2,6 @@ import copy
 import gzip
 import json
 import pickle
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -21,6 +19,7 @@ from tests.io.receptor.records import (  # noqa: E402
     ids,
     left_out,
 )
+from tests.without import without  # noqa: E402
 
 # What it gives ###############################################################
 
@@ -626,17 +625,14 @@ def test_nothing_random_or_printed(read, capsys):
 def test_without_libraries():
     """Labels need neither; receptors say what to install."""
     code = (
-        'import sys; sys.modules["rdkit"] = sys.modules["gemmi"] = None\n'
         'from pyg_multipose.io import join_labels\n'
         'try:\n'
         '    from pyg_multipose.io import read_receptor\n'
         'except ImportError as error:\n'
         '    print(error)\n'
-        'del sys.modules["gemmi"]\n'
+        'import sys; sys.modules.update(absent)\n'
         'from pyg_multipose.io.receptor.read_receptor import read_receptor\n'
     )
-    out = subprocess.run(
-        [sys.executable, '-c', code], capture_output=True, text=True
-    )
-    assert "pip install 'pyg_multipose[io]'" in out.stdout, out.stderr
-    assert out.returncode == 0, out.stderr
+    out = without(['rdkit', 'gemmi'], code)
+    assert "pip install 'pyg_multipose[io]'" in out
+    assert 'Traceback' not in out

@@ -7,6 +7,7 @@ from torch_geometric.data import Batch
 from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.nn.messages.coupled_sum import coupled_sum
 from pyg_multipose.nn.models import EquivariantGNN, SchNet, tensor_product
+from tests.trusting import trusting
 
 CUTOFF = 2.5
 MODES = ['full', 'stream', 'recompute', 'auto']
@@ -143,8 +144,7 @@ def test_cost_of_any_depth(kit, name, num_layers, atoms):
     model = make_model(name, num_layers, atoms=atoms)
     for of_set in kit.make_batch().to_data_list():
         assert 0 < model.sharing_cost(of_set) <= 1
-    readout = MultiPoseReadout(model, 'mean')
-    readout.plan(kit.make_batch())
+    trusting(MultiPoseReadout(model, 'mean')).plan(kit.make_batch())
 
 
 def test_auto_shares_where_it_saves(kit):
@@ -203,7 +203,8 @@ def test_wide_models(kit, products, name, atoms):
     model.atoms = atoms
     kit.compare(model, batch, MODES)
     products.clear()
-    kit.results(model, batch, 'full', share_receptor=True)
+    readout = MultiPoseReadout(model, 'mean', 'full', share_receptor=True)
+    kit.results_of(trusting(readout), batch)
     # Edges of a receptor, of what touches a ligand, and of what is reached:
     assert len(set(products)) > 3 or name == 'schnet'
     kit.compare(model, batch, MODES, 'max', max_nodes_per_chunk=9)
@@ -216,7 +217,8 @@ def test_wide_models_round_alike(kit, products, name):
     model, errors = make_wide(name).float(), []
     batch.pos = batch.pos.float()
     for share in (False, True):
-        _, out, _ = kit.results(model, batch, 'full', share_receptor=share)
+        readout = MultiPoseReadout(model, 'mean', 'full', share_receptor=share)
+        _, out, _ = kit.results_of(trusting(readout), batch)
         errors.append((out - y).abs().max())
     assert errors[1] <= 2 * errors[0] + 1e-6 * y.abs().max()
     assert products or name == 'schnet'
