@@ -96,7 +96,7 @@ def _help() -> str:
         '      --labels activity.csv --unit nM --kind IC50 --out campaign',
         '  multipose inspect campaign',
         '  multipose fit --data campaign --out run',
-        '  multipose predict --checkpoint run/last.ckpt --data new.sdf \\',
+        '  multipose predict --checkpoint run/last.ckpt --poses new.sdf \\',
         '      --receptor campaign --out predictions.csv',
         '',
         'exit codes: 0 all went well, 1 files or settings are at fault, 2 the',
