@@ -100,17 +100,20 @@ def _refuse(grad: Tensor) -> None:
     refuse_batched('poses over ranks', grad)
 
 
-class OwnPoses(torch.autograd.Function):
-    r"""All predictions; backward goes to those of this rank.
+class Own(torch.autograd.Function):
+    r"""Numbers of all poses or sets; backward goes to those of this rank.
 
     Gradients of models are averaged over ranks afterwards, and each rank has
-    a part of the sum: it counts as often as there are ranks.
+    a part of the sum: what it has alone counts as often as there are ranks.
+    Of a set with poses on several ranks (:obj:`gradient="stream"`) a rank has
+    the gradient of the combination of its own, and their part in that of all.
 
     Args:
-        every: The predictions of all poses.
-        poses: Those of this rank.
-        ranks: The number of ranks.
-        own: The predictions of this rank, :obj:`None` if it has none.
+        every: The numbers of all.
+        rows: Those that are of this rank.
+        factor: What the gradient of each is multiplied by: the number of
+            ranks, times the part of a set.
+        own: What this rank has computed, :obj:`None` if nothing.
         anchors: What gets a gradient of zero there.
     """
 
@@ -118,13 +121,13 @@ class OwnPoses(torch.autograd.Function):
     def forward(
         ctx: Any,
         every: Tensor,
-        poses: np.ndarray,
-        ranks: int,
+        rows: np.ndarray,
+        factor: Tensor | int,
         own: Tensor | None,
         *anchors: Tensor,
     ) -> Tensor:
         """Only a junction."""
-        ctx.poses, ctx.ranks = poses, ranks
+        ctx.rows, ctx.factor = rows, factor
         ctx.zeros = [torch.Size(anchor.shape) for anchor in anchors]
         ctx.like = [(anchor.dtype, anchor.device) for anchor in anchors]
         return every.clone()
@@ -134,50 +137,10 @@ class OwnPoses(torch.autograd.Function):
         """The own part."""
         _refuse(grad)
         part = None
-        if len(ctx.poses):
-            rows = to_device(ctx.poses, grad.device)
-            part = grad[rows] * ctx.ranks
+        if len(ctx.rows):
+            rows = to_device(ctx.rows, grad.device)
+            part = grad[rows] * ctx.factor
         return None, None, None, part, *_zeros(ctx)
-
-
-class OwnSets(torch.autograd.Function):
-    r"""Combined predictions of all poses; backward goes to own sets.
-
-    For :obj:`gradient="stream"`: a rank has the gradient of the combination
-    of its own poses of a set, and their part in that of all.
-
-    Args:
-        every: The combined predictions of all sets.
-        sets: The sets of which this rank has poses.
-        part: The part of its poses in each of these, times the ranks.
-        own: What its poses combine to, :obj:`None` if it has none.
-        anchors: What gets a gradient of zero there.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        every: Tensor,
-        sets: np.ndarray,
-        part: Tensor,
-        own: Tensor | None,
-        *anchors: Tensor,
-    ) -> Tensor:
-        """Only a junction."""
-        ctx.sets, ctx.part = sets, part
-        ctx.zeros = [torch.Size(anchor.shape) for anchor in anchors]
-        ctx.like = [(anchor.dtype, anchor.device) for anchor in anchors]
-        return every.clone()
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        """The own part of each set."""
-        _refuse(grad)
-        out = None
-        if len(ctx.sets):
-            rows = to_device(ctx.sets, grad.device)
-            out = grad[rows] * ctx.part
-        return None, None, None, out, *_zeros(ctx)
 
 
 def _zeros(ctx: Any) -> list[Tensor]:

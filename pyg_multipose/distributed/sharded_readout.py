@@ -15,7 +15,7 @@ from torch_geometric.utils import scatter
 
 from pyg_multipose.data import Layout, PoseSet
 from pyg_multipose.data.transfer import to_device
-from pyg_multipose.distributed.gather import OwnPoses, OwnSets, gathered
+from pyg_multipose.distributed.gather import Own, gathered
 from pyg_multipose.distributed.ranks import num_ranks, this_rank
 from pyg_multipose.distributed.shares import shares_of, taken
 from pyg_multipose.gradient import Counts, Evaluation, Gate, Plan, draw
@@ -235,7 +235,7 @@ class ShardedReadout(nn.Module):
         evaluation: Any
         own: Any
         evaluation, of_sets, own = mine or (None, None, None)
-        joined = OwnPoses.apply(every, poses, ranks, own, *anchors)
+        joined = Own.apply(every, poses, ranks, own, *anchors)
         weights = None
         if of_sets is None:
             if joined.requires_grad:
@@ -266,7 +266,7 @@ class ShardedReadout(nn.Module):
         # In proportion within a set, by the contract of a running form.
         part = _sums(shares[rows], index) / _sums(local, index)
         sets = np.unique(layout.set_of_pose[poses])
-        out = OwnSets.apply(combined.detach(), sets, part * ranks, of_sets)
+        out = Own.apply(combined.detach(), sets, part * ranks, of_sets)
         return out, joined, shares if return_weights else None
 
 
