@@ -96,10 +96,18 @@ def can_run(dtype: torch.dtype, *tensors: Tensor | None) -> bool:
         torch.jit.is_tracing()
         or _get_current_dispatch_mode() is not None
         or any(type(x) not in (Tensor, torch.nn.Parameter) for x in given)
-        or any(map(torch._C._functorch.is_functorch_wrapped_tensor, given))
+        or any(map(_stands_for_many, given))
     ):
         return False
     return all(_is_supported(dtype, x.device.type) for x in given)
+
+
+def _stands_for_many(tensor: Tensor) -> bool:
+    """Whether it is one of torch.func, or of many gradients at once."""
+    functorch = torch._C._functorch
+    return functorch.is_functorch_wrapped_tensor(
+        tensor
+    ) or functorch.is_legacy_batchedtensor(tensor)
 
 
 @cache

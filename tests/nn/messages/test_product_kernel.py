@@ -150,3 +150,19 @@ def test_filters_of_one_channel(fused):
     assert not fused
     wide = message_sum(source, edge_index, one.expand(-1, 5), 7, rows)
     assert_equal(out, wide)
+
+
+def test_many_gradients_at_once(fused):
+    """torch.autograd.grad(is_grads_batched=True) is torch's."""
+    source, edge_index, filters, rows = make()
+    out = message_sum(source, edge_index, filters, 7, rows)
+    grads = torch.randn(3, *out.shape, dtype=out.dtype)
+    found = grad(
+        out, [source, filters], grads, retain_graph=True, is_grads_batched=True
+    )
+    ran = len(fused)
+    for number, one in enumerate(grads):
+        expected = grad(out, [source, filters], one, retain_graph=True)
+        for many, single in zip(found, expected, strict=True):
+            torch.testing.assert_close(many[number], single)
+    assert ran == 1 and len(fused) > 1

@@ -123,3 +123,12 @@ def test_a_kernel_that_fails(fake_numba, monkeypatch):
     out.sum().backward()
     torch.testing.assert_close(out, Reference()(x))
     torch.testing.assert_close(x.grad, torch.sigmoid(x))
+
+
+def test_many_gradients_at_once(fused):
+    x = torch.randn(2**15, requires_grad=True)
+    out = ShiftedSoftplus()(x)
+    grads = torch.eye(2, 2**15)
+    (found,) = torch.autograd.grad(out, x, grads, is_grads_batched=True)
+    torch.testing.assert_close(found, grads * torch.sigmoid(x))
+    assert len(fused) == 1
