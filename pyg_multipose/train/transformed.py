@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from pyg_multipose.data import PoseSet
 from pyg_multipose.loader import DealtSets, set_costs, set_sizes
@@ -48,11 +49,12 @@ class TransformedSets(torch.utils.data.Dataset):
         self._kept: dict[int, PoseSet] = {}
         same = vars(type(sets)).get(_CONSTANT, False) and transform is None
         same = same and getattr(sets, 'transform', None) is None
-        self._room = _MOST_KEPT if same else 0
+        self._keeps = bool(same)
+        self._num_kept = 0  # bytes
 
     def __getstate__(self) -> dict[str, Any]:
         # What a process that loads sets needs not be sent.
-        return {**self.__dict__, '_kept': {}}
+        return {**self.__dict__, '_kept': {}, '_num_kept': 0}
 
     def __len__(self) -> int:
         return len(self.index)
@@ -60,10 +62,13 @@ class TransformedSets(torch.utils.data.Dataset):
     def __getitem__(self, number: int) -> PoseSet:
         if number not in self._kept:
             pose_set = self._read(number)
-            size = _num_bytes(pose_set) if self._room > 0 else 0
-            self._room -= size
-            if self._room <= 0:
+            # A process that loads sets ends with its epoch.
+            if not self._keeps or get_worker_info() is not None:
                 return pose_set
+            size = _num_bytes(pose_set)
+            if self._num_kept + size > _MOST_KEPT:
+                return pose_set
+            self._num_kept += size
             self._kept[number] = pose_set
         return self._kept[number].clone()
 

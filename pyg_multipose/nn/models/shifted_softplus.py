@@ -1,5 +1,6 @@
 r"""The activation of SchNet."""
 
+import math
 from typing import Any
 
 import torch
@@ -38,11 +39,8 @@ class ShiftedSoftplus(schnet.ShiftedSoftplus):
 
     def forward(self, x: Tensor) -> Tensor:
         r"""Returns the activation of every number."""
-        if (
-            x.dtype == torch.float32
-            and x.numel() >= _FEWEST
-            and can_run(x.dtype, x)
-        ):
+        large = x.dtype == torch.float32 and x.numel() >= _FEWEST
+        if large and can_run(x.dtype, x):
             out: Tensor = _Fused.apply(x)  # type: ignore[no-untyped-call]
             return out
         # In place: for backward, a softplus keeps its input.
@@ -53,10 +51,8 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor) -> Tensor:
         out = shifted_softplus(x)
-        if out is None:
-            shift = softplus(x.new_zeros(()))
-            return softplus(x).sub_(shift)
-        return out
+        # Not where numba cannot compile.
+        return softplus(x) - math.log(2.0) if out is None else out
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
