@@ -30,7 +30,7 @@ def shifted_softplus(x: Tensor) -> Tensor | None:
     if x.dtype != torch.float32 or not can_run(x.dtype, x):
         return None
     out = torch.empty_like(x, memory_format=torch.contiguous_format)
-    done = _FORWARD(x.dtype, out.view(-1), x.reshape(-1))
+    done = _KERNEL(x.dtype, out.view(-1), x.reshape(-1), x.new_empty(0))
     return out if done else None
 
 
@@ -51,7 +51,7 @@ def softplus_gradient(grad: Tensor, y: Tensor) -> Tensor | None:
     if grad.dtype != torch.float32 or not can_run(grad.dtype, grad, y):
         return None
     out = torch.empty_like(y, memory_format=torch.contiguous_format)
-    done = _BACKWARD(grad.dtype, out.view(-1), grad.reshape(-1), y.reshape(-1))
+    done = _KERNEL(grad.dtype, out.view(-1), y.reshape(-1), grad.reshape(-1))
     return out if done else None
 
 
@@ -78,14 +78,17 @@ _BIAS, _SHIFT_BITS = np.int32(127), np.int32(23)
 _BLOCK = 512
 
 
-def _forward(out, x):  # type: ignore[no-untyped-def]
+def _loop(out, x, grad):  # type: ignore[no-untyped-def]
+    # With `grad`, `x` is the result, and its slope is wanted. The exponential
+    # is that of -|x|, or of -y.
+    forward = grad.size == 0
     scale = np.empty(_BLOCK, np.int32)
     power, part = scale.view(np.float32), np.empty(_BLOCK, np.float32)
     for first in range(0, x.size, _BLOCK):
         # Parts, whose indices cannot be negative, become vector operations.
         some, result = x[first : first + _BLOCK], out[first : first + _BLOCK]
         for t in range(some.size):
-            a = -abs(some[t])
+            a = -abs(some[t]) if forward else -some[t]
             a = a if a > _LEAST else _LEAST
             k = np.floor(a * _LOG2E + _HALF)
             r = (a - k * _HIGH) - k * _LOW
@@ -93,40 +96,23 @@ def _forward(out, x):  # type: ignore[no-untyped-def]
             p = (p * r + _E1) * r + _E0
             part[t] = p * (r * r) + r + _ONE
             scale[t] = (np.int32(k) + _BIAS) << _SHIFT_BITS
-        for t in range(some.size):
-            v = some[t]
-            e = part[t] * power[t]
-            s = e / (_TWO + e)
-            q = s * s
-            p = ((_A7 * q + _A6) * q + _A5) * q + _A4
-            p = (((p * q + _A3) * q + _A2) * q + _A1) * q + _A0
-            y = ((v if v > _ZERO else _ZERO) + p * s) - _SHIFT
-            result[t] = y if v == v else v
+        if forward:
+            for t in range(some.size):
+                v = some[t]
+                e = part[t] * power[t]
+                s = e / (_TWO + e)
+                q = s * s
+                p = ((_A7 * q + _A6) * q + _A5) * q + _A4
+                p = (((p * q + _A3) * q + _A2) * q + _A1) * q + _A0
+                y = ((v if v > _ZERO else _ZERO) + p * s) - _SHIFT
+                result[t] = y if v == v else v
+        else:
+            given = grad[first : first + _BLOCK]
+            for t in range(some.size):
+                v = some[t]
+                slope = _ONE - _HALF * (part[t] * power[t])
+                result[t] = given[t] * (slope if v == v else v)
     return True
 
 
-def _backward(out, grad, y):  # type: ignore[no-untyped-def]
-    scale = np.empty(_BLOCK, np.int32)
-    power, part = scale.view(np.float32), np.empty(_BLOCK, np.float32)
-    for first in range(0, y.size, _BLOCK):
-        some, result = y[first : first + _BLOCK], out[first : first + _BLOCK]
-        given = grad[first : first + _BLOCK]
-        for t in range(some.size):
-            a = -some[t]
-            a = a if a > _LEAST else _LEAST
-            k = np.floor(a * _LOG2E + _HALF)
-            r = (a - k * _HIGH) - k * _LOW
-            p = ((_E5 * r + _E4) * r + _E3) * r + _E2
-            p = (p * r + _E1) * r + _E0
-            part[t] = p * (r * r) + r + _ONE
-            scale[t] = (np.int32(k) + _BIAS) << _SHIFT_BITS
-        for t in range(some.size):
-            v = some[t]
-            slope = _ONE - _HALF * (part[t] * power[t])
-            result[t] = given[t] * (slope if v == v else v)
-    return True
-
-
-_CONTRACT = {'contract'}
-_FORWARD = Kernel(_forward, 2 * ['{0}[::1]'], _CONTRACT)
-_BACKWARD = Kernel(_backward, 3 * ['{0}[::1]'], _CONTRACT)
+_KERNEL = Kernel(_loop, 3 * ['{0}[::1]'], {'contract'})

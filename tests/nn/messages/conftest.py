@@ -19,8 +19,7 @@ KERNELS = (
     coupled_kernel._GRADIENTS,
     reach_kernel._SEARCH,
     reach_kernel._LIST,
-    softplus_kernel._FORWARD,
-    softplus_kernel._BACKWARD,
+    softplus_kernel._KERNEL,
 )
 
 
