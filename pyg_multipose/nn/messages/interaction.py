@@ -6,6 +6,8 @@ from typing import Any
 from torch import Tensor
 from torch.nn import Module
 
+from pyg_multipose.nn.messages.senders import senders
+
 #: Tensors whose rows belong to edges.
 EdgeTensors = tuple[Tensor, ...]
 
@@ -104,28 +106,35 @@ class InteractionLayer(Module):
         self,
         onto: Tensor,
         source: Tensor,
+        alone: Tensor,
         edge_index: Tensor,
         filters: EdgeTensors,
         rows: Tensor | None = None,
+        atoms: Tensor | None = None,
     ) -> Tensor:
-        r"""Adds what :meth:`aggregate` returns to other sums.
+        r"""Adds messages of poses that share a receptor to other sums.
 
         A layer may do so in place: whoever calls this needs :obj:`onto` no
         more.
 
         Args:
             onto: Sums :math:`(n, A)`.
-            source: As of :meth:`aggregate`.
-            edge_index: As of :meth:`aggregate`.
+            source: What atoms of poses send :math:`(m, S)`.
+            alone: What the atoms of the receptor send alone :math:`(R, S)`.
+            edge_index: Sources and targets :math:`(2, E)`. Sources are rows
+                of :obj:`source`, or, beyond these, of :obj:`alone`.
             filters: As of :meth:`aggregate`.
             rows: As of :meth:`aggregate`. (default: :obj:`None`)
+            atoms: The receptor atom of every row of :obj:`source`
+                :math:`(m)`: then what is sent is the difference to what that
+                atom sends alone. (default: :obj:`None`)
 
         Returns:
             Sums :math:`(n, A)`.
         """
-        return onto + self.aggregate(
-            source, edge_index, filters, onto.size(0), rows
-        )
+        sent = senders(source, alone, atoms)
+        size = onto.size(0)
+        return onto + self.aggregate(sent, edge_index, filters, size, rows)
 
     def update(self, x: Tensor, aggregated: Tensor) -> Tensor:
         r"""Returns the new features of atoms.

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import Function, forward_ad
+from torch.nn import Parameter
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 
@@ -89,21 +91,58 @@ def can_run(dtype: torch.dtype, *tensors: Tensor | None) -> bool:
         dtype: The type of numbers.
         *tensors: All tensors that it would read.
     """
-    if torch.compiler.is_compiling() or find_numba() is None:
-        return False
     given = [tensor for tensor in tensors if tensor is not None]
+    return (
+        is_plain_call(*given)
+        and find_numba() is not None
+        and _get_current_dispatch_mode() is None
+        and all(_is_supported(dtype, x.device.type) for x in given)
+    )
+
+
+def is_plain_call(*tensors: Tensor | None) -> bool:
+    r"""Whether plain tensors are computed with, and nothing else is asked.
+
+    Else something traces the operations of torch or transforms them, or
+    tensors stand for many, or are of classes with operations of their own.
+
+    Args:
+        *tensors: All tensors that are computed with.
+    """
     if (
-        torch.jit.is_tracing()
-        or _get_current_dispatch_mode() is not None
-        or any(type(x) not in (Tensor, torch.nn.Parameter) for x in given)
-        or any(map(_stands_for_many, given))
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or forward_ad._current_level >= 0
     ):
         return False
-    return all(_is_supported(dtype, x.device.type) for x in given)
+    given = [tensor for tensor in tensors if tensor is not None]
+    return all(type(x) in (Tensor, Parameter) for x in given) and not any(
+        map(stands_for_many, given)
+    )
 
 
-def _stands_for_many(tensor: Tensor) -> bool:
-    """Whether it is one of torch.func, or of many gradients at once."""
+def apply(function: type[Function], *args: Any) -> Any:
+    r"""Applies a function of autograd, or only its forward pass.
+
+    The latter is for when gradients are switched off: :obj:`apply` looks up
+    what the arguments are called, which takes longer than small sums.
+
+    Args:
+        function: The function, whose context is set up apart.
+        *args: Its arguments.
+    """
+    tensors = [arg for arg in args if isinstance(arg, Tensor)]
+    if torch.is_grad_enabled() or not is_plain_call(*tensors):
+        return function.apply(*args)  # type: ignore[no-untyped-call]
+    return function.forward(*args)
+
+
+def stands_for_many(tensor: Tensor) -> bool:
+    r"""Whether it is one of torch.func, or of many gradients at once.
+
+    Args:
+        tensor: Any tensor.
+    """
     functorch = torch._C._functorch
     return functorch.is_functorch_wrapped_tensor(
         tensor

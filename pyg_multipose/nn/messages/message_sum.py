@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pyg_multipose.nn.messages.kernel import apply
 from pyg_multipose.nn.messages.product_kernel import product_sum
 
 
@@ -45,7 +46,8 @@ def message_sum(
     if onto is not None and (onto.dtype != dtype or not onto.is_contiguous()):
         more = message_sum(source, edge_index, filters, dim_size, rows)
         return onto + more
-    out: Tensor = _ProductSum.apply(
+    out: Tensor = apply(
+        _ProductSum,
         source.to(dtype),
         filters.to(dtype),
         edge_index[0],
@@ -53,8 +55,39 @@ def message_sum(
         edge_index[1],
         dim_size,
         onto,
-    )  # type: ignore[no-untyped-call]
+    )
     return out
+
+
+def message_gradients(
+    grad: Tensor,
+    source: Tensor,
+    filters: Tensor,
+    edges: tuple[Tensor | None, Tensor | None, Tensor | None],
+    needs: tuple[bool, bool],
+) -> tuple[Tensor | None, Tensor | None]:
+    r"""The gradients of :func:`message_sum`, differentiable themselves.
+
+    Args:
+        grad: The gradient of the sums :math:`(n, F)`.
+        source: As there.
+        filters: As there.
+        edges: The source, the filter and the target of every edge.
+        needs: Which gradients of :obj:`source` and :obj:`filters` to return.
+
+    Returns:
+        These two, where not needed :obj:`None`.
+    """
+    i, j, k = edges
+    sizes = source.size(0), filters.size(0)
+    return (
+        apply(_ProductSum, grad, filters, k, j, i, sizes[0], None)
+        if needs[0]
+        else None,
+        apply(_ProductSum, grad, source, k, i, j, sizes[1], None)
+        if needs[1]
+        else None,
+    )
 
 
 #: Edges of one block on a CPU, whose messages then stay in its cache.
@@ -103,13 +136,10 @@ class _ProductSum(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad: Any) -> Any:
         a, b, i, j, k = ctx.saved_tensors
-        grad_a = grad_b = None
-        if ctx.needs_input_grad[0]:
-            grad_a = _ProductSum.apply(grad[0], b, k, j, i, a.size(0), None)
-        if ctx.needs_input_grad[1]:
-            grad_b = _ProductSum.apply(grad[0], a, k, i, j, b.size(0), None)
+        needs = ctx.needs_input_grad[:2]
+        grads = message_gradients(grad[0], a, b, (i, j, k), needs)
         grad_onto = grad[0] if ctx.has_onto else None
-        return grad_a, grad_b, None, None, None, None, grad_onto
+        return *grads, None, None, None, None, grad_onto
 
 
 def _rows(x: Tensor, index: Tensor | None, at: slice = slice(None)) -> Tensor:

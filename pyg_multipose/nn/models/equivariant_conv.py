@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import Linear, Sequential, SiLU
 
 from pyg_multipose.nn.messages.interaction import EdgeTensors, InteractionLayer
+from pyg_multipose.nn.messages.senders import senders
 from pyg_multipose.nn.models.gate import Gate
 from pyg_multipose.nn.models.irreps_linear import IrrepsLinear
 from pyg_multipose.nn.models.tensor_product import (
@@ -205,24 +206,30 @@ class EquivariantConv(InteractionLayer):
         self,
         onto: Tensor,
         source: Tensor,
+        alone: Tensor,
         edge_index: Tensor,
         filters: EdgeTensors,
         rows: Tensor | None = None,
+        atoms: Tensor | None = None,
     ) -> Tensor:
-        r"""Adds the messages of edges to sums at their targets.
+        r"""Adds messages of poses that share a receptor to other sums.
 
         Args:
             onto: Sums, which are written to.
-            source: Output of :meth:`source`.
-            edge_index: Rows of :obj:`source` and targets :math:`(2, E)`.
+            source: What atoms of poses send.
+            alone: What the atoms of the receptor send alone.
+            edge_index: As of
+                :meth:`~pyg_multipose.nn.messages.interaction.InteractionLayer.add_messages`.
             filters: Output of :meth:`edge_filters`.
             rows: As of :meth:`aggregate`. (default: :obj:`None`)
+            atoms: The receptor atom of every row of :obj:`source`, if
+                differences are sent. (default: :obj:`None`)
 
         Returns:
             Sums, one row for each target.
         """
-        size = onto.size(0)
-        return self._sum(source, edge_index, filters, size, rows, onto)
+        sent, size = senders(source, alone, atoms), onto.size(0)
+        return self._sum(sent, edge_index, filters, size, rows, onto)
 
     def _sum(self, source: Tensor, *args: Any) -> Tensor:
         edge_index, (harmonics, weights), *more = args

@@ -24,6 +24,7 @@ from pyg_multipose.nn.models._checks import (
 )
 from pyg_multipose.nn.models.schnet_layer import SchNetLayer
 from pyg_multipose.nn.models.shifted_softplus import ShiftedSoftplus
+from pyg_multipose.nn.models.softplus_mlp import softplus_mlp
 from pyg_multipose.nn.radius_interaction_graph import RadiusInteractionGraph
 from pyg_multipose.nn.sharing.shared_receptor import SharedReceptor
 
@@ -285,7 +286,7 @@ class SchNet(SharedReceptor):
         Returns:
             Contributions :math:`(n, 1)`, atom by atom.
         """
-        out = self.lin2(self.act(self.lin1(x)))
+        out = softplus_mlp(x, self.lin1, self.act, self.lin2)
         if self.mean is not None and self.std is not None:
             out = out * self.std + self.mean
         if self.atomref is not None:

@@ -6,7 +6,9 @@ from torch.nn import Linear, Module, Sequential
 
 from pyg_multipose.nn.messages.interaction import EdgeTensors, InteractionLayer
 from pyg_multipose.nn.messages.message_sum import message_sum
+from pyg_multipose.nn.messages.shared_sum import shared_sum
 from pyg_multipose.nn.models.shifted_softplus import ShiftedSoftplus
+from pyg_multipose.nn.models.softplus_mlp import is_as_made, softplus_mlp
 
 
 class SchNetLayer(InteractionLayer):
@@ -69,7 +71,11 @@ class SchNetLayer(InteractionLayer):
             Filters :math:`(R, S)`, zero from the cutoff on.
         """
         gaussians, cutoff = geometry
-        return (self.mlp(gaussians) * cutoff,)
+        if is_as_made(self.mlp, Sequential) and len(self.mlp) == 3:
+            filters = softplus_mlp(gaussians, *self.mlp)
+        else:
+            filters = self.mlp(gaussians)
+        return (filters * cutoff,)
 
     def source(self, x: Tensor) -> Tensor:
         r"""Returns what an atom sends, before any edge is known.
@@ -110,24 +116,31 @@ class SchNetLayer(InteractionLayer):
         self,
         onto: Tensor,
         source: Tensor,
+        alone: Tensor,
         edge_index: Tensor,
         filters: EdgeTensors,
         rows: Tensor | None = None,
+        atoms: Tensor | None = None,
     ) -> Tensor:
-        r"""Adds the messages of edges to sums at their targets.
+        r"""Adds messages of poses that share a receptor to other sums.
 
         Args:
             onto: Sums :math:`(n, S)`, which are written to.
-            source: Output of :meth:`source`.
-            edge_index: Rows of :obj:`source` and targets :math:`(2, E)`.
+            source: What atoms of poses send :math:`(m, S)`.
+            alone: What the atoms of the receptor send alone :math:`(R, S)`.
+            edge_index: As of
+                :meth:`~pyg_multipose.nn.messages.interaction.InteractionLayer.add_messages`.
             filters: Output of :meth:`edge_filters`.
             rows: As of :meth:`aggregate`. (default: :obj:`None`)
+            atoms: The receptor atom of every row of :obj:`source`, if
+                differences are sent. (default: :obj:`None`)
 
         Returns:
             Sums :math:`(n, S)`, one row for each target.
         """
-        size = onto.size(0)
-        return message_sum(source, edge_index, filters[0], size, rows, onto)
+        return shared_sum(
+            onto, source, alone, edge_index, filters[0], rows, atoms
+        )
 
     def update(self, x: Tensor, aggregated: Tensor) -> Tensor:
         r"""Returns the new features of atoms.
@@ -139,7 +152,9 @@ class SchNetLayer(InteractionLayer):
         Returns:
             Features :math:`(n, F)`, atom by atom.
         """
-        return x + self.lin(self.act(self.conv.lin2(aggregated)))
+        return softplus_mlp(
+            aggregated, self.conv.lin2, self.act, self.lin, onto=x
+        )
 
 
 class _Conv(Module):

@@ -10,7 +10,11 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from pyg_multipose.nn.messages.edges import is_symmetric
-from pyg_multipose.nn.messages.interaction import EdgeTensors, InteractionModel
+from pyg_multipose.nn.messages.interaction import (
+    EdgeTensors,
+    InteractionLayer,
+    InteractionModel,
+)
 from pyg_multipose.nn.sharing.reach import Reach
 
 
@@ -192,25 +196,27 @@ class SharedReceptor(InteractionModel):
             # Equations (eq-shared-receptor) and (eq-moved-atoms):
             aggregated = layer.add_messages(
                 _below(alone.aggregated, after, num_ligand),
-                torch.cat([source, alone.source]),
+                source,
+                alone.source,
                 to_ligand,
                 layer.edge_filters(geometry),
                 _chosen(rows, kept),
             )
             if after.numel():
-                sent = alone.source.index_select(0, before)
-                differs, within, row = _differing(
-                    reach,
-                    depth,
-                    source[num_ligand:] - sent,
-                    alone.source,
-                    state.rows,
-                    filter_rows,
-                )
+                within, row = reach.within_receptor(depth, filter_rows)
                 if row.numel():
                     aggregated = layer.add_messages(
-                        aggregated, differs, within, alone.filters, row
+                        aggregated,
+                        source[num_ligand:],
+                        alone.source,
+                        within,
+                        alone.filters,
+                        row,
+                        before,
                     )
+                aggregated = _without_gone(
+                    layer, aggregated, reach, depth, alone, state.rows
+                )
             first = alone.x.index_select(0, after[before.numel() :])
             x = torch.cat([x[: num_ligand + after.numel()], first])
             x = layer.update(x, aggregated)
@@ -341,30 +347,26 @@ def _below(table: Tensor, rows: Tensor, zeros: int) -> Tensor:
     return out
 
 
-def _differing(
+def _without_gone(
+    layer: InteractionLayer,
+    aggregated: Tensor,
     reach: Reach,
     depth: int,
-    change: Tensor,
-    alone: Tensor,
+    alone: LayerState,
     rows: Tensor | None,
-    filter_rows: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """What sources send that differs, the edges along which, their filters.
-
-    Atoms that have gone send the opposite of what they sent.
-    """
-    within, row = reach.within_receptor(depth, filter_rows)
+) -> Tensor:
+    """Sums without what atoms sent from where they have gone."""
     gone = reach.no_longer(depth)
-    if gone is None:
-        return change, within, row
+    if gone is None or not gone[0].numel():
+        return aggregated
     sender, receiver, edge = gone
-    number = torch.arange(sender.numel(), device=sender.device)
-    return (
-        torch.cat([change, -alone.index_select(0, sender)]),
-        torch.cat(
-            [within, torch.stack([number + change.size(0), receiver])], dim=1
-        ),
-        torch.cat([row, edge if rows is None else rows[edge]]),
+    return layer.add_messages(
+        aggregated,
+        -alone.source,
+        alone.source[:0],
+        torch.stack([sender, receiver]),
+        alone.filters,
+        edge if rows is None else rows[edge],
     )
 
 

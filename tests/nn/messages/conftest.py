@@ -9,6 +9,7 @@ from pyg_multipose.nn.messages import (
     kernel,
     product_kernel,
     reach_kernel,
+    shared_kernel,
     softplus_kernel,
 )
 
@@ -19,6 +20,9 @@ KERNELS = (
     coupled_kernel._GRADIENTS,
     reach_kernel._SEARCH,
     reach_kernel._LIST,
+    shared_kernel._CHECK,
+    shared_kernel._SUM,
+    shared_kernel._GRADIENTS,
     softplus_kernel._KERNEL,
 )
 

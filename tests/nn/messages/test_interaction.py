@@ -139,15 +139,30 @@ def test_aggregate_is_linear_in_the_source(batch, walk):
 
 
 def test_messages_are_added_to_other_sums(batch, walk):
+    atoms = torch.randint(
+        14, (14,), generator=torch.Generator().manual_seed(3)
+    )
     for layer, x, _, filters in walk:
         source = layer.source(x)
-        arguments = source, batch.edge_index, filters
-        sums = layer.aggregate(*arguments, 14)
+        edges = batch.edge_index
+        sums = layer.aggregate(source, edges, filters, 14)
+        alone = layer.aggregate(source[atoms], edges, filters, 14)
         onto = torch.randn_like(sums)
-        expected = onto + sums
-        close(layer.add_messages(onto.clone(), *arguments), expected)
-        default = InteractionLayer.add_messages
-        close(default(layer, onto.clone(), *arguments), expected)
+        for add in (
+            layer.add_messages,
+            lambda *args, layer=layer: InteractionLayer.add_messages(
+                layer, *args
+            ),
+        ):
+            # Sources of poses come first, then those of the receptor:
+            for first in (0, 5, 14):
+                parts = source[:first], source[first:]
+                found = add(onto.clone(), *parts, edges, filters)
+                close(found, onto + sums)
+            found = add(
+                onto.clone(), source, source, edges, filters, None, atoms
+            )
+            close(found, onto + sums - alone)
 
 
 def test_aggregate_is_a_sum_over_edges(batch, walk):
