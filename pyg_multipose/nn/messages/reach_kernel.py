@@ -18,7 +18,8 @@ class Found(NamedTuple):
             atom, those of smaller depth first.
         num_pairs: How many have been reached up to each depth, from 0.
         edge: The edges out of those that send.
-        sender: The rows of :obj:`pairs` that do.
+        within: The rows of :obj:`pairs` that do, and those at which they
+            arrive, after as many others as asked for.
         num_edges: How many edges these are up to each depth, from 0.
     """
 
@@ -26,7 +27,7 @@ class Found(NamedTuple):
     pairs: Tensor
     num_pairs: list[int]
     edge: Tensor
-    sender: Tensor
+    within: Tensor
     num_edges: list[int]
 
 
@@ -37,6 +38,7 @@ def find_reached(
     size: int,
     most: int,
     most_senders: int,
+    others: int,
 ) -> Found | None:
     r"""Finds what is at most some edges away from the ligand of each pose.
 
@@ -48,6 +50,8 @@ def find_reached(
         most: How many edges away at most, the ligand's own counted.
         most_senders: The most that an atom may be away whose edges are
             wanted.
+        others: The number of rows before those of :obj:`pairs`, where these
+            edges arrive.
 
     Returns:
         What was found, or :obj:`None` where a kernel cannot run.
@@ -65,16 +69,17 @@ def find_reached(
         return None
     depths = min(most_senders, most)
     edge = into.new_empty(int(num_edges[depths]))
-    sender = torch.empty_like(edge)
+    within = into.new_empty(2, edge.numel())
     senders = int(num_pairs[depths])
-    _LIST(integers, start, pairs, edge, sender, senders, max(size, 1))
+    lists = start, target, place, pairs, edge, *within
+    _LIST(integers, *lists, senders, max(size, 1), others)
     last = min(most, most_senders + 1)
     return Found(
         place,
         pairs[: int(num_pairs[last])],
         num_pairs[: last + 1].tolist(),
         edge,
-        sender,
+        within,
         num_edges[: depths + 1].tolist(),
     )
 
@@ -132,17 +137,30 @@ def _search(  # type: ignore[no-untyped-def]
     return True
 
 
-def _list(start, pairs, edge, sender, senders, size):  # type: ignore[no-untyped-def]
+def _list(  # type: ignore[no-untyped-def]
+    start,
+    target,
+    place,
+    pairs,
+    edge,
+    sender,
+    receiver,
+    senders,
+    size,
+    others,
+):
     n = 0
     for row in range(senders):
         atom = pairs[row] % size
         for e in range(start[atom], start[atom + 1]):
             edge[n] = e
             sender[n] = row
+            # Of what is not reached in time, no message is ever asked for.
+            receiver[n] = place[pairs[row] - atom + target[e]] + others
             n += 1
     return True
 
 
 _INTEGERS = ['int64[::1]']
 _SEARCH = Kernel(_search, [*8 * _INTEGERS, *3 * ['int64']])
-_LIST = Kernel(_list, [*4 * _INTEGERS, *2 * ['int64']])
+_LIST = Kernel(_list, [*7 * _INTEGERS, *3 * ['int64']])

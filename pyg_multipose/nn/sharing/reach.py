@@ -86,13 +86,17 @@ class Reach:
         ).repeat_interleave(pose_size)
         self._num_ligand = self.pose.numel()
         source, target = ligand_edges
-        from_ligand, to_ligand = source >= size, target >= size
-        end = torch.where(from_ligand, source, target) - size
-        first = self.pose[end] * size  # of the pose's receptor
-        self._into = from_ligand & ~to_ligand
-        self._out_of = to_ligand & ~from_ligand
-        self._into_pair = (first + target)[self._into]
-        self._out_of_pair = (first + source)[self._out_of]
+        # Numbers of the edges into the receptor, and out of it:
+        outside = ligand_edges >= size
+        self._into = (outside[0] > outside[1]).nonzero().squeeze(1)
+        self._out_of = (outside[0] < outside[1]).nonzero().squeeze(1)
+        self._into_pair = (
+            target[self._into] + size * (self.pose[source[self._into] - size])
+        )
+        self._atom_out_of = source[self._out_of]
+        self._out_of_pair = (
+            self._atom_out_of + size * (self.pose[target[self._out_of] - size])
+        )
 
         #: How far atoms count after each number of layers.
         self._depth = [
@@ -116,18 +120,17 @@ class Reach:
                 self._size,
                 most,
                 most_senders,
+                self._num_ligand,
             )
         if found is None:
             found = self._search(number, most, most_senders)
-        self._place, pairs, self._num_pairs, edge, sender, count = found
         #: Pose times size of the receptor plus atom, of every reached atom.
-        self.pairs = pairs
-        self._num_edges, self._edge = count, edge
-        self._atom = pairs % self._size if self._size else pairs
-        pose = (pairs - self._atom)[sender]
-        receiver = self._place[pose + self._receptor_edges[1][edge]]
-        # Once for all layers; of atoms that are not reached, none is asked.
-        self._within = torch.stack([sender, receiver + self._num_ligand])
+        self.pairs = found.pairs
+        self._place, self._num_pairs = found.place, found.num_pairs
+        self._atom = self.pairs % max(self._size, 1)
+        # Edges out of reached atoms, once for all layers:
+        self._edge, self._num_edges = found.edge, found.num_edges
+        self._within = found.within
 
     def _search(self, number: int, most: int, most_senders: int) -> Found:
         """As the kernel, by torch."""
@@ -169,14 +172,13 @@ class Reach:
             senders.append(sender + done)
             num_edges.append(num_edges[-1] + edge.numel())
         empty = [source.new_empty(0)]
-        return Found(
-            place,
-            torch.cat(pairs or empty),
-            num_pairs,
-            torch.cat(edges or empty),
-            torch.cat(senders or empty),
-            num_edges,
+        pair, edge, sender = (
+            torch.cat(parts or empty) for parts in (pairs, edges, senders)
         )
+        first = pair - pair % max(self._size, 1)
+        receiver = place[first[sender] + target[edge]] + self._num_ligand
+        within = torch.stack([sender, receiver])
+        return Found(place, pair, num_pairs, edge, within, num_edges)
 
     def atoms(self, layer: int) -> Tensor:
         r"""The receptor atoms that differ, pair by pair.
@@ -199,19 +201,29 @@ class Reach:
         """
         before = self._num_pairs[self._depth[layer]]
         after = self._num_pairs[self._depth[layer + 1]]
-        source = self.ligand_edges[0] - self._size
-        target = self.ligand_edges[1] - self._size
+        edges, place = self._around
+        edges = edges.clone()
+        alone = self._atom_out_of + before
+        row = torch.where(place < before, place, alone) + self._num_ligand
+        edges[0].index_copy_(0, self._out_of, row)
+        if after:
+            return edges, None
+        kept = torch.ones_like(edges[0], dtype=torch.bool)
+        kept[self._into] = False
+        kept = kept.nonzero().squeeze(1)
+        return edges[:, kept], kept
+
+    @cached_property
+    def _around(self) -> tuple[Tensor, Tensor]:
+        """Edges that touch a ligand, where they are the same for all layers.
+
+        Also the rows of the atoms that send out of the receptor.
+        """
+        edges = self.ligand_edges - self._size
+        into = self._place[self._into_pair] + self._num_ligand
+        edges[1].index_copy_(0, self._into, into)
         place = self._place[self._out_of_pair]
-        alone = self._num_ligand + before + source[self._out_of] + self._size
-        reached = (place >= 0) & (place < before)
-        source[self._out_of] = torch.where(
-            reached, place + self._num_ligand, alone
-        )
-        if not after:
-            kept = (~self._into).nonzero().squeeze(1)
-            return torch.stack([source, target])[:, kept], kept
-        target[self._into] = self._place[self._into_pair] + self._num_ligand
-        return torch.stack([source, target]), None
+        return edges, place.masked_fill(place < 0, self._place.numel())
 
     @property
     def edges(self) -> Tensor:
@@ -273,11 +285,11 @@ class Reach:
         receiver, edge, count = self._arriving
         most = int(count[:after].sum())
         receiver, edge = receiver[:most], edge[:most]
-        source, target = self.ligand_edges - self._size
-        if after:
-            target[self._into] = self._place[self._into_pair]
-            target[self._into] += self._num_ligand
-        kept = (~self._into | bool(after)).nonzero().squeeze(1)
+        (source, target), _ = self._around
+        source = source.clone()
+        kept = torch.full_like(source, True, dtype=torch.bool)
+        kept[self._into] = bool(after)
+        kept = kept.nonzero().squeeze(1)
 
         # Receptor atoms that send: in rows of their own if reached.
         atom = self._receptor_edges[0][edge]

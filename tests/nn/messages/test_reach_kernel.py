@@ -63,15 +63,15 @@ def test_numbers_of_filters_instead_of_edges():
 def test_bad_indices_are_left_to_torch(bad, fused):
     edges = torch.zeros(2, 3, dtype=torch.long)
     into = torch.zeros(1, dtype=torch.long)
-    assert find_reached(into, edges, 1, 12, 2, 2) is not None
+    assert find_reached(into, edges, 1, 12, 2, 2, 0) is not None
     for row in range(2):
         wrong = edges.clone()
         wrong[row, 1] = bad
-        assert find_reached(into, wrong, 1, 12, 2, 2) is None
-    assert find_reached(into + bad, edges, 1, 12, 2, 2) is None
+        assert find_reached(into, wrong, 1, 12, 2, 2, 0) is None
+    assert find_reached(into + bad, edges, 1, 12, 2, 2, 0) is None
 
 
 def test_without_numba(monkeypatch):
     monkeypatch.setattr(kernel, 'find_numba', lambda: None)
     edges = torch.zeros(2, 3, dtype=torch.long)
-    assert find_reached(edges[0], edges, 1, 12, 2, 2) is None
+    assert find_reached(edges[0], edges, 1, 12, 2, 2, 0) is None
