@@ -22,14 +22,15 @@ def shifted_softplus(x: Tensor, out: Tensor) -> bool:
     and one, as that of torch, in a quarter of the time.
 
     Args:
-        x: Numbers in float32, of any shape.
-        out: What to write to: as many in the same order, contiguous, and
-            elsewhere in memory.
+        x: Numbers in float32, contiguous, of any shape.
+        out: What to write to: as many, in the same way, and elsewhere in
+            memory.
 
     Returns:
-        Whether this was done; else torch has to do it.
+        Whether this was done, where :func:`can_run_softplus` says that it
+        can; else torch has to do it.
     """
-    return _run(out, x, x.new_empty(0))
+    return _KERNEL(torch.float32, out.view(-1), x.view(-1), _NOTHING)
 
 
 def softplus_gradient(grad: Tensor, y: Tensor, out: Tensor) -> bool:
@@ -50,18 +51,21 @@ def softplus_gradient(grad: Tensor, y: Tensor, out: Tensor) -> bool:
     Returns:
         Whether this was done; else torch has to do it.
     """
-    return _run(out, y, grad)
+    flat = (tensor.view(-1) for tensor in (out, y, grad))
+    return _KERNEL(torch.float32, *flat)
 
 
-def _run(out: Tensor, x: Tensor, grad: Tensor) -> bool:
-    return (
-        x.dtype == grad.dtype == out.dtype == torch.float32
-        and out.is_contiguous()
-        and can_run(x.dtype, out, x, grad)
-        and _KERNEL(x.dtype, out.view(-1), x.reshape(-1), grad.reshape(-1))
-    )
+def can_run_softplus(*tensors: Tensor) -> bool:
+    r"""Whether the two kernels here can do what torch would do.
+
+    Args:
+        *tensors: Those that others are made of.
+    """
+    single = all(tensor.dtype == torch.float32 for tensor in tensors)
+    return single and can_run(torch.float32, *tensors)
 
 
+_NOTHING = torch.empty(0)
 # Plain numbers of one type: numba would compute in double precision.
 _f = np.float32
 _ZERO, _HALF, _ONE, _TWO = _f(0.0), _f(0.5), _f(1.0), _f(2.0)

@@ -388,13 +388,16 @@ class SchNet(SharedReceptor):
         scaled = (dist / self.cutoff).clamp(max=1.0)
         cutoff = 0.5 * ((scaled * math.pi).cos() + 1.0)
         expansion = self.distance_expansion
-        away = (dist.view(-1, 1) - expansion.offset).square()
-        exponent = expansion.coeff * away
+        exponent = dist.view(-1, 1) - expansion.offset
+        if torch.is_grad_enabled() and dist.requires_grad:
+            exponent = expansion.coeff * exponent.square()
+        else:
+            exponent.square_().mul_(expansion.coeff)
         # Exponentials that are denormal numbers, and products with these, take
         # a processor a hundred times longer, and what is as small adds nothing
         # to a filter.
         tiny = exponent < math.log(torch.finfo(exponent.dtype).tiny) * 2 / 3
-        gaussians = exponent.masked_fill(tiny, -math.inf).exp()
+        gaussians = exponent.masked_fill_(tiny, -math.inf).exp_()
         return gaussians.to(dtype), cutoff.unsqueeze(-1).to(dtype)
 
     def __repr__(self) -> str:

@@ -72,10 +72,8 @@ class SchNetLayer(InteractionLayer):
         """
         gaussians, cutoff = geometry
         if is_as_made(self.mlp, Sequential) and len(self.mlp) == 3:
-            filters = softplus_mlp(gaussians, *self.mlp)
-        else:
-            filters = self.mlp(gaussians)
-        return (filters * cutoff,)
+            return (softplus_mlp(gaussians, *self.mlp).mul_(cutoff),)
+        return (self.mlp(gaussians) * cutoff,)
 
     def source(self, x: Tensor) -> Tensor:
         r"""Returns what an atom sends, before any edge is known.

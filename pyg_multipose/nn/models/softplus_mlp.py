@@ -9,6 +9,7 @@ from torch.nn.modules.module import _has_any_global_hook
 
 from pyg_multipose.nn.messages.kernel import is_plain_call, stands_for_many
 from pyg_multipose.nn.messages.softplus_kernel import (
+    can_run_softplus,
     shifted_softplus,
     softplus_gradient,
 )
@@ -111,14 +112,14 @@ def _blocks(num_rows: int, *widths: int) -> list[slice]:
     return [slice(at, at + step) for at in range(0, num_rows, step)]
 
 
-def _softplus(x: Tensor, out: Tensor) -> None:
-    if not shifted_softplus(x, out):
+def _softplus(x: Tensor, out: Tensor, fused: bool) -> None:
+    if not (fused and shifted_softplus(x, out)):
         torch.ops.aten.softplus.out(x, out=out)
         out.sub_(_SHIFT)
 
 
-def _times_slope(grad: Tensor, y: Tensor, out: Tensor) -> None:
-    if not softplus_gradient(grad, y, out):
+def _times_slope(grad: Tensor, y: Tensor, out: Tensor, fused: bool) -> None:
+    if not (fused and softplus_gradient(grad, y, out)):
         torch.neg(y, out=out).sub_(_SHIFT).expm1_().neg_().mul_(grad)
 
 
@@ -134,14 +135,14 @@ def _forward(
     # Activations are written to `kept`.
     # Products with contiguous matrices are faster than with transposed ones.
     w1, w2 = w1.t().contiguous(), w2.t().contiguous()
-    out = x.new_empty(x.size(0), w2.size(1))
+    out, fused = x.new_empty(x.size(0), w2.size(1)), can_run_softplus(x)
     blocks = _blocks(x.size(0), *w1.size(), w2.size(1))
     y_all, h_all = x.new_empty(2, len(x[blocks[0]]), w1.size(1))
     for at in blocks:
         rows = x[at]
         y = y_all[: rows.size(0)]
         h = h_all[: rows.size(0)] if kept is None else kept[at]
-        _softplus(torch.addmm(b1, rows, w1, out=y), h)
+        _softplus(torch.addmm(b1, rows, w1, out=y), h, fused)
         if onto is None:
             torch.addmm(b2, h, w2, out=out[at])
         else:
@@ -195,7 +196,7 @@ def _gradients(
         torch.zeros_like(tensor) if need else None
         for tensor, need in zip((x, w1, b1, w2), needs, strict=False)
     )
-    turned = w1.t().contiguous()
+    turned, fused = w1.t().contiguous(), can_run_softplus(x)
     blocks = _blocks(x.size(0), w1.size(1), *w2.size())
     y_all, h_all = x.new_empty(2, len(x[blocks[0]]), w1.size(0))
     for at in blocks:
@@ -204,13 +205,13 @@ def _gradients(
         h = h_all[: rows.size(0)] if kept is None else kept[at]
         if kept is None:
             torch.addmm(b1, rows, turned, out=y)
-            _softplus(y, h)
+            _softplus(y, h, fused)
         if grad_w2 is not None:
             grad_w2.addmm_(grad_out.t(), h)
         if not any(needs[:3]):
             continue
         inner = y  # which is needed no more
-        _times_slope(grad_out @ w2, h, inner)
+        _times_slope(grad_out @ w2, h, inner, fused)
         if grad_x is not None:
             torch.mm(inner, w1, out=grad_x[at])
         if grad_w1 is not None:

