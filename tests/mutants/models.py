@@ -5,6 +5,8 @@ from tests.mutants.mutant import Mutant
 _CONV = 'nn/models/equivariant_conv.py'
 _COUPLED = 'nn/messages/coupled_sum.py'
 _COUPLED_KERNEL = 'nn/messages/coupled_kernel.py'
+_COUPLED_LAYOUT = 'nn/messages/coupled_layout.py'
+_COUPLED_LOOPS = 'nn/messages/coupled_loops.py'
 _EDGES = 'nn/messages/edges.py'
 _EQUIVARIANT = 'nn/models/equivariant_gnn.py'
 _GATE = 'nn/models/gate.py'
@@ -147,18 +149,46 @@ MUTANTS = [
         ['nn/messages/test_product_kernel.py'],
     ),
     Mutant(
-        'coupled kernel: gradients into a copy',
+        'coupled kernel: gradients of tables for those of tensors',
         _COUPLED_KERNEL,
-        'x.new_zeros(argument.size() if need else (0, 0), dtype=dtype)',
-        'torch.zeros_like(argument if need else argument[:0, :0])',
+        'if table.is_same(like.size(1)):',
+        'if values.size() == like.size():',
+        ['nn/messages/test_coupled_shapes.py'],
+    ),
+    Mutant(
+        'coupled kernel: weights beyond the last',
+        _COUPLED_KERNEL,
+        'or not of_w.fits(w.size(1))',
+        '',
         ['nn/messages/test_coupled_kernel.py'],
     ),
     Mutant(
-        'coupled kernel: atoms beyond the last',
-        _COUPLED_KERNEL,
+        'coupled loops: atoms beyond the last',
+        _COUPLED_LOOPS,
         '0 <= source[e] < num_atoms',
         '0 <= source[e]',
         ['nn/messages/test_coupled_kernel.py'],
+    ),
+    Mutant(
+        'coupled loops: gradients of weights by the last edge',
+        _COUPLED_LOOPS,
+        'store(load(grad_w, at) + grad_w_b, grad_w, at)',
+        'store(grad_w_b, grad_w, at)',
+        ['nn/messages/test_coupled_kernel.py'],
+    ),
+    Mutant(
+        'coupled layout: zeros hide what is not a number',
+        _COUPLED_LAYOUT,
+        'used[0, ~used.any((0, 2)), 0] = True',
+        'pass',
+        ['nn/messages/test_coupled_shapes.py'],
+    ),
+    Mutant(
+        'coupled layout: the last tile only',
+        _COUPLED_LAYOUT,
+        'before = at\n',
+        'before = 0\n',
+        ['nn/messages/test_coupled_shapes.py'],
     ),
     Mutant(
         'tensor product: paths have no norm',

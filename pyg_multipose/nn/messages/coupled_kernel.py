@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from pyg_multipose.nn.messages.kernel import Kernel, can_run
+from pyg_multipose.nn.messages.coupled_layout import Table, make_layout
+from pyg_multipose.nn.messages.coupled_loops import (
+    FILL,
+    GRADIENTS,
+    LIST,
+    READ,
+    SUM,
+)
+from pyg_multipose.nn.messages.kernel import can_run
 
 if TYPE_CHECKING:
     from pyg_multipose.nn.messages.coupled_sum import Group
@@ -44,17 +51,17 @@ def coupled_products(
         Sums :math:`(n, O)`, or :obj:`None` where torch has to do it: a kernel
         cannot, or indices are bad, for which torch has the errors.
     """
-    arguments = _arguments(x, y, w, groups, edges, size)
-    if arguments is None:
+    dtype = wide_type(x, y, w)
+    inputs = _inputs(x, y, w, groups, edges, size)
+    if inputs is None:
         return None
-    dtype = arguments[0].dtype
     if onto is None:
         out = x.new_zeros(size, dtype=dtype)
     elif onto.dtype == dtype and onto.is_contiguous():
         out = onto
     else:
         return None
-    return out if _SUM(dtype, out, *arguments) else None
+    return out if SUM(dtype, out, *inputs) else None
 
 
 def coupled_gradients(
@@ -82,27 +89,33 @@ def coupled_gradients(
         has to do it.
     """
     size = (grad.size(0), grad.size(1))
-    arguments = _arguments(x, y, w, groups, edges, size, grad)
-    if arguments is None:
+    dtype = wide_type(x, y, w)
+    inputs = _inputs(x, y, w, groups, edges, size, grad)
+    if inputs is None:
         return None
-    dtype = arguments[0].dtype
-    grads = [
-        x.new_zeros(argument.size() if need else (0, 0), dtype=dtype)
-        for argument, need in zip(arguments, needs, strict=False)
-    ]
-    if not _GRADIENTS(dtype, *grads, grad.to(dtype), *arguments):
+    layout = make_layout(groups, dtype)
+    of_x, of_w, _ = layout.tables
+    sizes = (x.size(0), of_x.width), y.size(), (w.size(0), of_w.width)
+    grad_x, grad_y, grad_w = (
+        x.new_zeros(size if need else (0, 0), dtype=dtype)
+        for size, need in zip(sizes, needs, strict=True)
+    )
+    if not GRADIENTS(
+        dtype,
+        grad_x.view(-1),
+        grad_y,
+        grad_w.view(-1),
+        grad.to(dtype),
+        *inputs,
+        layout.starts,
+        layout.couplings,
+        layout.factors,
+    ):
         return None
-    parts, grads[0] = grads[0], torch.zeros_like(x)
-    if needs[0]:
-        start = 0
-        for group in groups:
-            part = _part(grads[0], group)
-            end = start + part[0].numel()
-            part.copy_(parts[:, start:end].view_as(part))
-            start = end
-    return tuple(
-        grad.to(x.dtype) if need else None
-        for grad, x, need in zip(grads, (x, y, w), needs, strict=True)
+    return (
+        _from_table(grad_x, x, of_x) if needs[0] else None,
+        grad_y.to(y.dtype) if needs[1] else None,
+        _from_table(grad_w, w, of_w) if needs[2] else None,
     )
 
 
@@ -118,12 +131,7 @@ def wide_type(*tensors: Tensor) -> torch.dtype:
     return dtype
 
 
-def _part(x: Tensor, group: Group) -> Tensor:
-    # A view (m, components, channels).
-    return x[:, group.source].unflatten(1, group.shape).transpose(1, 2)
-
-
-def _arguments(
+def _inputs(
     x: Tensor,
     y: Tensor,
     w: Tensor,
@@ -132,183 +140,67 @@ def _arguments(
     size: tuple[int, int],
     *others: Tensor,
 ) -> list[Any] | None:
+    # What both loops read, or nothing if torch has to do it.
     dtype = wide_type(x, y, w)
-    if not groups or not can_run(dtype, x, y, w, *edges, *others):
+    if not any(group.paths for group in groups) or not can_run(
+        dtype, x, y, w, *edges, *others
+    ):
         return None
-    places = []
-    at_x = at_t = 0
-    for group in groups:
-        mul, A = group.shape
-        K = group.coupling.size(1) // A
-        for path in group.paths:
-            at_w = group.weights.start + path.channels.start
-            rows = path.rows.stop - path.rows.start
-            if (
-                path.out.start + rows * mul > size[1]
-                or at_w + mul > w.size(1)
-                or group.coupling.size(0) != y.size(1)
-            ):
-                return None  # The loops would read what is beyond.
-            at = at_t + path.rows.start
-            places.append((A, rows, mul, at_x, at_w, path.out.start, at, K))
-        at_x += A * mul
-        at_t += A * K
-    source, target, row = edges
-    row = target.new_empty(0) if row is None else row
-    head, following = target.new_empty(size[0]), torch.empty_like(target)
-    lists = [x.long() for x in (source, row, head, following)]
-    num_rows = min(y.size(0), w.size(0))
-    if not _LIST(dtype, *lists, target.long(), x.size(0), num_rows):
+    layout = make_layout(groups, dtype)
+    of_x, of_w, of_out = layout.tables
+    if (
+        y.size(1) != layout.num_features
+        or not of_x.fits(x.size(1))
+        or not of_w.fits(w.size(1))
+        or not of_out.fits(size[1])
+    ):
+        return None  # The loops would read what is beyond.
+    lists = _make_lists(edges, size[0], x.size(0), min(y.size(0), w.size(0)))
+    if lists is None:
         return None
+    # One more column tells whether one of the others is not a number.
+    y = y.to(dtype)
+    y = torch.cat([y, (y * 0).sum(1, keepdim=True)], dim=1)
     return [
-        torch.cat([_part(x, group).flatten(1) for group in groups], 1).to(
-            dtype
-        ),
-        y.to(dtype),
-        w.to(dtype),
+        _to_table(x.to(dtype), of_x),
+        y.view(-1),
+        _to_table(w.to(dtype), of_w),
         *lists,
-        torch.cat([group.coupling for group in groups], 1).to(dtype),
-        np.array(places, dtype=np.uint64),
+        of_out.columns,
+        of_x.width,
+        y.size(1),
+        of_w.width,
+        of_out.width,
+        layout.num_couplings,
+        layout.tiles,
+        layout.terms,
+        layout.numbers,
     ]
 
 
-def _list(source, row, head, following, target, num_atoms, num_rows):  # type: ignore[no-untyped-def]
-    # The first edge of every target, and after every edge the next one of
-    # its target; -1 where there is none.
-    head[:] = -1
-    for e in range(target.size - 1, -1, -1):
-        if not (
-            0 <= source[e] < num_atoms
-            and 0 <= target[e] < head.size
-            and 0 <= (row[e] if row.size else e) < num_rows
-        ):
-            return False
-        following[e] = head[target[e]]
-        head[target[e]] = e
-    return True
+def _make_lists(
+    edges: Edges, num_targets: int, num_atoms: int, num_rows: int
+) -> list[Tensor] | None:
+    source, target, row = edges
+    row = target.new_empty(0) if row is None else row
+    given = [index.long() for index in (source, target, row)]
+    start = given[0].new_empty(num_targets + 2)
+    lists = [start, *map(torch.empty_like, given[:2])]
+    good = LIST(torch.long, *lists, *given, num_atoms, num_rows)
+    return lists if good else None
 
 
-# In both loops, `t` is the coupling of the features of one edge. Places are
-# unsigned: then the compiler sees that runs of channels are contiguous.
+def _to_table(x: Tensor, table: Table) -> Tensor:
+    if table.is_same(x.size(1)):
+        return x.contiguous().view(-1)
+    out = x.new_zeros(x.size(0), table.width)
+    FILL(x.dtype, out, x, table.columns)
+    return out.view(-1)
 
 
-def _sum(out, x, y, w, source, row, head, following, coupling, places):  # type: ignore[no-untyped-def]
-    t = np.empty(coupling.shape[1], out.dtype)
-    wx = np.empty(x.shape[1], out.dtype)
-    total = np.empty(out.shape[1], out.dtype)
-    for n in range(head.size):
-        e = head[n]
-        if e < 0:
-            continue
-        total[:] = 0
-        while e >= 0:
-            s = np.uint64(source[e])
-            r = np.uint64(row[e] if row.size else e)
-            t[:] = 0
-            for b in range(coupling.shape[0]):
-                feature = y[r, b]
-                for i in range(t.size):
-                    t[i] += feature * coupling[b, i]
-            for p in range(places.shape[0]):
-                A, K, mul, at_x, at_w, at_out, at_t, step = places[p]
-                for a in range(A):
-                    for u in range(mul):
-                        wx[a * mul + u] = (
-                            w[r, at_w + u] * x[s, at_x + a * mul + u]
-                        )
-                for k in range(K):
-                    for a in range(A):
-                        factor = t[at_t + a * step + k]
-                        for u in range(mul):
-                            total[at_out + k * mul + u] += (
-                                factor * wx[a * mul + u]
-                            )
-            e = following[e]
-        for p in range(places.shape[0]):
-            A, K, mul, at_x, at_w, at_out, at_t, step = places[p]
-            for u in range(mul):
-                for k in range(K):
-                    out[n, at_out + u * K + k] += total[at_out + k * mul + u]
-    return True
-
-
-def _gradients(  # type: ignore[no-untyped-def]
-    grad_x,
-    grad_y,
-    grad_w,
-    grad,
-    x,
-    y,
-    w,
-    source,
-    row,
-    head,
-    following,
-    coupling,
-    places,
-):
-    t = np.empty(coupling.shape[1], grad.dtype)
-    grad_t = np.empty(coupling.shape[1], grad.dtype)
-    wx = np.empty(x.shape[1], grad.dtype)
-    g = np.empty(grad.shape[1], grad.dtype)
-    zero = grad.dtype.type(0)
-    for n in range(head.size):
-        e = head[n]
-        if e < 0:
-            continue
-        for p in range(places.shape[0]):
-            A, K, mul, at_x, at_w, at_out, at_t, step = places[p]
-            for u in range(mul):
-                for k in range(K):
-                    g[at_out + k * mul + u] = grad[n, at_out + u * K + k]
-        while e >= 0:
-            s = np.uint64(source[e])
-            r = np.uint64(row[e] if row.size else e)
-            t[:] = 0
-            for b in range(coupling.shape[0]):
-                feature = y[r, b]
-                for i in range(t.size):
-                    t[i] += feature * coupling[b, i]
-            for p in range(places.shape[0]):
-                A, K, mul, at_x, at_w, at_out, at_t, step = places[p]
-                if grad_x.size or grad_w.size:
-                    for a in range(A):
-                        wx[:mul] = 0
-                        for k in range(K):
-                            factor = t[at_t + a * step + k]
-                            for u in range(mul):
-                                wx[u] += factor * g[at_out + k * mul + u]
-                        at = at_x + a * mul
-                        if grad_w.size:
-                            for u in range(mul):
-                                grad_w[r, at_w + u] += wx[u] * x[s, at + u]
-                        if grad_x.size:
-                            for u in range(mul):
-                                grad_x[s, at + u] += wx[u] * w[r, at_w + u]
-                if grad_y.size:
-                    for a in range(A):
-                        at = at_x + a * mul
-                        for u in range(mul):
-                            wx[u] = w[r, at_w + u] * x[s, at + u]
-                        for k in range(K):
-                            total = zero
-                            for u in range(mul):
-                                total += wx[u] * g[at_out + k * mul + u]
-                            grad_t[at_t + a * step + k] = total
-            if grad_y.size:
-                for b in range(coupling.shape[0]):
-                    total = zero
-                    for i in range(t.size):
-                        total += coupling[b, i] * grad_t[i]
-                    grad_y[r, b] += total
-            e = following[e]
-    return True
-
-
-_MATRIX, _LISTS = ['{0}[:, ::1]'], 4 * ['int64[::1]']
-_INPUTS = [*3 * _MATRIX, *_LISTS, *_MATRIX, 'uint64[:, ::1]']
-# NaN and infinity stay what they are; sums may be taken in any order.
-_FASTMATH = {'contract', 'nsz', 'reassoc'}
-_LIST = Kernel(_list, [*_LISTS, 'int64[::1]', 'int64', 'int64'])
-_SUM = Kernel(_sum, [*_MATRIX, *_INPUTS], _FASTMATH)
-_GRADIENTS = Kernel(_gradients, [*4 * _MATRIX, *_INPUTS], _FASTMATH)
+def _from_table(values: Tensor, like: Tensor, table: Table) -> Tensor:
+    if table.is_same(like.size(1)):
+        return values.to(like.dtype)
+    out = values.new_zeros(like.size())
+    READ(values.dtype, out, values, table.columns)
+    return out.to(like.dtype)

@@ -24,6 +24,8 @@ class Kernel:
         types: Those of its arguments as numba writes them, with
             :obj:`"{0}"` for the type of numbers.
         fastmath: What the compiler may assume. (default: nothing)
+        prepare: What is called before the loop is compiled.
+            (default: :obj:`None`)
     """
 
     def __init__(
@@ -31,8 +33,10 @@ class Kernel:
         loop: Callable[..., bool],
         types: list[str],
         fastmath: set[str] | None = None,
+        prepare: Callable[[], None] | None = None,
     ):
         self.loop = loop
+        self.prepare = prepare
         self.signature = f'boolean({", ".join(types)})'
         self.options = {
             'nogil': True,
@@ -61,6 +65,8 @@ class Kernel:
         numba = find_numba()
         signature = self.signature.format(str(dtype).removeprefix('torch.'))
         try:
+            if self.prepare is not None:
+                self.prepare()
             try:
                 return _jit(
                     numba, signature, self.loop, cache=True, **self.options

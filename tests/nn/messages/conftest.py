@@ -5,7 +5,7 @@ from importlib.machinery import ModuleSpec
 import pytest
 
 from pyg_multipose.nn.messages import (
-    coupled_kernel,
+    coupled_loops,
     kernel,
     product_kernel,
     reach_kernel,
@@ -15,9 +15,11 @@ from pyg_multipose.nn.messages import (
 
 KERNELS = (
     product_kernel._KERNEL,
-    coupled_kernel._LIST,
-    coupled_kernel._SUM,
-    coupled_kernel._GRADIENTS,
+    coupled_loops.LIST,
+    coupled_loops.FILL,
+    coupled_loops.READ,
+    coupled_loops.SUM,
+    coupled_loops.GRADIENTS,
     reach_kernel._SEARCH,
     reach_kernel._LIST,
     shared_kernel._CHECK,
@@ -53,6 +55,8 @@ def fake_numba(fresh, monkeypatch):
         module.config = types.SimpleNamespace(DISABLE_JIT=0)
         module.njit = njit
         monkeypatch.setitem(sys.modules, 'numba', module)
+        for item in KERNELS:
+            monkeypatch.setattr(item, 'prepare', None)
 
     return make
 
