@@ -178,9 +178,11 @@ def test_not_finite(which, value, fused, unfused):
     coupling[:, 1], coupling[..., 3] = 0.0, 0.0
     tensors = [item.detach() for item in case.leaves]
     tensors.append(torch.randn(NUM_TARGETS, case.num_out).double())
-    for column in range(0, tensors[which].size(1)):
+    source, target = case.edge_index[:, 0]
+    row = [source, case.rows[0], case.rows[0], target][which]
+    for column in range(tensors[which].size(1)):
         changed = [item.clone() for item in tensors]
-        changed[which][2, column] = value
+        changed[which][row, column] = value
         *leaves, weight = changed
         leaves = [item.requires_grad_() for item in leaves]
 
