@@ -1,8 +1,4 @@
-r"""What `vectors.py` has, for numba; to be imported only where that is.
-
-Numba's cache sees changes of the files of loops only: after a change here, or
-in `vectors.py`, it has to be emptied.
-"""
+r"""What `vectors.py` has, for numba; to be imported only where that is."""
 
 import operator
 from collections.abc import Callable

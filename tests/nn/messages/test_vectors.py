@@ -1,8 +1,12 @@
 """Vectors are to numba what they are to numpy."""
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from pyg_multipose.nn.messages import coupled_loops
 from pyg_multipose.nn.messages.vectors import (
     LANES,
     add_all,
@@ -61,3 +65,13 @@ def test_vectors_may_begin_anywhere():
         compiled(found[start:], x[start:])
         loop(expected[start:], x[start:])
         np.testing.assert_allclose(found, expected)
+
+
+def test_revision():
+    """Else numba would go on with loops that it has compiled from others."""
+    digest = hashlib.sha256()
+    folder = Path(coupled_loops.__file__).parent
+    for name in ('coupled_layout', 'vector_types', 'vectors'):
+        text = (folder / f'{name}.py').read_text(encoding='utf-8')
+        digest.update(text.encode())
+    assert coupled_loops.REVISION == digest.hexdigest()[:12]
