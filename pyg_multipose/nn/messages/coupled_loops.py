@@ -16,7 +16,7 @@ from pyg_multipose.nn.messages.vectors import (
     LANES,
     add_all,
     each,
-    fetch,
+    fetch_row,
     inline,
     load,
     load_all,
@@ -29,7 +29,7 @@ from pyg_multipose.nn.messages.vectors import (
 
 #: Of the files besides this one that make the loops: numba keeps what it has
 #: compiled until this file changes. A test knows what it has to be.
-REVISION = '822636ff66ae'
+REVISION = '1ce40097d864'
 
 
 def _list(start, sources, rows, source, target, row, num_atoms, num_rows):  # type: ignore[no-untyped-def]
@@ -67,13 +67,6 @@ def _read(x, table, columns):  # type: ignore[no-untyped-def]
         for j in range(columns.shape[0]):
             x[i, columns[j, 0]] = table[i, columns[j, 1]]
     return True
-
-
-@inline
-def _fetch_row(array, row, width):  # type: ignore[no-untyped-def]
-    # A line of the cache is two vectors, in float32.
-    for at in range(row * width, row * width + width, 2 * LANES):
-        fetch(array, at)
 
 
 def _make_couple(count: int) -> Any:
@@ -196,9 +189,9 @@ def _sum(  # type: ignore[no-untyped-def]
         sums[:] = 0
         for e in range(start[n], start[n + 1]):
             if e + 1 < source.size:
-                _fetch_row(x, source[e + 1], num_x)
-                _fetch_row(y, row[e + 1], num_y)
-                _fetch_row(w, row[e + 1], num_w)
+                fetch_row(x, source[e + 1], num_x)
+                fetch_row(y, row[e + 1], num_y)
+                fetch_row(w, row[e + 1], num_w)
             _couple(t, y, row[e], num_y, terms, numbers)
             at_x, at_w = source[e] * num_x, row[e] * num_w
             for p in range(tiles.shape[0]):
@@ -308,13 +301,13 @@ def _gradients(  # type: ignore[no-untyped-def]
             grad[columns[i, 1]] = grad_out[n, columns[i, 0]]
         for e in range(start[n], start[n + 1]):
             if e + 1 < source.size:
-                _fetch_row(x, source[e + 1], num_x)
-                _fetch_row(y, row[e + 1], num_y)
-                _fetch_row(w, row[e + 1], num_w)
+                fetch_row(x, source[e + 1], num_x)
+                fetch_row(y, row[e + 1], num_y)
+                fetch_row(w, row[e + 1], num_w)
                 if grad_x.size:
-                    _fetch_row(grad_x, source[e + 1], num_x)
+                    fetch_row(grad_x, source[e + 1], num_x)
                 if grad_w.size:
-                    _fetch_row(grad_w, row[e + 1], num_w)
+                    fetch_row(grad_w, row[e + 1], num_w)
             at_x, at_w = source[e] * num_x, row[e] * num_w
             if grad_x.size or grad_w.size:
                 _couple(t, y, row[e], num_y, terms, numbers)

@@ -194,14 +194,21 @@ def _warn_of_numba(what: str, error: str) -> None:
     )
 
 
-@cache
 def _warn_of_cache(error: str) -> None:
+    if _once.cache_info().currsize:  # the error names one of many loops
+        return
+    _once()
     warnings.warn(
         'numba cannot keep what it compiles for pyg_multipose, so every '
         'process will compile it again, in seconds; let the environment '
         f'variable NUMBA_CACHE_DIR name a folder to write to (got {error})',
         stacklevel=2,
     )
+
+
+@cache
+def _once() -> None:
+    """Remembers that it was called."""
 
 
 @cache

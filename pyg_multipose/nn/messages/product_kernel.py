@@ -4,6 +4,14 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.nn.messages.kernel import Kernel, can_run
+from pyg_multipose.nn.messages.vectors import (
+    add_product,
+    fetch_row,
+    teach_numba,
+)
+
+#: As in `coupled_loops.py`.
+REVISION = 'b18bd4a28196'
 
 
 def product_sum(
@@ -21,7 +29,7 @@ def product_sum(
         \mathbf{o}_t = \sum_{e: k(e) = t} \mathbf{a}_{i(e)} \odot
         \mathbf{b}_{j(e)}
 
-    The order of the sum and its roundings are those of torch on a CPU.
+    The order of the sum is that of torch on a CPU.
 
     Args:
         a: Left factors :math:`(m, F)`.
@@ -59,33 +67,42 @@ def product_sum(
         out = onto
     else:
         return None
-    done = _KERNEL(a.dtype, out, a, b, *indices, num_edges)
+    sizes = a.size(0), b.size(0), out.size(0)
+    if not _CHECK(torch.int64, *indices, num_edges, *sizes):
+        return None
+    flat = [table.contiguous().view(-1) for table in (out, a, b)]
+    done = _KERNEL(a.dtype, *flat, *indices, num_edges, a.size(1))
     return out if done else None
 
 
-def _loop(out, a, b, i, j, k, num_edges):  # type: ignore[no-untyped-def]
-    # All indices before anything is written to.
+def _check(i, j, k, num_edges, num_a, num_b, size):  # type: ignore[no-untyped-def]
     for e in range(num_edges):
         left = i[e] if i.size else e
         right = j[e] if j.size else e
         at = k[e] if k.size else e
-        if not (
-            0 <= left < a.shape[0]
-            and 0 <= right < b.shape[0]
-            and 0 <= at < out.shape[0]
-        ):
+        if not (0 <= left < num_a and 0 <= right < num_b and 0 <= at < size):
             return False
-    for e in range(num_edges):
-        left = i[e] if i.size else e
-        right = j[e] if j.size else e
-        if k.size:
-            at = k[e]
-            for u in range(a.shape[1]):
-                out[at, u] += a[left, u] * b[right, u]
-        else:
-            for u in range(a.shape[1]):
-                out[e, u] = a[left, u] * b[right, u]
     return True
 
 
-_KERNEL = Kernel(_loop, [*3 * ['{0}[:, ::1]'], *3 * ['int64[::1]'], 'int64'])
+def _loop(out, a, b, i, j, k, num_edges, width):  # type: ignore[no-untyped-def]
+    for e in range(num_edges):
+        left = (i[e] if i.size else e) * width
+        right = (j[e] if j.size else e) * width
+        if k.size:
+            if j.size and e + 1 < num_edges:
+                fetch_row(b, j[e + 1], width)
+            add_product(out, k[e] * width, a, left, b, right, width)
+        else:
+            for u in range(width):
+                out[e * width + u] = a[left + u] * b[right + u]
+    return True
+
+
+_INDICES = 3 * ['int64[::1]']
+_CHECK = Kernel(_check, [*_INDICES, *4 * ['int64']])
+_KERNEL = Kernel(
+    _loop,
+    [*3 * ['{0}[::1]'], *_INDICES, *2 * ['int64']],
+    prepare=teach_numba,
+)

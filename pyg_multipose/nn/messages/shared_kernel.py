@@ -4,6 +4,15 @@ import torch
 from torch import Tensor
 
 from pyg_multipose.nn.messages.kernel import Kernel, can_run
+from pyg_multipose.nn.messages.vectors import (
+    add_change,
+    add_product,
+    fetch_row,
+    teach_numba,
+)
+
+#: As in `coupled_loops.py`.
+REVISION = 'b18bd4a28196'
 
 
 def shared_products(
@@ -30,7 +39,10 @@ def shared_products(
     """
     tables = onto, source, alone, filters
     lists = _lists(tables, edges)
-    return lists is not None and _SUM(onto.dtype, *tables, *lists)
+    if lists is None:
+        return False
+    flat = [table.contiguous().view(-1) for table in tables]
+    return _SUM(onto.dtype, *flat, *lists, *source.size())
 
 
 def shared_gradients(
@@ -65,7 +77,8 @@ def shared_gradients(
         x.new_zeros(x.size() if need else (0, x.size(1)))
         for x, need in zip(tables[1:], wanted, strict=True)
     ]
-    if not _GRADIENTS(grad.dtype, *grads, *tables, *lists):
+    flat = [table.contiguous().view(-1) for table in (*grads, *tables)]
+    if not _GRADIENTS(grad.dtype, *flat, *lists, *source.size()):
         return None
     if needs[1] and atoms is not None:
         grads[1].index_add_(0, atoms, grads[0], alpha=-1)
@@ -99,7 +112,8 @@ def _lists(
 
 # In each loop, edge `e` has source `i[e]`, target `k[e]` and filter `row[e]`,
 # or `e` where there are no rows. With `atoms`, these are the receptor atoms of
-# all sources; without, sources from `source.shape[0]` on are the receptor's.
+# all sources; without, sources from `first` on are the receptor's. Tables are
+# arrays of one dimension, with rows of a `width`.
 
 
 def _check(i, k, row, atoms, most, size, num_rows, num_alone):  # type: ignore[no-untyped-def]
@@ -113,56 +127,77 @@ def _check(i, k, row, atoms, most, size, num_rows, num_alone):  # type: ignore[n
     return True
 
 
-def _sum(out, source, alone, w, i, k, row, atoms):  # type: ignore[no-untyped-def]
+def _sum(out, source, alone, w, i, k, row, atoms, first, width):  # type: ignore[no-untyped-def]
     for e in range(i.size):
-        r = row[e] if row.size else e
-        at, left = k[e], i[e]
+        if e + 1 < i.size and row.size:
+            fetch_row(w, row[e + 1], width)
+        at_w = (row[e] if row.size else e) * width
+        at, left = k[e] * width, i[e] * width
         if atoms.size:
-            atom = atoms[left]
-            for u in range(out.shape[1]):
-                out[at, u] += (source[left, u] - alone[atom, u]) * w[r, u]
-        elif left < source.shape[0]:
-            for u in range(out.shape[1]):
-                out[at, u] += source[left, u] * w[r, u]
+            other = atoms[i[e]] * width
+            add_change(out, at, source, left, alone, other, w, at_w, width)
+        elif i[e] < first:
+            add_product(out, at, source, left, w, at_w, width)
         else:
-            atom = left - source.shape[0]
-            for u in range(out.shape[1]):
-                out[at, u] += alone[atom, u] * w[r, u]
+            left -= first * width
+            add_product(out, at, alone, left, w, at_w, width)
     return True
 
 
 def _gradients(  # type: ignore[no-untyped-def]
-    grad_source, grad_alone, grad_w, g, source, alone, w, i, k, row, atoms
+    grad_source,
+    grad_alone,
+    grad_w,
+    g,
+    source,
+    alone,
+    w,
+    i,
+    k,
+    row,
+    atoms,
+    first,
+    width,
 ):
     # With `atoms`, `grad_alone` follows from `grad_source`.
     for e in range(i.size):
-        r = row[e] if row.size else e
-        at, left = k[e], i[e]
-        if left >= source.shape[0]:
-            atom = left - source.shape[0]
-            if grad_alone.shape[0]:
-                for u in range(g.shape[1]):
-                    grad_alone[atom, u] += g[at, u] * w[r, u]
-            if grad_w.shape[0]:
-                for u in range(g.shape[1]):
-                    grad_w[r, u] += g[at, u] * alone[atom, u]
-            continue
-        if grad_source.shape[0]:
-            for u in range(g.shape[1]):
-                grad_source[left, u] += g[at, u] * w[r, u]
-        if grad_w.shape[0]:
-            if atoms.size:
-                atom = atoms[left]
-                for u in range(g.shape[1]):
-                    change = source[left, u] - alone[atom, u]
-                    grad_w[r, u] += g[at, u] * change
-            else:
-                for u in range(g.shape[1]):
-                    grad_w[r, u] += g[at, u] * source[left, u]
+        if e + 1 < i.size and row.size:
+            fetch_row(w, row[e + 1], width)
+            if grad_w.size:
+                fetch_row(grad_w, row[e + 1], width)
+        at_w = (row[e] if row.size else e) * width
+        at, left = k[e] * width, i[e] * width
+        if atoms.size:
+            other = atoms[i[e]] * width
+            if grad_source.size:
+                add_product(grad_source, left, g, at, w, at_w, width)
+            if grad_w.size:
+                add_change(
+                    grad_w, at_w, source, left, alone, other, g, at, width
+                )
+        elif i[e] < first:
+            if grad_source.size:
+                add_product(grad_source, left, g, at, w, at_w, width)
+            if grad_w.size:
+                add_product(grad_w, at_w, g, at, source, left, width)
+        else:
+            left -= first * width
+            if grad_alone.size:
+                add_product(grad_alone, left, g, at, w, at_w, width)
+            if grad_w.size:
+                add_product(grad_w, at_w, g, at, alone, left, width)
     return True
 
 
 _INDICES = 4 * ['int64[::1]']
 _CHECK = Kernel(_check, [*_INDICES, *4 * ['int64']])
-_SUM = Kernel(_sum, [*4 * ['{0}[:, ::1]'], *_INDICES])
-_GRADIENTS = Kernel(_gradients, [*7 * ['{0}[:, ::1]'], *_INDICES])
+_SUM = Kernel(
+    _sum,
+    [*4 * ['{0}[::1]'], *_INDICES, *2 * ['int64']],
+    prepare=teach_numba,
+)
+_GRADIENTS = Kernel(
+    _gradients,
+    [*7 * ['{0}[::1]'], *_INDICES, *2 * ['int64']],
+    prepare=teach_numba,
+)

@@ -213,6 +213,7 @@ def _define(symbol: Any, instruction: str) -> None:
 
 
 _define(operator.add, 'fadd')
+_define(operator.sub, 'fsub')
 _define(operator.mul, 'fmul')
 
 

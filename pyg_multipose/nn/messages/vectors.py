@@ -70,6 +70,10 @@ def fetch(array, at):  # type: ignore[no-untyped-def]
     r"""Has the processor fetch what is around a place, as it comes soon."""
 
 
+_INLINE: list[Callable[..., None]] = []
+_LOCK = Lock()
+
+
 def inline(function: Callable[..., None]) -> Any:
     r"""Makes a function a part of the loops that call it.
 
@@ -82,8 +86,34 @@ def inline(function: Callable[..., None]) -> Any:
     return function
 
 
-_INLINE: list[Callable[..., None]] = []
-_LOCK = Lock()
+@inline
+def fetch_row(array, row, width):  # type: ignore[no-untyped-def]
+    r"""Has the processor fetch a row of a table."""
+    # A line of the cache is two vectors, in float32.
+    for at in range(row * width, row * width + width, 2 * LANES):
+        fetch(array, at)
+
+
+@inline
+def add_product(out, at, a, i, b, j, width):  # type: ignore[no-untyped-def]
+    r"""Adds the product of two rows to a third one, from their places on."""
+    whole = width - width % LANES
+    for u in range(0, whole, LANES):
+        more = load(a, i + u) * load(b, j + u)
+        store(load(out, at + u) + more, out, at + u)
+    for u in range(whole, width):
+        out[at + u] += a[i + u] * b[j + u]
+
+
+@inline
+def add_change(out, at, a, i, b, j, c, k, width):  # type: ignore[no-untyped-def]
+    r"""Adds the difference of two rows, times another one, to a fourth."""
+    whole = width - width % LANES
+    for u in range(0, whole, LANES):
+        more = (load(a, i + u) - load(b, j + u)) * load(c, k + u)
+        store(load(out, at + u) + more, out, at + u)
+    for u in range(whole, width):
+        out[at + u] += (a[i + u] - b[j + u]) * c[k + u]
 
 
 def teach_numba() -> None:

@@ -18,8 +18,6 @@ from pyg_multipose.nn.models.shifted_softplus import ShiftedSoftplus
 #: Numbers of a table that are at work at once, so that the next step finds
 #: them in a core's cache. Products of matrices are fastest then, too.
 _BLOCK = 2**17
-#: The logarithm of two as PyG has it, which rounds it to float32.
-_SHIFT: float = ShiftedSoftplus().shift
 
 
 def softplus_mlp(
@@ -56,10 +54,10 @@ def softplus_mlp(
     if not _in_blocks(x, first, act, second, onto):
         out = second(act(first(x)))
         return out if onto is None else onto + out
-    arguments = x, first.weight, first.bias, second.weight, second.bias, onto
+    weights = first.weight, first.bias, second.weight, second.bias
     if not torch.is_grad_enabled():
-        return _forward(*arguments, None)  # type: ignore[arg-type]
-    return _Mlp.apply(*arguments)  # type: ignore
+        return _forward(x, *weights, onto, None, act.shift)  # type: ignore
+    return _Mlp.apply(x, *weights, onto, act.shift)  # type: ignore
 
 
 def _in_blocks(
@@ -112,15 +110,21 @@ def _blocks(num_rows: int, *widths: int) -> list[slice]:
     return [slice(at, at + step) for at in range(0, num_rows, step)]
 
 
-def _softplus(x: Tensor, out: Tensor, fused: bool) -> None:
+# PyG rounds the shift to the default type that an activation was made under;
+# in single precision, for which there are kernels, all are the same.
+
+
+def _softplus(x: Tensor, out: Tensor, shift: float, fused: bool) -> None:
     if not (fused and shifted_softplus(x, out)):
         torch.ops.aten.softplus.out(x, out=out)
-        out.sub_(_SHIFT)
+        out.sub_(shift)
 
 
-def _times_slope(grad: Tensor, y: Tensor, out: Tensor, fused: bool) -> None:
+def _times_slope(
+    grad: Tensor, y: Tensor, out: Tensor, shift: float, fused: bool
+) -> None:
     if not (fused and softplus_gradient(grad, y, out)):
-        torch.neg(y, out=out).sub_(_SHIFT).expm1_().neg_().mul_(grad)
+        torch.neg(y, out=out).sub_(shift).expm1_().neg_().mul_(grad)
 
 
 def _forward(
@@ -131,6 +135,7 @@ def _forward(
     b2: Tensor,
     onto: Tensor | None,
     kept: Tensor | None,
+    shift: float,
 ) -> Tensor:
     # Activations are written to `kept`.
     # Products with contiguous matrices are faster than with transposed ones.
@@ -142,7 +147,7 @@ def _forward(
         rows = x[at]
         y = y_all[: rows.size(0)]
         h = h_all[: rows.size(0)] if kept is None else kept[at]
-        _softplus(torch.addmm(b1, rows, w1, out=y), h, fused)
+        _softplus(torch.addmm(b1, rows, w1, out=y), h, shift, fused)
         if onto is None:
             torch.addmm(b2, h, w2, out=out[at])
         else:
@@ -153,31 +158,32 @@ def _forward(
 class _Mlp(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Tensor:
-        x, w1, b1, w2, b2, onto = inputs
+        x, w1, b1, w2, b2, onto, ctx.shift = inputs
         h = None
         # What is wider than what it is made of is made again.
         if x.size(1) >= w1.size(0) and any(ctx.needs_input_grad[:4]):
             h = x.new_empty(x.size(0), w1.size(0))
         ctx.save_for_backward(x, w1, b1, w2, h)
-        return _forward(x, w1, b1, w2, b2, onto, h)
+        return _forward(x, w1, b1, w2, b2, onto, h, ctx.shift)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         (grad,), needs = grads, ctx.needs_input_grad
         *inputs, h = ctx.saved_tensors
         if torch.is_grad_enabled() or stands_for_many(grad):
-            found = _by_torch(grad, *inputs)
+            found = _by_torch(grad, inputs, ctx.shift)
         else:
-            found = _gradients(grad.contiguous(), inputs, h, needs)
-        return *found, grad if needs[5] else None
+            found = _gradients(grad.contiguous(), inputs, h, ctx.shift, needs)
+        return *found, grad if needs[5] else None, None
 
 
 def _by_torch(
-    grad: Tensor, x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor
+    grad: Tensor, inputs: list[Tensor], shift: float
 ) -> tuple[Tensor | None, ...]:
+    x, w1, b1, w2 = inputs
     # Differentiable: activations are made again, from what they depend on.
     y = torch.nn.functional.linear(x, w1, b1)
-    h = torch.nn.functional.softplus(y) - _SHIFT
+    h = torch.nn.functional.softplus(y) - shift
     inner = (grad @ w2) * torch.sigmoid(y)
     return inner @ w1, inner.t() @ x, inner.sum(0), grad.t() @ h, grad.sum(0)
 
@@ -186,6 +192,7 @@ def _gradients(
     grad: Tensor,
     inputs: list[Tensor],
     kept: Tensor | None,
+    shift: float,
     needs: tuple[bool, ...],
 ) -> tuple[Tensor | None, ...]:
     x, w1, b1, w2 = inputs
@@ -205,13 +212,13 @@ def _gradients(
         h = h_all[: rows.size(0)] if kept is None else kept[at]
         if kept is None:
             torch.addmm(b1, rows, turned, out=y)
-            _softplus(y, h, fused)
+            _softplus(y, h, shift, fused)
         if grad_w2 is not None:
             grad_w2.addmm_(grad_out.t(), h)
         if not any(needs[:3]):
             continue
         inner = y  # which is needed no more
-        _times_slope(grad_out @ w2, h, inner, fused)
+        _times_slope(grad_out @ w2, h, inner, shift, fused)
         if grad_x is not None:
             torch.mm(inner, w1, out=grad_x[at])
         if grad_w1 is not None:

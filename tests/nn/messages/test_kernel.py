@@ -60,7 +60,7 @@ def test_cache_that_cannot_be_written(fake_numba, unfused):
 
     fake_numba(njit)
     assert_warns_once(unfused(run), 'NUMBA_CACHE_DIR .*disk full')
-    assert len(compiled) == 1 and 'float64' in compiled[0]
+    assert len([one for one in compiled if 'float64' in one]) == 1
 
 
 def test_no_place_for_a_cache(fresh, unfused, monkeypatch):

@@ -45,6 +45,24 @@ def test_equals_torch(has_rows, dtype, fused, unfused):
     assert_equal(got, expected)
 
 
+@pytest.mark.parametrize('width', [8, 19])
+def test_wide_rows(width, fused, unfused):
+    """By vectors, of which each product is rounded with its sum."""
+    source, edge_index, filters, rows = make()
+    args = [
+        torch.randn(len(source), width, dtype=torch.float64),
+        edge_index,
+        torch.randn(len(filters), width, dtype=torch.float64),
+        rows,
+    ]
+    args[0].requires_grad_()
+    args[2].requires_grad_()
+    got = all_orders(*args)
+    assert fused
+    for one, two in zip(got, unfused(all_orders, *args), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize('which', range(3))
 def test_any_index_may_be_missing(which, fused):
     source, edge_index, filters, rows = make()

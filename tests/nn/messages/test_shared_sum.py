@@ -14,7 +14,9 @@ from pyg_multipose.nn.messages.shared_kernel import (
 from pyg_multipose.nn.messages.shared_sum import shared_sum
 
 
-def make(differ, num_edges=40, has_rows=True, num=(6, 5, 9, 7), seed=12):
+def make(
+    differ, num_edges=40, has_rows=True, num=(6, 5, 9, 7), seed=12, width=3
+):
     """Tables, and edges between them."""
     generator = torch.Generator().manual_seed(seed)
     m, num_alone, num_filters, n = num
@@ -24,7 +26,7 @@ def make(differ, num_edges=40, has_rows=True, num=(6, 5, 9, 7), seed=12):
         return torch.randint(size, (count,), generator=generator)
 
     tables = [
-        torch.randn(size, 3, generator=generator).double().requires_grad_()
+        torch.randn(size, width, generator=generator).double().requires_grad_()
         for size in (n, m, num_alone, num_filters)
     ]
     edge_index = torch.stack(
@@ -76,8 +78,9 @@ def close(found, expected, tol=1e-12):
 
 @pytest.mark.parametrize('differ', [True, False])
 @pytest.mark.parametrize('has_rows', [True, False])
-def test_as_plain(differ, has_rows, fused):
-    given = make(differ, has_rows=has_rows)
+@pytest.mark.parametrize('width', [1, 8, 19])
+def test_as_plain(width, differ, has_rows, fused):
+    given = make(differ, has_rows=has_rows, width=width)
     close(all_orders(ours, *given), all_orders(plain, *given))
     assert len(fused) > 3
 

@@ -6,7 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyg_multipose.nn.messages import coupled_loops
+from pyg_multipose.nn.messages import (
+    coupled_loops,
+    product_kernel,
+    shared_kernel,
+)
 from pyg_multipose.nn.messages.vectors import (
     LANES,
     add_all,
@@ -67,11 +71,19 @@ def test_vectors_may_begin_anywhere():
         np.testing.assert_allclose(found, expected)
 
 
-def test_revision():
+@pytest.mark.parametrize(
+    ('loops', 'names'),
+    [
+        (coupled_loops, ['coupled_layout', 'vector_types', 'vectors']),
+        (product_kernel, ['vector_types', 'vectors']),
+        (shared_kernel, ['vector_types', 'vectors']),
+    ],
+)
+def test_revision(loops, names):
     """Else numba would go on with loops that it has compiled from others."""
     digest = hashlib.sha256()
-    folder = Path(coupled_loops.__file__).parent
-    for name in ('coupled_layout', 'vector_types', 'vectors'):
+    folder = Path(loops.__file__).parent
+    for name in names:
         text = (folder / f'{name}.py').read_text(encoding='utf-8')
         digest.update(text.encode())
-    assert coupled_loops.REVISION == digest.hexdigest()[:12]
+    assert digest.hexdigest()[:12] == loops.REVISION

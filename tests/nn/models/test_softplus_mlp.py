@@ -24,6 +24,19 @@ def make(num_rows=7, widths=(3, 5, 4), onto=True, dtype=torch.float64):
     return [x.requires_grad_() for x in tensors], modules
 
 
+@pytest.mark.parametrize('default', [torch.float32, torch.float64])
+def test_made_under_another_default_type(default):
+    """On which depends how PyG rounds the shift."""
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(default)
+        tensors, modules = make()
+    finally:
+        torch.set_default_dtype(before)
+    found = all_orders(at_once, tensors, modules)
+    close(found, all_orders(in_turn, tensors, modules))
+
+
 def at_once(x, modules, onto=None):
     return softplus_mlp(x, *modules, onto)
 
