@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,8 +111,10 @@ def shared_receptors(
 
     Besides the methods of :func:`obstacle`, what shares may have
     :obj:`sharing_cost(poses)`, which returns what a pose costs beside a shared
-    receptor, as a share of a whole complex; and :obj:`composes_poses`, which
-    says that poses are evaluated as whole complexes nevertheless. If its
+    receptor, as a share of a whole complex; :obj:`sharing_bound(poses)`, which
+    is asked before, and returns what that is at most; and
+    :obj:`composes_poses`, which says that poses are evaluated as whole
+    complexes nevertheless. If its
     :obj:`runs_layers` is :obj:`True`, the share of the cost is also that of
     the atoms which it evaluates with a pose, and chunks are cut by it;
     otherwise it evaluates those of the ligand, and differences.
@@ -180,7 +183,11 @@ def _found(
         each = None
         few = asked == 'auto' and len(poses) < MANY
         if len(poses) > 1 and (weighs or few):
-            each = _cost(sharer, layout, tables, index, poses)
+            ask = partial(_cost, sharer, layout, tables, index, poses)
+            # What gains in any case need not be known.
+            each = None if weighs else ask('sharing_bound')
+            if each is None or not _gains(len(poses), each):
+                each = ask('sharing_cost')
         if asked == 'auto' and not _gains(len(poses), each):
             without.append((len(poses), each or 1.0))
             receptors.drop(index)
@@ -221,9 +228,10 @@ def _cost(
     tables: Mapping[str, Any],
     index: int,
     poses: np.ndarray,
+    method: str,
 ) -> float | None:
     """What a pose costs, as a share of a whole complex, if that is known."""
-    cost = getattr(model, 'sharing_cost', None)
+    cost = getattr(model, method, None)
     if cost is None:
         return None
     with torch.no_grad():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+from collections import OrderedDict
 from collections.abc import Iterator
 from types import (
     BuiltinFunctionType,
@@ -28,6 +29,10 @@ KNOWN = {'e3nn', 'pyg_multipose', 'torch_geometric'}
 #: What an attribute of a class says of the class, and not of its objects.
 _OF_CLASSES = {'__dict__', '__weakref__', '__doc__', '__module__'}
 _OF_CLASSES |= {'__firstlineno__', '__static_attributes__', '__slotnames__'}
+
+
+#: Where modules keep their hooks.
+_HOOKS = {key for key in vars(nn.Module()) if key.endswith('_hooks')}
 
 
 class Snapshot:
@@ -105,7 +110,7 @@ class _Pickler(pickle.Pickler):
                 self.objects.append(type(value).forward.__code__)
                 keys = ('training', '_parameters', '_buffers', '_modules')
                 return _mark, (), {key: value.__dict__[key] for key in keys}
-            return _mark, (type(value),), value.__dict__
+            return _mark, (type(value),), dict(_state(value))
         if isinstance(value, FunctionType):
             self.objects.append(value.__code__)
             captured = [_content(cell) for cell in value.__closure__ or ()]
@@ -139,6 +144,19 @@ class _Pickler(pickle.Pickler):
             self.objects.append(value)
             return _mark, ()
         return NotImplemented
+
+
+def _state(module: nn.Module) -> Iterator[tuple[str, Any]]:
+    """The attributes of a module.
+
+    Most hold hooks of some kind, and none of them, but each takes pickle as
+    long as a tensor.
+    """
+    for key, value in module.__dict__.items():
+        if key in _HOOKS and type(value) is OrderedDict and not value:
+            yield key, None
+        else:
+            yield key, value
 
 
 def _same(one: Any, two: Any) -> bool:

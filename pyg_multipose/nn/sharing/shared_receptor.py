@@ -120,6 +120,27 @@ class SharedReceptor(InteractionModel):
         work = touching + (1 - self.filter_share) * differing
         return work / max(whole * number, 1)
 
+    def sharing_bound(self, poses: Data) -> float:
+        r"""Returns what :meth:`sharing_cost` is at most, without a search.
+
+        That is if every atom of the receptor were reached at once.
+
+        Args:
+            poses: A pose set.
+        """
+        edges, size = poses.edge_index, int(poses.receptor_size)
+        receptor = int((edges < size).all(dim=0).sum())
+        touching = edges.size(1) - receptor
+        poses_in_all = poses.pose_size.numel()
+        whole = touching + poses_in_all * receptor
+        number = len(self.layers)
+        # Before the first layer nothing differs but what is elsewhere.
+        still = 'moved_index' not in poses or not poses.moved_index.size(1)
+        layers = number - 1 if still else number
+        differing = poses_in_all * receptor * layers / max(number, 1)
+        work = touching + (1 - self.filter_share) * differing
+        return work / max(whole, 1)
+
     def encode_receptor(self, receptor: Data) -> ReceptorState:
         r"""Evaluates the receptor alone.
 

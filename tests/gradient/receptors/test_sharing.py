@@ -49,6 +49,24 @@ class SavesNothing(Saves):
     cost = 1.0
 
 
+class Bounded(Saves):
+    """It knows what sharing costs at most, and counts what it is asked."""
+
+    bound = 0.5
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def sharing_bound(self, poses):
+        self.asked.append('bound')
+        return self.bound
+
+    def sharing_cost(self, poses):
+        self.asked.append('cost')
+        return self.cost
+
+
 def poses_of(count=3):
     return PoseSet.from_complex(
         Data(pos=torch.randn(4, 3)),
@@ -94,6 +112,15 @@ def test_where_nothing_is_saved():
         Shares, 'auto', one
     )
     assert receptor_plan(Shares, True, one).startswith('1 encoded')
+
+
+def test_what_gains_in_any_case_is_not_searched():
+    model = Bounded()
+    receptor_plan(lambda: model, 'auto')
+    assert model.asked == ['bound']
+    model.bound, model.asked = 1.0, []
+    receptor_plan(lambda: model, 'auto')
+    assert model.asked == ['bound', 'cost']
 
 
 def test_nothing_to_share():

@@ -1,6 +1,7 @@
 """Whether something is as it was, however it was changed."""
 
 import threading
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -170,6 +171,20 @@ def test_hooks(pre):
     assert Snapshot(model) != before
     handle.remove()
     assert Snapshot(model) == before
+
+
+def test_no_hooks_and_no_place_for_them():
+    """Only where modules keep hooks, no hooks are written as nothing."""
+    model = Net()
+    before = Snapshot(model)
+    model.lin._forward_hooks['of any kind'] = None
+    assert Snapshot(model) != before
+    model.lin._forward_hooks.clear()
+    assert Snapshot(model) == before
+    model.lin.mine_hooks = OrderedDict()
+    one = Snapshot(model)
+    model.lin.mine_hooks = None
+    assert Snapshot(model) != one
 
 
 def test_bits_of_nan_and_of_zeros():

@@ -132,6 +132,7 @@ def test_cost(kit, name, atoms):
     if atoms == 'all':  # in the first layer only the ligand sends
         work = 3 * (whole - alone) + (1 - share) * 2 * alone
         assert cost == pytest.approx(work / (3 * whole))
+        assert model.sharing_bound(near) == pytest.approx(cost)
     else:
         assert 0 < cost < 1
 
@@ -143,7 +144,8 @@ def test_cost_of_any_depth(kit, name, num_layers, atoms):
     """Some of a whole complex; never more."""
     model = make_model(name, num_layers, atoms=atoms)
     for of_set in kit.make_batch().to_data_list():
-        assert 0 < model.sharing_cost(of_set) <= 1
+        bound = model.sharing_bound(of_set)
+        assert 0 < model.sharing_cost(of_set) <= bound <= 1
     trusting(MultiPoseReadout(model, 'mean')).plan(kit.make_batch())
 
 
