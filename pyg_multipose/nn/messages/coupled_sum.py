@@ -13,6 +13,7 @@ from pyg_multipose.nn.messages.coupled_kernel import (
     coupled_products,
     wide_type,
 )
+from pyg_multipose.nn.messages.kernel import apply
 
 
 class Path(NamedTuple):
@@ -99,7 +100,8 @@ def coupled_sum(
     fits = onto is None or (
         onto.dtype == dtype == wide_type(onto) and onto.is_contiguous()
     )
-    out: Tensor = _Sum.apply(
+    out: Tensor = apply(
+        _Sum,
         source,
         features,
         weights,
@@ -107,7 +109,7 @@ def coupled_sum(
         edges,
         (dim_size, num_out),
         onto if fits else None,
-    )  # type: ignore[no-untyped-call]
+    )
     return out if fits or onto is None else onto + out
 
 
