@@ -162,7 +162,7 @@ MUTANTS = [
     Mutant(
         'receptors: sums of bits are all that counts',
         _RECEPTORS,
-        'torch.equal(value, content[first][key])',
+        'value.shape == other[key].shape and torch.equal(value, other[key])',
         'True',
         _OF_RECEPTORS,
     ),

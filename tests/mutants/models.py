@@ -17,6 +17,9 @@ _PRODUCT = 'nn/models/tensor_product.py'
 _PRODUCT_KERNEL = 'nn/messages/product_kernel.py'
 _RADIAL = 'nn/models/radial_basis.py'
 _SCHNET = 'nn/models/schnet.py'
+_SHARED_KERNEL = 'nn/messages/shared_kernel.py'
+_SHARED_SUM = 'nn/messages/shared_sum.py'
+_SOFTPLUS_MLP = 'nn/models/softplus_mlp.py'
 _SCHNET_LAYER = 'nn/models/schnet_layer.py'
 
 _OF_CONV = ['nn/models/test_equivariant_conv.py']
@@ -71,8 +74,8 @@ MUTANTS = [
     Mutant(
         'messages: the gradient of filters goes to other rows',
         _MESSAGES,
-        '_ProductSum.apply(grad[0], a, k, i, j, b.size(0), None)',
-        '_ProductSum.apply(grad[0], a, k, i, None, b.size(0), None)',
+        'apply(_ProductSum, grad, source, k, i, j, sizes[1], None)',
+        'apply(_ProductSum, grad, source, k, i, None, sizes[1], None)',
         _OF_MESSAGES,
     ),
     Mutant(
@@ -130,8 +133,8 @@ MUTANTS = [
     Mutant(
         'kernel: a dispatch mode does not see what happens',
         _KERNEL,
-        '_get_current_dispatch_mode() is not None',
-        'False',
+        'and _get_current_dispatch_mode() is None\n',
+        '\n',
         ['nn/messages/test_kernel.py'],
     ),
     Mutant(
@@ -144,9 +147,72 @@ MUTANTS = [
     Mutant(
         'product kernel: negative indices count from the end',
         _PRODUCT_KERNEL,
-        'and 0 <= right < b.shape[0]',
-        'and right < b.shape[0]',
+        'and 0 <= right < num_b',
+        'and right < num_b',
         ['nn/messages/test_product_kernel.py'],
+    ),
+    Mutant(
+        'vectors: the last channels are left out',
+        'nn/messages/vectors.py',
+        '        out[at + u] += a[i + u] * b[j + u]\n',
+        '        pass\n',
+        ['nn/messages/test_shared_sum.py'],
+    ),
+    Mutant(
+        'shared kernel: sources of the receptor from the first on',
+        _SHARED_KERNEL,
+        'add_product(out, at, alone, left, w, at_w, width)',
+        'add_product(out, at, alone, 0, w, at_w, width)',
+        ['nn/messages/test_shared_sum.py'],
+    ),
+    Mutant(
+        'shared kernel: differences have no gradient of the receptor',
+        _SHARED_KERNEL,
+        'if needs[1] and atoms is not None:',
+        'if False:',
+        ['nn/messages/test_shared_sum.py'],
+    ),
+    Mutant(
+        'shared kernel: receptor atoms are not looked at',
+        _SHARED_KERNEL,
+        'if not 0 <= atoms[n] < num_alone:',
+        'if False:',
+        ['nn/messages/test_shared_sum.py'],
+    ),
+    Mutant(
+        'shared sum: no difference by torch',
+        _SHARED_SUM,
+        'zeros.index_add(0, atoms, grad, alpha=-1)',
+        'zeros',
+        ['nn/messages/test_shared_sum.py'],
+    ),
+    Mutant(
+        'mlp: hooks do not count',
+        _SOFTPLUS_MLP,
+        'and not any(hooks)',
+        '',
+        ['nn/models/test_softplus_mlp.py'],
+    ),
+    Mutant(
+        'mlp: all activations are kept',
+        _SOFTPLUS_MLP,
+        'x.size(1) >= w1.size(0) and any',
+        'any',
+        ['nn/models/test_softplus_mlp.py'],
+    ),
+    Mutant(
+        'mlp: the shift of single precision',
+        _SOFTPLUS_MLP,
+        '        out.sub_(shift)\n',
+        '        out.sub_(0.6931471824645996)\n',
+        ['nn/models/test_softplus_mlp.py'],
+    ),
+    Mutant(
+        'mlp: gradients of the last block only',
+        _SOFTPLUS_MLP,
+        'grad_w1.addmm_(inner.t(), rows)',
+        'torch.mm(inner.t(), rows, out=grad_w1)',
+        ['nn/models/test_softplus_mlp.py'],
     ),
     Mutant(
         'coupled kernel: gradients of tables for those of tensors',
@@ -207,15 +273,15 @@ MUTANTS = [
     Mutant(
         'convolution: the number of neighbors without its root',
         _CONV,
-        'out / math.sqrt(self.num_neighbors)',
-        'out / self.num_neighbors',
+        'self.num_neighbors**-0.5',
+        '1 / self.num_neighbors',
         _OF_CONV,
     ),
     Mutant(
         'convolution: two terms are one too many',
         _CONV,
-        'self.gate(out * math.sqrt(0.5))',
-        'self.gate(out)',
+        'half = math.sqrt(0.5)',
+        'half = 1.0',
         _OF_CONV,
     ),
     Mutant(
@@ -361,8 +427,8 @@ MUTANTS = [
     Mutant(
         'schnet: an update forgets what was before',
         _SCHNET_LAYER,
-        'return x + self.lin(',
-        'return self.lin(',
+        'self.lin, onto=x',
+        'self.lin',
         [f'{_OF_SCHNET}::test_pyg'],
     ),
     Mutant(

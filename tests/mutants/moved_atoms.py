@@ -197,8 +197,8 @@ MUTANTS = [
     Mutant(
         'shared receptor: atoms that have gone send twice',
         _RECEPTOR,
-        'torch.cat([change, -alone.index_select(0, sender)])',
-        'torch.cat([change, alone.index_select(0, sender)])',
+        '        -alone.source,',
+        '        alone.source,',
         _OF_SHARING,
     ),
     Mutant(
@@ -260,7 +260,7 @@ MUTANTS = [
     Mutant(
         'witnesses: moved atoms are those of a ligand',
         'gradient/receptors/witnesses.py',
-        "out[layout.moved.stands()] = _PARTS.index('moved')",
+        "out[moved] = _PARTS.index('moved')",
         'pass',
         ['gradient/receptors/test_moved_atoms.py'],
     ),
@@ -288,15 +288,15 @@ MUTANTS = [
     Mutant(
         'pocket cut: atoms that have come are far',
         _POCKET,
-        'near = torch.cat([near, atom[moved]])',
-        'pass',
+        'return torch.cat([near, atom[is_moved][moved]])',
+        'return near',
         _OF_TRANSFORMS,
     ),
     Mutant(
         'pocket cut: near in another pose',
         _POCKET,
-        'radius(pos[stands], around, self.r, of_moved, of_ligand)',
-        'radius(pos[stands], around, self.r)',
+        'pos[stands[is_moved]], around, self.r, of_moved, of_ligand',
+        'pos[stands[is_moved]], around, self.r',
         _OF_TRANSFORMS,
     ),
     Mutant(

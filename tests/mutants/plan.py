@@ -106,8 +106,8 @@ MUTANTS = [
     Mutant(
         'planner: among equals, what holds most',
         _PLANNER,
-        'best = min(costs, key=lambda name: costs[name])',
-        'best = min([*costs][::-1], key=lambda name: costs[name])',
+        'best = min(order, key=lambda name: costs[name])',
+        'best = min([*order][::-1], key=lambda name: costs[name])',
         ['contracts/test_first_steps.py'],
     ),
     Mutant(

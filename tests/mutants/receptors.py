@@ -130,6 +130,27 @@ MUTANTS = [
         ],
     ),
     Mutant(
+        'sharing: the bound is what it costs',
+        'gradient/receptors/sharing.py',
+        'if each is None or not _gains(len(poses), each):',
+        'if each is None:',
+        ['gradient/receptors/test_sharing.py'],
+    ),
+    Mutant(
+        'shared receptor: the bound has a layer too few',
+        'nn/sharing/shared_receptor.py',
+        'layers = number - 1 if still else number',
+        'layers = max(number - 2, 0)',
+        ['nn/sharing/test_shared_receptor.py'],
+    ),
+    Mutant(
+        'snapshot: no hooks of any name are seen',
+        'gradient/replay/snapshot.py',
+        'if key in _HOOKS and type(value) is OrderedDict and not value:',
+        'if type(value) is OrderedDict:',
+        ['gradient/replay/test_snapshot.py'],
+    ),
+    Mutant(
         'sharing: of one pose',
         _SHARING,
         'if number < 2:',

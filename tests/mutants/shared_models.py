@@ -23,8 +23,8 @@ MUTANTS = [
     Mutant(
         'reach: atoms that are reached later sent already',
         _REACH,
-        'reached = (place >= 0) & (place < before)',
-        'reached = place >= 0',
+        'torch.where(place < before, place, alone)',
+        'torch.where(place < self._place.numel(), place, alone)',
         _PARITY,
     ),
     Mutant(
@@ -51,15 +51,15 @@ MUTANTS = [
     Mutant(
         'reach: ligand edges into the receptor are left out',
         _REACH,
-        'kept = (~self._into | bool(after)).nonzero().squeeze(1)',
-        'kept = (~self._into).nonzero().squeeze(1)',
+        'kept[self._into] = bool(after)',
+        'kept[self._into] = False',
         _LAYER_PARITY,
     ),
     Mutant(
         'shared receptor: reached atoms send twice',
         _RECEPTOR,
-        'source[num_ligand:] - sent',
-        'source[num_ligand:]',
+        '                        before,\n                    )',
+        '                    )',
         _PARITY,
     ),
     Mutant(
@@ -107,8 +107,9 @@ MUTANTS = [
     Mutant(
         'shared receptor: filters cost as much as messages',
         _RECEPTOR,
-        '(1 - self.filter_share) * differing',
-        'differing',
+        '(1 - self.filter_share) * differing\n'
+        '        return work / max(whole * number, 1)',
+        'differing\n        return work / max(whole * number, 1)',
         [
             f'{_OF_RECEPTOR}::test_cost',
             f'{_OF_RECEPTOR}::test_cost_of_any_depth',
