@@ -180,7 +180,8 @@ class Planner:
         if keep == len(sizes) - 1 and total + moment <= limit:
             keep, held = len(sizes), total
 
-        kept = held / total
+        # Sums of the same numbers in another order are not always the same.
+        kept = 1.0 if keep == len(sizes) else held / total
         # Of poses that share a receptor, little is held that is not its.
         shared = not evaluation.whole_poses
         hold = 0.0 if shared else HOLD.get(device.type, 0.0)

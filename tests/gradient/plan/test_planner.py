@@ -147,6 +147,20 @@ def test_cuts_smaller_chunks_before_it_gives_up():
         Planner(int(per_node * 10)).choose(evaluation(), 'reasons')
 
 
+def test_graphs_that_all_fit_are_all_held(monkeypatch):
+    """Whatever rounding makes of the sum of their bytes."""
+    module = 'pyg_multipose.gradient.plan.planner'
+    monkeypatch.setattr(f'{module}.HOLD', {})
+    record = Evaluation(Net(), batch_of([9] * 12, 11), max_nodes=60)
+    for number in range(1, 100):
+        monkeypatch.setattr(
+            f'{module}.bytes_per_node', lambda _, n=number: n / 7
+        )
+        planner = Planner()
+        planner.lately.share = 1.0
+        assert planner.choose(record, None).mode == 'full'
+
+
 def test_one_chunk_is_plain():
     """Once all poses were seen to matter; till then, some may not."""
     record, planner = evaluation(max_nodes=1000), Planner()
