@@ -87,8 +87,9 @@ class SharedReceptor(InteractionModel):
         >>> whole = model(Batch.from_data_list(pose_set.to_poses()))
         >>> torch.allclose(shared, whole, atol=1e-3)
         True
-        >>> model.sharing_cost(pose_set) < 0.5  # of whole complexes
-        True
+        >>> cost = model.sharing_cost(pose_set)  # of whole complexes
+        >>> cost < 0.5, cost <= model.sharing_bound(pose_set)
+        (True, True)
         >>> model.predict_receptor(state).shape  # alone
         torch.Size([1, 1])
     """
