@@ -108,7 +108,7 @@ MUTANTS = [
         _PLANNER,
         'best = min(order, key=lambda name: costs[name])',
         'best = min([*order][::-1], key=lambda name: costs[name])',
-        ['contracts/test_first_steps.py'],
+        ['contracts/test_first_steps.py', 'gradient/plan/test_planner.py'],
     ),
     Mutant(
         'planner: a pose that does not fit',
