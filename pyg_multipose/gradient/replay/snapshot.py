@@ -32,7 +32,7 @@ _OF_CLASSES |= {'__firstlineno__', '__static_attributes__', '__slotnames__'}
 
 
 #: Where modules keep their hooks.
-_HOOKS = {key for key in vars(nn.Module()) if key.endswith('_hooks')}
+_HOOKS = {key for key in vars(nn.Module()) if '_hooks' in key}
 
 
 class Snapshot:

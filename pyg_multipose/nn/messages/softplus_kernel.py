@@ -65,7 +65,8 @@ def can_run_softplus(*tensors: Tensor) -> bool:
     return single and can_run(torch.float32, *tensors)
 
 
-_NOTHING = torch.empty(0)
+#: Not a tensor, whose type would be the default one of the moment.
+_NOTHING = np.empty(0, np.float32)
 # Plain numbers of one type: numba would compute in double precision.
 _f = np.float32
 _ZERO, _HALF, _ONE, _TWO = _f(0.0), _f(0.5), _f(1.0), _f(2.0)

@@ -1,6 +1,8 @@
 """The activation of SchNet, beside that of torch in double precision."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -73,6 +75,18 @@ def test_what_torch_has_to_do(fused):
         assert shifted_softplus(x) is None
         assert softplus_gradient(x, x) is None
     assert not fused
+
+
+def test_imported_under_another_default_type():
+    pytest.importorskip('numba')
+    code = """
+import torch
+torch.set_default_dtype(torch.float64)
+from pyg_multipose.nn.messages.softplus_kernel import shifted_softplus
+x, out = torch.ones(2, 3, dtype=torch.float32)
+assert shifted_softplus(x, out) and 0.6 < out[0] < 0.7
+"""
+    subprocess.run([sys.executable, '-c', code], check=True)
 
 
 def test_a_kernel_that_fails(fake_numba, monkeypatch):
