@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 #: Elements that are multiplied with weights of their own.
-_BLOCK = 2**14
+_BLOCK = 2**16
 #: Elements that are looked at in one go: they are copied as int64.
-_MOST = 4 * _BLOCK
+_MOST = 2 * _BLOCK
 #: The integer type that shows the bits of an element, by its bytes.
-_BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+_BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32}
 
 
 def checksums(tensors: Sequence[Tensor]) -> Tensor:
@@ -45,7 +45,7 @@ def checksums(tensors: Sequence[Tensor]) -> Tensor:
             for some in _packed(numbers, flat):
                 # Many at once, for most tensors of a model are small.
                 parts = [flat[number] for number in some]
-                bits = torch.cat(parts)
+                bits = _folded(torch.cat(parts))
                 sums = (bits * _weights(device)[: bits.numel()]).cumsum(0)
                 ends = np.cumsum([part.numel() for part in parts]) - 1
                 sums = sums[torch.from_numpy(ends).to(device)].to(home)
@@ -60,11 +60,23 @@ def _bits(tensor: Tensor) -> Tensor:
     if tensor.is_complex():
         tensor = torch.view_as_real(tensor.resolve_conj())
     flat = tensor.reshape(-1)
-    bits = flat.view(_BITS[flat.element_size()])
-    if bits.dtype == torch.int64:
-        # Of a high bit, such as a sign, products keep little: fold them.
-        bits = bits ^ ((bits >> 32) & 0xFFFFFFFF)
-    return bits
+    size = flat.element_size()
+    if flat.numel() * size % 8:
+        return flat.view(_BITS[size])
+    # Eight bytes are one integer, whatever they are of, for it takes as long.
+    if flat.storage_offset() * size % 8:
+        flat = flat.clone()
+    return flat.view(torch.int64)
+
+
+def _folded(bits: Tensor) -> Tensor:
+    """Of a high bit, such as a sign, products keep little.
+
+    The signs of two halves may not meet.
+    """
+    if bits.dtype != torch.int64:
+        return bits
+    return (bits >> 31).bitwise_and_(0x1FFFFFFFF).bitwise_xor_(bits)
 
 
 def _packed(numbers: list[int], flat: list[Tensor]) -> Iterator[list[int]]:
@@ -85,14 +97,15 @@ def _large(bits: Tensor) -> Tensor:
     """The sums of blocks are mixed as elements are."""
     weights = _weights(bits.device)
     if bits.numel() <= _BLOCK:
-        return (bits * weights[: bits.numel()]).sum()
+        return (_folded(bits) * weights[: bits.numel()]).sum()
     rest = bits.numel() % _BLOCK
     sums = [
-        (part.view(-1, _BLOCK) * weights).sum(1)
+        (_folded(part).view(-1, _BLOCK) * weights).sum(1)
         for part in bits[: bits.numel() - rest].split(_MOST)
     ]
-    last = (bits[bits.numel() - rest :] * weights[:rest]).sum().view(1)
-    return _large(torch.cat([*sums, last]))
+    last = bits[bits.numel() - rest :]
+    sums.append((_folded(last) * weights[:rest]).sum().view(1))
+    return _large(torch.cat(sums))
 
 
 def _odd() -> Tensor:

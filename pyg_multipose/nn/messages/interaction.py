@@ -257,6 +257,43 @@ class InteractionModel(Module):
         """
         raise NotImplementedError
 
+    def filter_tables(
+        self, pos: Tensor, edge_index: Tensor
+    ) -> list[Tensor] | None:
+        r"""Returns tables from which the filters of edges can be found.
+
+        Args:
+            pos: Positions in Angstrom :math:`(n, 3)`.
+            edge_index: Sources and targets :math:`(2, R)` of the edges that
+                are to pay for them.
+
+        Returns:
+            A table for each layer, for :meth:`layer_geometries` of these or
+            other edges; :obj:`None`, as here, where there are none, or
+            filters of so few edges cost less than a table.
+        """
+        return None
+
+    def layer_geometries(
+        self,
+        pos: Tensor,
+        edge_index: Tensor,
+        tables: list[Tensor] | None = None,
+    ) -> list[EdgeTensors]:
+        r"""Returns what each layer is told about edges.
+
+        Args:
+            pos: Positions in Angstrom :math:`(n, 3)`.
+            edge_index: Sources and targets :math:`(2, R)`.
+            tables: Output of :meth:`filter_tables`. (default: :obj:`None`)
+
+        Returns:
+            Arguments of :meth:`InteractionLayer.edge_filters`. Here
+            :meth:`edge_geometry`, for all layers.
+        """
+        geometry = self.edge_geometry(pos, edge_index)
+        return [geometry for _ in self.layers]
+
     def readout(self, x: Tensor, z: Tensor | None = None) -> Tensor:
         r"""Returns the contribution of every atom to the prediction.
 
@@ -329,14 +366,15 @@ class InteractionModel(Module):
                 (default: :obj:`None`)
         """
         edges, rows = self.distinct_edges(edge_index, z.size(0))
-        geometry = self.edge_geometry(pos, edges)
-        return self.propagate(z, edge_index, geometry, rows, num_layers)
+        tables = self.filter_tables(pos, edges)
+        geometries = self.layer_geometries(pos, edges, tables)
+        return self.propagate(z, edge_index, geometries, rows, num_layers)
 
     def propagate(
         self,
         z: Tensor,
         edge_index: Tensor,
-        geometry: EdgeTensors,
+        geometry: EdgeTensors | list[EdgeTensors],
         rows: Tensor | None = None,
         num_layers: int | None = None,
     ) -> Tensor:
@@ -345,13 +383,19 @@ class InteractionModel(Module):
         Args:
             z: Atomic numbers :math:`(n)`.
             edge_index: Sources and targets :math:`(2, E)`.
-            geometry: Output of :meth:`edge_geometry`.
+            geometry: Output of :meth:`edge_geometry`, or a list of what each
+                layer is told.
             rows: The row of :obj:`geometry` of every edge :math:`(E)`.
                 (default: :obj:`None`)
             num_layers: How many layers; :obj:`None`: all.
                 (default: :obj:`None`)
         """
         x = self.embed(z)
-        for layer in list(self.layers)[:num_layers]:
-            x = layer(x, edge_index, geometry, rows)
+        layers = list(self.layers)
+        if not isinstance(geometry, list):
+            geometry = len(layers) * [geometry]
+        for layer, told in list(zip(layers, geometry, strict=True))[
+            :num_layers
+        ]:
+            x = layer(x, edge_index, told, rows)
         return x

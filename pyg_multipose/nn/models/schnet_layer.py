@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import Linear, Module, Sequential
 
 from pyg_multipose.nn.messages.interaction import EdgeTensors, InteractionLayer
+from pyg_multipose.nn.messages.interpolation import Tabulated, interpolate
 from pyg_multipose.nn.messages.message_sum import message_sum
 from pyg_multipose.nn.messages.shared_sum import shared_sum
 from pyg_multipose.nn.models.shifted_softplus import ShiftedSoftplus
@@ -65,11 +66,13 @@ class SchNetLayer(InteractionLayer):
 
         Args:
             geometry: A radial basis :math:`(R, G)` and the cosine cutoff
-                :math:`(R, 1)`.
+                :math:`(R, 1)`; or where edges are in a table of filters.
 
         Returns:
             Filters :math:`(R, S)`, zero from the cutoff on.
         """
+        if isinstance(geometry, Tabulated):
+            return (interpolate(*geometry),)
         gaussians, cutoff = geometry
         if is_as_made(self.mlp, Sequential) and len(self.mlp) == 3:
             return (softplus_mlp(gaussians, *self.mlp).mul_(cutoff),)

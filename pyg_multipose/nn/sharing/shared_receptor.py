@@ -44,6 +44,8 @@ class ReceptorState(NamedTuple):
         rows: The row of the filters that each edge uses; :obj:`None`: its
             own.
         symmetric: Whether every edge has its reverse.
+        tables: From which filters of other edges can be found; :obj:`None`:
+            there are none.
     """
 
     layers: list[LayerState]
@@ -51,6 +53,7 @@ class ReceptorState(NamedTuple):
     edge_index: Tensor
     rows: Tensor | None
     symmetric: bool
+    tables: list[Tensor] | None
 
 
 class SharedReceptor(InteractionModel):
@@ -155,10 +158,11 @@ class SharedReceptor(InteractionModel):
         edge_index = edge_index[:, edge_index[0].argsort(stable=True)]
         size = receptor.z.size(0)
         edges, rows = self.distinct_edges(edge_index, size)
-        geometry = self.edge_geometry(receptor.pos, edges)
+        tables = self.filter_tables(receptor.pos, edges)
+        geometries = self.layer_geometries(receptor.pos, edges, tables)
         x = self.embed(receptor.z)
         states = []
-        for layer in self.layers:
+        for layer, geometry in zip(self.layers, geometries, strict=True):
             source = layer.source(x)
             filters = layer.edge_filters(geometry)
             aggregated = layer.aggregate(
@@ -173,6 +177,7 @@ class SharedReceptor(InteractionModel):
             edge_index,
             rows,
             is_symmetric(edge_index, size),
+            tables,
         )
 
     def predict_receptor(self, state: ReceptorState) -> Tensor:
@@ -205,12 +210,12 @@ class SharedReceptor(InteractionModel):
             self.atoms == 'ligand' and state.symmetric,
         )
         edges, rows = self.distinct_edges(reach.ligand_edges, poses.z.size(0))
-        geometry = self.edge_geometry(poses.pos, edges)
+        geometries = self.layer_geometries(poses.pos, edges, state.tables)
         num_ligand = poses.z.size(0) - size
         filter_rows = None if state.rows is None else state.rows[reach.edges]
         x = self.embed(poses.z[size:])
-        for depth, (layer, alone) in enumerate(
-            zip(self.layers, state.layers, strict=True)
+        for depth, (layer, alone, geometry) in enumerate(
+            zip(self.layers, state.layers, geometries, strict=True)
         ):
             before, after = reach.atoms(depth), reach.atoms(depth + 1)
             source = layer.source(x)
