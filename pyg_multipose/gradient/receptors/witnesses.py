@@ -43,7 +43,7 @@ def kinds(
         absent = layout.moved.count - layout.moved.moved
         if (absent if poses is None else absent[np.asarray(poses)]).any():
             out.add(('moved_index', 'absent', 1))
-    part = None
+    masks: dict[str, Tensor] = {}
     for key, value in tables.items():
         level = layout.levels[key]
         if (
@@ -62,17 +62,26 @@ def kinds(
                 continue
             parts = {'pose': rows}
         else:
-            if part is None:
+            if not masks:
                 part = _part_of_row(layout, which).to(rows.device)
-            parts = {
-                name: rows[part == number]
-                for number, name in enumerate(_PARTS)
-            }
+                masks = {name: part == n for n, name in enumerate(_PARTS)}
+            parts = {name: rows[mask] for name, mask in masks.items()}
         for name, values in parts.items():
-            found = values.unique().tolist()
+            found = _distinct(values)
             if len(found) <= MANY:
                 out.update((key, name, int(kind)) for kind in found)
     return out
+
+
+def _distinct(values: Tensor) -> list[int]:
+    """The values, without those that come again."""
+    if values.is_cpu and values.numel():
+        numbers = values.numpy()
+        least, most = int(numbers.min()), int(numbers.max())
+        if most - least < MANY:  # no need to sort them
+            there = np.bincount(numbers.astype(np.int64) - least)
+            return (there.nonzero()[0] + least).tolist()
+    return values.unique().tolist()
 
 
 def by_contacts(

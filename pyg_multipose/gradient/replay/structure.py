@@ -28,11 +28,13 @@ _PLAIN = {
 }
 #: How many values may be remembered as those that never change.
 _MOST_FIXED = 2**14
+#: Of their classes, all is code.
+_LIBRARIES = FIXED | KNOWN
 #: What every module has; the rest are settings.
 OWN = set(nn.Module().__dict__)
 _HOOKS = [name for name in OWN if name.endswith('_hooks')]
-#: Hooks that do not see a forward or backward pass.
-_OF_STATE = ('state_dict', 'load_state_dict')
+#: Those that see a forward or backward pass.
+_OF_PASSES = [name for name in _HOOKS if 'state_dict' not in name]
 #: Of all modules.
 GLOBAL_HOOKS = (
     '_global_forward_hooks',
@@ -164,11 +166,8 @@ class Structure:
             if _users(getattr(torch.nn.modules.module, name)):
                 return 'hooks are registered for all modules'
         for place, module in enumerate(self.modules):
-            if any(
-                module.__dict__.get(name)
-                for name in _HOOKS
-                if not any(part in name for part in _OF_STATE)
-            ):
+            values = module.__dict__
+            if any(values.get(name) for name in _OF_PASSES):
                 return f'{self.name(place)} has hooks'
             if 'forward' in module.__dict__ and not _is_compiled(module):
                 return f"'forward' of {self.name(place)} was replaced"
@@ -264,14 +263,19 @@ _MISSING = _Same(object())
 
 def _code(kind: type) -> list[Any]:
     """The code of a class, and of those it is made from."""
-    return [
-        value.__code__ if isinstance(value, FunctionType) else _Same(value)
-        for one in kind.__mro__
-        if one is not object and not one.__module__.startswith('torch.')
-        for value in vars(one).values()
+    out: list[Any] = []
+    for one in kind.__mro__:
+        module = one.__module__
+        if one is object or module.startswith('torch.'):
+            continue
         # Other attributes of users' classes are compared by value.
-        if library(one.__module__) in FIXED | KNOWN or _is_code(value)
-    ]
+        every = library(module) in _LIBRARIES
+        for value in vars(one).values():
+            if type(value) is FunctionType:
+                out.append(value.__code__)
+            elif every or _is_code(value):
+                out.append(value if type(value) in _PLAIN else _Same(value))
+    return out
 
 
 def _is_code(value: Any) -> bool:

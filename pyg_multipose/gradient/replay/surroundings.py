@@ -20,6 +20,10 @@ from pyg_multipose.gradient.replay.snapshot import FIXED, KNOWN, library
 #: What can be emptied and filled again.
 _CONTAINERS = (list, dict, set, deque, bytearray)
 _DICTS = {dict, OrderedDict}
+#: What every module has.
+_OWN = set(vars(nn.Module()))
+#: Where it keeps hooks. What backward hooks note changes in backward.
+_HOOKS = [k for k in _OWN if k.endswith('_hooks') and 'backward' not in k]
 #: What is no function.
 _PLAIN = {*_DICTS, bool, int, float, str, type(None), list, tuple, set}
 #: How deep containers and objects are followed.
@@ -47,13 +51,13 @@ class Surroundings:
         modules = list(modules)
         self._follow_classes(modules)
         for module in modules:
-            for key, value in module.__dict__.items():
-                kind = type(value)
-                if kind in _DICTS and key.endswith('_hooks'):
-                    # What backward hooks note changes in backward.
-                    for hook in () if 'backward' in key else value.values():
+            values = module.__dict__
+            for name in _HOOKS:
+                if values.get(name):
+                    for hook in values[name].values():
                         self._follow(hook)
-                elif kind not in _PLAIN:
+            for key, value in values.items():
+                if type(value) not in _PLAIN and key not in _OWN:
                     self._follow(value)
 
     @classmethod

@@ -133,7 +133,7 @@ class SharedReceptor(InteractionModel):
             poses: A pose set.
         """
         edges, size = poses.edge_index, int(poses.receptor_size)
-        receptor = int((edges < size).all(dim=0).sum())
+        receptor = int(_within(edges, size).sum())
         touching = edges.size(1) - receptor
         poses_in_all = poses.pose_size.numel()
         whole = touching + poses_in_all * receptor
@@ -272,7 +272,7 @@ def receptor_and_reach(
         How many edges the receptor has, and how far ligands reach.
     """
     edge_index, size = poses.edge_index, int(poses.receptor_size)
-    edges = edge_index[:, (edge_index < size).all(dim=0)]
+    edges = edge_index[:, _within(edge_index, size)]
     edges = edges[:, edges[0].argsort(stable=True)]
     ligand_only = ligand_only and is_symmetric(edges, size)
     reach = reach_of(poses, edges, size, num_layers, ligand_only)
@@ -361,6 +361,12 @@ def pool_poses(
         torch.cat([reach.pose, every]),
         number,
     )
+
+
+def _within(edge_index: Tensor, size: int) -> Tensor:
+    """Which edges are between the first atoms."""
+    inside = edge_index < size
+    return inside[0] & inside[1]
 
 
 def _below(table: Tensor, rows: Tensor, zeros: int) -> Tensor:
