@@ -203,6 +203,10 @@ class InteractionModel(Module):
         tensor([[-7.]])
         >>> model.predict(Data(z=z, pos=pos, edge_index=edge_index), 1)
         tensor([[-7.]])
+        >>> model.filter_tables(pos, edge_index)  # there are none
+        >>> told = model.layer_geometries(pos, edge_index)
+        >>> len(told) == len(model.layers)
+        True
         >>> edges, rows = model.distinct_edges(edge_index, num_nodes=2)
         >>> geometry = model.edge_geometry(pos, edges)  # once, for many calls
         >>> torch.equal(model.propagate(z, edge_index, geometry, rows), x)

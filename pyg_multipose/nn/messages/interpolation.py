@@ -154,4 +154,9 @@ class _Spread(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad: Any) -> Any:
-        return apply(_Interpolate, grad[0], *ctx.saved_tensors), None, None, None
+        return (
+            apply(_Interpolate, grad[0], *ctx.saved_tensors),
+            None,
+            None,
+            None,
+        )

@@ -40,6 +40,7 @@ class FilterTables:
         layers: The layers of the model.
         expansion: Its Gaussians.
         cutoff: Its cutoff in Angstrom.
+        dtype: The type of filters.
     """
 
     def __init__(
@@ -47,14 +48,15 @@ class FilterTables:
         layers: Sequence[SchNetLayer],
         expansion: GaussianSmearing,
         cutoff: float,
+        dtype: torch.dtype,
     ):
         self.layers = layers
         self.expansion = expansion
         self.cutoff = cutoff
-        self.dtype = layers[0].conv.lin1.weight.dtype
+        self.dtype = dtype
         widths = expansion.offset.numel() - 1
         #: Intervals between knots, up to the cutoff.
-        self.number = _KNOTS.get(self.dtype, 0) * widths
+        self.number = _KNOTS.get(dtype, 0) * widths
 
     def can_serve(self, pos: Tensor) -> bool:
         r"""Whether filters are as they were made, and distances just numbers.
@@ -70,9 +72,9 @@ class FilterTables:
             and pos.is_cpu
             and not pos.requires_grad
             and not torch.is_autocast_enabled('cpu')
-            and is_plain_call(pos, *self._weights())
             and is_as_made(self.expansion, GaussianSmearing)
             and all(map(_is_as_made, self.layers))
+            and is_plain_call(pos, *self._weights())
         )
 
     def worth(self, num_edges: int) -> bool:
@@ -89,8 +91,8 @@ class FilterTables:
         What is found from them is compared with filters between the knots.
         """
         tables = self._filters(knots(self.number))
-        between = torch.arange(0, self.number, _LOOK) + 0.5
-        place = places(between.double(), self.number, self.dtype)
+        between = torch.arange(0, self.number, _LOOK).double() + 0.5
+        place = places(between, self.number, self.dtype)
         with torch.no_grad():
             for table, exact in zip(
                 tables, self._filters(between), strict=True
@@ -107,15 +109,16 @@ class FilterTables:
         Args:
             dist: Distances in Angstrom :math:`(R)`.
         """
-        scale = self.number / self.cutoff
-        return places(dist * scale, self.number, self.dtype)
+        # Wide enough that no rounding is added to that of distances.
+        x = dist.double() * (self.number / self.cutoff)
+        return places(x, self.number, self.dtype)
 
     def _filters(self, x: Tensor) -> list[Tensor]:
         # As of edges, but beyond the cutoff, they go on as smoothly.
-        dist = x.to(self.dtype) * (self.cutoff / self.number)
+        dist = x.double() * (self.cutoff / self.number)
         geometry = (
-            smear(self.expansion, dist),
-            cosine_cutoff(dist, self.cutoff),
+            smear(self.expansion, dist, self.dtype),
+            cosine_cutoff(dist, self.cutoff).to(self.dtype),
         )
         return [layer.edge_filters(geometry)[0] for layer in self.layers]
 
@@ -129,7 +132,8 @@ class FilterTables:
 
 def _is_as_made(layer: SchNetLayer) -> bool:
     return (
-        type(layer).edge_filters is SchNetLayer.edge_filters
+        isinstance(layer, SchNetLayer)
+        and type(layer).edge_filters is SchNetLayer.edge_filters
         and 'edge_filters' not in vars(layer)
         and is_as_made(layer.mlp, Sequential)
         and len(layer.mlp) == 3

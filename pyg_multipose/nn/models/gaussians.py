@@ -7,12 +7,15 @@ from torch import Tensor
 from torch_geometric.nn.models.schnet import GaussianSmearing
 
 
-def smear(expansion: GaussianSmearing, dist: Tensor) -> Tensor:
+def smear(
+    expansion: GaussianSmearing, dist: Tensor, dtype: torch.dtype
+) -> Tensor:
     r"""Returns Gaussians of distances.
 
     Args:
         expansion: Their centers and their width.
-        dist: Distances in Angstrom :math:`(R)`.
+        dist: Distances in Angstrom :math:`(R)`, in float32 or wider.
+        dtype: The type of the values.
 
     Returns:
         Values :math:`(R, G)`, zero where they would be next to nothing.
@@ -25,8 +28,9 @@ def smear(expansion: GaussianSmearing, dist: Tensor) -> Tensor:
     # Exponentials that are denormal numbers, and products with these, take a
     # processor a hundred times longer, and what is as small adds nothing to a
     # filter.
-    tiny = exponent < math.log(torch.finfo(exponent.dtype).tiny) * 2 / 3
-    return exponent.masked_fill_(tiny, -math.inf).exp_()
+    wide = torch.promote_types(dtype, torch.float32)
+    tiny = exponent < math.log(torch.finfo(wide).tiny) * 2 / 3
+    return exponent.masked_fill_(tiny, -math.inf).exp_().to(dtype)
 
 
 def cosine_cutoff(dist: Tensor, cutoff: float) -> Tensor:

@@ -6,6 +6,7 @@ import pytest
 
 from pyg_multipose.nn.messages import (
     coupled_loops,
+    interpolation_kernel,
     kernel,
     product_kernel,
     reach_kernel,
@@ -21,6 +22,8 @@ KERNELS = (
     coupled_loops.READ,
     coupled_loops.SUM,
     coupled_loops.GRADIENTS,
+    interpolation_kernel._CHECK,
+    interpolation_kernel._SPREAD,
     reach_kernel._SEARCH,
     reach_kernel._LIST,
     shared_kernel._CHECK,

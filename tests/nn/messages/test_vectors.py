@@ -8,6 +8,7 @@ import pytest
 
 from pyg_multipose.nn.messages import (
     coupled_loops,
+    interpolation_kernel,
     product_kernel,
     shared_kernel,
 )
@@ -75,6 +76,7 @@ def test_vectors_may_begin_anywhere():
     ('loops', 'names'),
     [
         (coupled_loops, ['coupled_layout', 'vector_types', 'vectors']),
+        (interpolation_kernel, ['vector_types', 'vectors']),
         (product_kernel, ['vector_types', 'vectors']),
         (shared_kernel, ['vector_types', 'vectors']),
     ],
