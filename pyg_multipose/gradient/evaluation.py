@@ -14,13 +14,12 @@ from torch_geometric.data import Data
 from pyg_multipose.data import Layout
 from pyg_multipose.data.layout import Poses
 from pyg_multipose.gradient.composer import Composer
+from pyg_multipose.gradient.model.inventory import Inventory
 from pyg_multipose.gradient.model.predictions import checked
 from pyg_multipose.gradient.model.requirements import (
     attribute,
-    check_model,
     device_of,
     input_names,
-    modules_of,
 )
 from pyg_multipose.gradient.model.traits import Traits
 from pyg_multipose.gradient.plan.chunks import split
@@ -32,7 +31,7 @@ from pyg_multipose.gradient.replay.foreign_leaf import (
     check_leaves,
     made_leaves,
 )
-from pyg_multipose.gradient.replay.parameters import Parameters, aliases
+from pyg_multipose.gradient.replay.parameters import aliases
 from pyg_multipose.gradient.replay.replay import Replay
 
 
@@ -103,12 +102,10 @@ class Evaluation:
         sharers: Sequence[nn.Module] = (),
     ) -> None:
         # Once: walking through a model takes time.
-        modules = list(model.modules())
-        check_model(model, modules)
-        self.modules = modules_of(modules)
+        known = Inventory(model) if traits is None else traits.of(model)
+        self.modules, self.parameters = known.modules, known.parameters
         self.model = model
         self.inputs = input_names(inputs)
-        self.parameters = Parameters(self.modules)
         self.layout = Layout(
             pose_set, device_of(pose_set, self.parameters.tensors)
         )

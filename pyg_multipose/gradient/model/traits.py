@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pyg_multipose.data import Layout
 from pyg_multipose.data.layout import Poses
+from pyg_multipose.gradient.model.inventory import Inventory
 from pyg_multipose.gradient.model.predictions import checked
 from pyg_multipose.gradient.model.twin import (
     NoTwinError,
@@ -43,6 +44,7 @@ class Traits:
     """
 
     def __init__(self) -> None:
+        self._inventory: Inventory | None = None
         self._modules: list[nn.Module] = []
         self._training: list[bool] = []
         self._calls = 0
@@ -63,6 +65,16 @@ class Traits:
         self.needs_graph = False
         #: The module that mixes poses, and by how much; empty if none does.
         self.mixes = ''
+
+    def of(self, model: nn.Module) -> Inventory:
+        r"""The modules and parameters of a model, as they are now.
+
+        Args:
+            model: The single-pose model.
+        """
+        if self._inventory is None or not self._inventory.holds(model):
+            self._inventory = Inventory(model)
+        return self._inventory
 
     def look(
         self,

@@ -23,7 +23,10 @@ class Buffers:
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
         self._places = [
-            (module, name) for module in modules for name in module._buffers
+            (module, name)
+            for module in modules
+            if module._buffers
+            for name in module._buffers
         ]
         self._objects = self._now()
         self._marks = [_mark(buffer) for buffer in self._objects]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -230,14 +231,22 @@ class Replay:
         set_device_states(numbers, others, device_type=device_type)
 
 
+@lru_cache(2**10)
+def _may_couple(kind: type) -> bool:
+    """Whether it is a batch normalisation, by its class."""
+    return issubclass(kind, _NormBase) or 'BatchNorm' in kind.__name__
+
+
 def _couples(module: nn.Module) -> bool:
     """Batch normalisation with statistics of the batch it is given."""
+    if not _may_couple(type(module)):
+        return False
     if isinstance(module, _NormBase):
         per_graph = 'InstanceNorm' in type(module).__name__
         return not per_graph and (
             module.training or not module.track_running_stats
         )
-    return 'BatchNorm' in type(module).__name__ and module.training
+    return module.training
 
 
 def _drawn(before: RandomState, after: RandomState) -> RandomState | None:
