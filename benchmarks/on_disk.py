@@ -14,9 +14,18 @@ import numpy as np
 import torch
 from torch_geometric.loader import DataLoader
 
+from benchmarks.cases import MODELS
+from benchmarks.losses import LOSSES
+from benchmarks.models import build
+from benchmarks.settings import Settings
 from pyg_multipose.data import PoseSet
 from pyg_multipose.datasets import MproMoonshot, PoseSetDataset
 from pyg_multipose.loader import PoseSetSampler
+from pyg_multipose.nn import MultiPoseReadout
+from pyg_multipose.transforms import RadiusGraph
+
+#: Sets of a batch, and how far edges reach, in Angstrom.
+SETS, CUTOFF = 8, 4.5
 
 
 def generated(count: int, poses: int, start: int = 0) -> Iterator[PoseSet]:
@@ -89,6 +98,32 @@ def measure(folder: Path, count: int, poses: int, reads: int) -> None:
     with Timer('in batches, two workers', reads):
         for _ in loader:
             pass
+    beside_steps(folder, chosen)
+
+
+def beside_steps(folder: Path, chosen: list[int]) -> None:
+    r"""Prints how much faster sets are read than steps of training use them.
+
+    Args:
+        folder: A dataset.
+        chosen: Numbers of its sets.
+    """
+    dataset = PoseSetDataset(folder, transform=RadiusGraph(CUTOFF))
+    some = dataset[chosen[: 64 * SETS]]
+    with Timer('with edges, in batches, two workers', len(some)) as read:
+        for _ in DataLoader(some, batch_size=SETS, num_workers=2):
+            pass
+    batches = list(DataLoader(some[: 8 * SETS], batch_size=SETS))
+    for name in MODELS:
+        _, model = build(name, LOSSES['mean'], Settings())
+        readout = MultiPoseReadout(model, 'mean')
+        for batch in batches:  # to be looked at, and compiled
+            readout(batch).sum().backward()
+        with Timer(f'used by steps of {name}', len(some[: 8 * SETS])) as used:
+            for batch in batches:
+                readout.zero_grad()
+                readout(batch).sum().backward()
+        print(f'read by two workers / used: {read.rate / used.rate:.1f}')
 
 
 class Timer:
@@ -102,12 +137,15 @@ class Timer:
     def __init__(self, what: str, count: int) -> None:
         self.what, self.count = what, count
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Timer:
         self.clock, self.cpu = time.perf_counter(), time.process_time()
+        return self
 
     def __exit__(self, *_: object) -> None:
         clock = time.perf_counter() - self.clock
         cpu = time.process_time() - self.cpu
+        #: Sets per second.
+        self.rate = self.count / clock
         print(
             f'{self.what}: {clock:.2f} s, {cpu:.2f} s; '
             f'{self.count / clock:.0f} sets/s, {self.count / cpu:.0f} sets/s',

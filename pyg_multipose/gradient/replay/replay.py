@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -239,7 +240,8 @@ def _may_couple(kind: type) -> bool:
 
 def _couples(module: nn.Module) -> bool:
     """Batch normalisation with statistics of the batch it is given."""
-    if not _may_couple(type(module)):
+    kind: Any = type(module)
+    if not _may_couple(kind):
         return False
     if isinstance(module, _NormBase):
         per_graph = 'InstanceNorm' in type(module).__name__
