@@ -37,22 +37,36 @@ MUTANTS = [
     Mutant(
         'checksum: high bits are not folded',
         _CHECKSUM,
-        'bits = bits ^ ((bits >> 32) & 0xFFFFFFFF)',
-        'pass',
+        '(bits >> 31).bitwise_and_(0x1FFFFFFFF).bitwise_xor_(bits)',
+        'bits',
         [*_OF_CHECKSUM, _CHANGE],
+    ),
+    Mutant(
+        'checksum: the signs of two halves meet',
+        _CHECKSUM,
+        '(bits >> 31).bitwise_and_(0x1FFFFFFFF)',
+        '(bits >> 32).bitwise_and_(0xFFFFFFFF)',
+        _OF_CHECKSUM,
+    ),
+    Mutant(
+        'checksum: halves of numbers begin where they do not',
+        _CHECKSUM,
+        'if flat.storage_offset() * size % 8:',
+        'if False:',
+        _OF_CHECKSUM,
     ),
     Mutant(
         'checksum: blocks may be swapped',
         _CHECKSUM,
-        'return _large(torch.cat([*sums, last]))',
-        'return torch.cat([*sums, last]).sum()',
+        'return _large(torch.cat(sums))',
+        'return torch.cat(sums).sum()',
         _OF_CHECKSUM,
     ),
     Mutant(
         'checksum: the end of a large tensor is left out',
         _CHECKSUM,
-        'return _large(torch.cat([*sums, last]))',
-        'return _large(torch.cat(sums))',
+        'sums.append((_folded(last) * weights[:rest]).sum().view(1))',
+        'pass',
         _OF_CHECKSUM,
     ),
     Mutant(
@@ -301,8 +315,8 @@ MUTANTS = [
     Mutant(
         'structure: hooks of state dictionaries see calls',
         _STRUCTURE,
-        "_OF_STATE = ('state_dict', 'load_state_dict')",
-        '_OF_STATE = ()',
+        "[name for name in _HOOKS if 'state_dict' not in name]",
+        '_HOOKS',
         [*_OF_STRUCTURE, _DOES],
     ),
     Mutant(

@@ -255,7 +255,7 @@ MUTANTS = [
     Mutant(
         'witnesses: atoms of a receptor are those of a ligand',
         _WITNESSES,
-        'name: rows[part == number]',
+        'name: rows[mask]',
         'name: rows',
         _OF_WITNESSES,
     ),

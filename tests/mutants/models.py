@@ -8,7 +8,9 @@ _COUPLED_KERNEL = 'nn/messages/coupled_kernel.py'
 _COUPLED_LAYOUT = 'nn/messages/coupled_layout.py'
 _COUPLED_LOOPS = 'nn/messages/coupled_loops.py'
 _EDGES = 'nn/messages/edges.py'
+_EQUIVARIANT_FILTERS = 'nn/models/equivariant_filters.py'
 _EQUIVARIANT = 'nn/models/equivariant_gnn.py'
+_GAUSSIANS = 'nn/models/gaussians.py'
 _GATE = 'nn/models/gate.py'
 _KERNEL = 'nn/messages/kernel.py'
 _MESSAGES = 'nn/messages/message_sum.py'
@@ -300,14 +302,14 @@ MUTANTS = [
     ),
     Mutant(
         'equivariant: no envelope',
-        _EQUIVARIANT,
+        _EQUIVARIANT_FILTERS,
         'self.basis(dist) * self.envelope(dist).unsqueeze(-1)',
         'self.basis(dist)',
         [f'{_OF_EQUIVARIANT}::test_cutoff'],
     ),
     Mutant(
         'equivariant: coincident atoms have a direction',
-        _EQUIVARIANT,
+        _EQUIVARIANT_FILTERS,
         '(square > _COINCIDENT**2).unsqueeze(-1)',
         '(square >= 0).unsqueeze(-1)',
         [f'{_OF_EQUIVARIANT}::test_coincident_atoms'],
@@ -384,14 +386,14 @@ MUTANTS = [
     ),
     Mutant(
         'schnet: the cosine rises again',
-        _SCHNET,
-        '(dist / self.cutoff).clamp(max=1.0)',
-        'dist / self.cutoff',
+        _GAUSSIANS,
+        '(dist / cutoff).clamp(max=1.0)',
+        'dist / cutoff',
         [f'{_OF_SCHNET}::test_cutoff'],
     ),
     Mutant(
         'schnet: the root of zero',
-        _SCHNET,
+        _EDGES,
         'square.masked_fill(zero, 1).sqrt().masked_fill(zero, 0)',
         'square.sqrt()',
         [f'{_OF_SCHNET}::test_coincident_atoms'],

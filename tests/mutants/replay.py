@@ -5,10 +5,12 @@ from tests.mutants.mutant import Mutant
 _BUFFERS = 'gradient/replay/buffers.py'
 _COMPARISON = 'gradient/replay/comparison.py'
 _FOREIGN = 'gradient/replay/foreign_leaf.py'
+_INVENTORY = 'gradient/model/inventory.py'
 _PARAMETERS = 'gradient/replay/parameters.py'
 _REPLAY = 'gradient/replay/replay.py'
 
 _OF_BUFFERS = ['gradient/replay/test_buffers.py']
+_OF_INVENTORY = ['gradient/model/test_inventory.py']
 _OF_COMPARISON = ['gradient/replay/test_comparison.py']
 _OF_PARAMETERS = ['gradient/replay/test_parameters.py']
 _OF_REPLAY = ['gradient/replay/test_replay.py']
@@ -16,6 +18,34 @@ _LEAVES = 'contracts/silent/test_leaf_by_closure.py'
 _UNUSUAL = 'contracts/test_unusual_models.py'
 
 MUTANTS = [
+    Mutant(
+        'inventory: names may change',
+        _INVENTORY,
+        'and names == self._names',
+        '',
+        _OF_INVENTORY,
+    ),
+    Mutant(
+        'inventory: modules and parameters may change',
+        _INVENTORY,
+        'and all(map(is_, objects, self._objects))',
+        '',
+        _OF_INVENTORY,
+    ),
+    Mutant(
+        'inventory: classes may change',
+        _INVENTORY,
+        'objects.append(module.__class__)',
+        'pass',
+        _OF_INVENTORY,
+    ),
+    Mutant(
+        'inventory: modules that a model tells of itself are kept',
+        _INVENTORY,
+        'or not self._can_hold',
+        '',
+        _OF_INVENTORY,
+    ),
     Mutant(
         'buffers: rewound too far',
         _BUFFERS,

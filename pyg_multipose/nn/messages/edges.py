@@ -24,6 +24,27 @@ def edge_vectors(
     return vec.to(torch.promote_types(vec.dtype, torch.float32))
 
 
+def edge_lengths(
+    pos: Tensor, edge_index: Tensor, dtype: torch.dtype
+) -> Tensor:
+    r"""Returns the length of every edge.
+
+    Those of coincident atoms are constant, with finite second derivatives.
+
+    Args:
+        pos: Positions in Angstrom :math:`(n, 3)`.
+        edge_index: Sources and targets :math:`(2, E)`.
+        dtype: The type of the parameters, as of :func:`edge_vectors`.
+
+    Returns:
+        Lengths in Angstrom :math:`(E)`.
+    """
+    square = edge_vectors(pos, edge_index, dtype).square().sum(dim=-1)
+    # The second derivative of a root at zero is not finite:
+    zero = square == 0
+    return square.masked_fill(zero, 1).sqrt().masked_fill(zero, 0)
+
+
 def distinct_pairs(
     edge_index: Tensor, num_nodes: int
 ) -> tuple[Tensor, Tensor | None]:

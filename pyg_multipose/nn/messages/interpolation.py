@@ -28,20 +28,6 @@ class Places(NamedTuple):
     weights: Tensor
 
 
-class Tabulated(NamedTuple):
-    r"""Functions of numbers, as what :func:`interpolate` finds them from.
-
-    Args:
-        table: The functions at the :func:`knots` :math:`(K + 5, F)`.
-        first: Of :class:`Places`.
-        weights: Of :class:`Places`.
-    """
-
-    table: Tensor
-    first: Tensor
-    weights: Tensor
-
-
 def knots(number: int) -> Tensor:
     r"""Returns the numbers of which a table has the functions.
 

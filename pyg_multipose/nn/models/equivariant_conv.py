@@ -6,12 +6,14 @@ from typing import Any
 import torch
 from e3nn import o3
 from torch import Tensor
-from torch.nn import Linear, Sequential, SiLU
+from torch.nn import Linear, Module, Sequential, SiLU
 
 from pyg_multipose.nn.messages.interaction import EdgeTensors, InteractionLayer
+from pyg_multipose.nn.messages.interpolation import interpolate
 from pyg_multipose.nn.messages.senders import senders
 from pyg_multipose.nn.models.gate import Gate
 from pyg_multipose.nn.models.irreps_linear import IrrepsLinear
+from pyg_multipose.nn.models.softplus_mlp import is_as_made
 from pyg_multipose.nn.models.tensor_product import (
     TensorProduct,
     hide_constants,
@@ -151,13 +153,17 @@ class EquivariantConv(InteractionLayer):
         Args:
             geometry: Spherical harmonics of every edge
                 :math:`(E, \mathrm{irreps\_edge})`, and a radial basis, zero
-                from the cutoff on, :math:`(E, N_{\mathrm{radial}})`.
+                from the cutoff on, :math:`(E, N_{\mathrm{radial}})`, or a
+                table of weights and the places of edges in it.
 
         Returns:
             The harmonics as they are, and weights :math:`(E, W)`: a function
             of distances and parameters only.
         """
-        harmonics, radial = geometry
+        harmonics, *table = geometry
+        if len(table) == 3:
+            return harmonics, interpolate(*table)
+        (radial,) = table
         return harmonics, self.radial_mlp(radial).to(radial.dtype)
 
     def source(self, x: Tensor) -> Tensor:
@@ -263,6 +269,23 @@ class EquivariantConv(InteractionLayer):
         return (
             f'{self.__class__.__name__}({self.irreps_in} -> {self.irreps_out})'
         )
+
+
+def has_own_filters(conv: Module) -> bool:
+    r"""Whether a layer makes weights of paths by what it was built with.
+
+    Args:
+        conv: Any layer.
+    """
+    return (
+        isinstance(conv, EquivariantConv)
+        and type(conv).edge_filters is EquivariantConv.edge_filters
+        and 'edge_filters' not in vars(conv)
+        and is_as_made(conv.radial_mlp, Sequential)
+        and len(conv.radial_mlp) == 3
+        and all(is_as_made(conv.radial_mlp[i], Linear) for i in (0, 2))
+        and is_as_made(conv.radial_mlp[1], SiLU)
+    )
 
 
 def _no_autocast(x: Tensor) -> torch.autocast:

@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import Embedding, Linear, ModuleList, Sequential, SiLU
 
 from pyg_multipose.nn.messages._checks import check_batch, check_choice
-from pyg_multipose.nn.messages.edges import edge_vectors
 from pyg_multipose.nn.messages.pooling import pool_atoms
 from pyg_multipose.nn.models._checks import (
     check_int,
@@ -18,17 +17,14 @@ from pyg_multipose.nn.models._checks import (
     parse_target,
 )
 from pyg_multipose.nn.models.equivariant_conv import EquivariantConv
+from pyg_multipose.nn.models.equivariant_filters import EquivariantFilters
 from pyg_multipose.nn.models.radial_basis import (
     RADIAL_BASES,
     PolynomialEnvelope,
 )
-from pyg_multipose.nn.sharing.shared_receptor import SharedReceptor
-
-# Atoms closer than this (Angstrom) have no direction to each other:
-_COINCIDENT = 1e-6
 
 
-class EquivariantGNN(SharedReceptor):
+class EquivariantGNN(EquivariantFilters):
     r"""An E(3)-equivariant graph neural network with invariant predictions.
 
     It follows the `"Tensor Field Networks"
@@ -235,36 +231,6 @@ class EquivariantGNN(SharedReceptor):
             Scalars (:obj:`0e`), atom by atom.
         """
         return self.embedding(z)
-
-    def edge_geometry(
-        self, pos: Tensor, edge_index: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        r"""Returns everything that the layers know about edges.
-
-        Args:
-            pos: Positions in Angstrom :math:`(n, 3)`.
-            edge_index: Sources and targets :math:`(2, E)`.
-
-        Returns:
-            Spherical harmonics of the direction from target to source
-            :math:`(E, (l_{\max} + 1)^2)`, and the radial basis under its
-            envelope :math:`(E, N_{\mathrm{radial}})`.
-        """
-        dtype = self.embedding.weight.dtype
-        vec = edge_vectors(pos, edge_index, dtype)
-
-        # Everything is constant for coincident atoms, so that no gradient of
-        # a root or of a quotient at zero is ever taken:
-        square = vec.square().sum(dim=-1)
-        dist = square.clamp(min=_COINCIDENT**2).sqrt()
-        unit = vec / dist.unsqueeze(-1)
-        unit = torch.where(
-            (square > _COINCIDENT**2).unsqueeze(-1),
-            unit,
-            torch.zeros_like(unit),
-        )
-        radial = self.basis(dist) * self.envelope(dist).unsqueeze(-1)
-        return self.harmonics(unit).to(dtype), radial.to(dtype)
 
     def readout(self, x: Tensor, z: Tensor | None = None) -> Tensor:
         r"""Returns the contribution of every atom to the prediction.

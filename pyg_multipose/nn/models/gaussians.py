@@ -33,16 +33,36 @@ def smear(
     return exponent.masked_fill_(tiny, -math.inf).exp_().to(dtype)
 
 
-def cosine_cutoff(dist: Tensor, cutoff: float) -> Tensor:
+def expand(
+    expansion: GaussianSmearing,
+    dist: Tensor,
+    cutoff: float,
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor]:
+    r"""Returns what a filter network makes filters of.
+
+    Args:
+        expansion: The Gaussians.
+        dist: Distances in Angstrom :math:`(R)`.
+        cutoff: The cutoff in Angstrom.
+        dtype: The type of the values.
+
+    Returns:
+        Gaussians :math:`(R, G)` and the cosine :math:`(R, 1)`, zero from the
+        cutoff on.
+    """
+    cosine = cosine_cutoff((dist / cutoff).clamp(max=1.0))
+    return smear(expansion, dist, dtype), cosine.to(dtype)
+
+
+def cosine_cutoff(scaled: Tensor) -> Tensor:
     r"""Returns the cosine that falls from one to zero at the cutoff.
 
     Args:
-        dist: Distances in Angstrom :math:`(R)`. Beyond the cutoff it rises
-            again.
-        cutoff: The cutoff in Angstrom.
+        scaled: Distances in units of the cutoff :math:`(R)`. Beyond it, the
+            cosine rises again.
 
     Returns:
         Values :math:`(R, 1)`.
     """
-    scaled = dist.unsqueeze(-1) / cutoff
-    return 0.5 * ((scaled * math.pi).cos() + 1.0)
+    return (0.5 * ((scaled * math.pi).cos() + 1.0)).unsqueeze(-1)

@@ -37,11 +37,18 @@ class PolynomialEnvelope(Module):
 
     def forward(self, dist: Tensor) -> Tensor:
         r"""Returns the envelope at every distance."""
+        return self.polynomial((dist / self.cutoff).clamp(max=1.0))
+
+    def polynomial(self, x: Tensor) -> Tensor:
+        r"""Returns the polynomial, which goes on as smoothly beyond.
+
+        Args:
+            x: Distances in units of the cutoff :math:`(*)`.
+        """
         p = self.exponent
         # The coefficients are integers that sum to zero, so value and slope
         # at x = 1, where everything beyond is clamped to, are exactly 0:
         a, b, c = (p + 1) * (p + 2) / 2, p * (p + 2), p * (p + 1) / 2
-        x = (dist / self.cutoff).clamp(max=1.0)
         return 1.0 + x.pow(p) * (x * (b - c * x) - a)
 
     def __repr__(self) -> str:
@@ -76,6 +83,9 @@ class BesselBasis(Module):
     """
 
     order: Tensor
+
+    #: How many knots of a table a function takes in single precision.
+    knots = 96
 
     def __init__(self, num_radial: int, cutoff: float):
         super().__init__()
@@ -126,6 +136,9 @@ class GaussianBasis(Module):
 
     order: Tensor
 
+    #: As of :class:`BesselBasis`.
+    knots = 16
+
     def __init__(self, num_radial: int, cutoff: float):
         super().__init__()
         self.num_radial = num_radial
@@ -147,7 +160,7 @@ class GaussianBasis(Module):
 
 
 #: The bases that ``radial_basis`` of a model may name.
-RADIAL_BASES: dict[str, type[Module]] = {
+RADIAL_BASES: dict[str, type[BesselBasis | GaussianBasis]] = {
     'bessel': BesselBasis,
     'gaussian': GaussianBasis,
 }

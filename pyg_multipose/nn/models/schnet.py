@@ -20,7 +20,7 @@ from pyg_multipose.nn.models._checks import (
     parse_atomref,
     parse_scale,
 )
-from pyg_multipose.nn.models.radial_filters import RadialFilters
+from pyg_multipose.nn.models.schnet_filters import SchNetFilters
 from pyg_multipose.nn.models.schnet_layer import SchNetLayer
 from pyg_multipose.nn.models.shifted_softplus import ShiftedSoftplus
 from pyg_multipose.nn.models.softplus_mlp import softplus_mlp
@@ -30,7 +30,7 @@ from pyg_multipose.nn.radius_interaction_graph import RadiusInteractionGraph
 _NUM_ELEMENTS = 100
 
 
-class SchNet(RadialFilters):
+class SchNet(SchNetFilters):
     r"""The continuous-filter convolutional network SchNet.
 
     It follows the `"SchNet: A Continuous-filter Convolutional Neural Network

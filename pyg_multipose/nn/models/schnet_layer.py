@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import Linear, Module, Sequential
 
 from pyg_multipose.nn.messages.interaction import EdgeTensors, InteractionLayer
-from pyg_multipose.nn.messages.interpolation import Tabulated, interpolate
+from pyg_multipose.nn.messages.interpolation import interpolate
 from pyg_multipose.nn.messages.message_sum import message_sum
 from pyg_multipose.nn.messages.shared_sum import shared_sum
 from pyg_multipose.nn.models.shifted_softplus import ShiftedSoftplus
@@ -66,12 +66,13 @@ class SchNetLayer(InteractionLayer):
 
         Args:
             geometry: A radial basis :math:`(R, G)` and the cosine cutoff
-                :math:`(R, 1)`; or where edges are in a table of filters.
+                :math:`(R, 1)`; or a table of filters and the places of edges
+                in it.
 
         Returns:
             Filters :math:`(R, S)`, zero from the cutoff on.
         """
-        if isinstance(geometry, Tabulated):
+        if len(geometry) == 3:
             return (interpolate(*geometry),)
         gaussians, cutoff = geometry
         if is_as_made(self.mlp, Sequential) and len(self.mlp) == 3:
@@ -156,6 +157,23 @@ class SchNetLayer(InteractionLayer):
         return softplus_mlp(
             aggregated, self.conv.lin2, self.act, self.lin, onto=x
         )
+
+
+def has_own_filters(layer: Module) -> bool:
+    r"""Whether a layer makes filters by what it was built with.
+
+    Args:
+        layer: Any layer.
+    """
+    return (
+        isinstance(layer, SchNetLayer)
+        and type(layer).edge_filters is SchNetLayer.edge_filters
+        and 'edge_filters' not in vars(layer)
+        and is_as_made(layer.mlp, Sequential)
+        and len(layer.mlp) == 3
+        and all(is_as_made(layer.mlp[i], Linear) for i in (0, 2))
+        and is_as_made(layer.mlp[1], ShiftedSoftplus)
+    )
 
 
 class _Conv(Module):

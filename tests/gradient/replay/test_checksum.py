@@ -10,11 +10,12 @@ def same(one, two):
     return torch.equal(checksums([one]), checksums([two]))
 
 
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
 @pytest.mark.parametrize(
     'size', [1, 5, _BLOCK, _BLOCK + 1, 2 * _BLOCK, 5 * _BLOCK + 3]
 )
-def test_every_element_counts(size):
-    x = torch.randn(size)
+def test_every_element_counts(size, dtype):
+    x = torch.randn(size, dtype=dtype)
     assert same(x, x.clone())
     for row in {0, size // 2, size - 1}:
         y = x.clone()
@@ -23,18 +24,27 @@ def test_every_element_counts(size):
     assert size == 1 or not same(x, x.flip(0))
 
 
-def test_blocks_that_change_places():
-    x = torch.randn(3 * _BLOCK)
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_blocks_that_change_places(dtype):
+    x = torch.randn(3 * _BLOCK, dtype=dtype)
     parts = x.split(_BLOCK)
     assert not same(x, torch.cat([parts[1], parts[0], parts[2]]))
 
 
-def test_signs_that_would_cancel():
-    x = torch.randn(6, dtype=torch.float64)
-    for rows in ([0, 1], [0, 3], [1, 2, 3, 4]):
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_signs_that_would_cancel(dtype):
+    x = torch.randn(6, dtype=dtype)
+    for rows in ([0, 1], [0, 3], [1, 2, 3, 4], [0, 1, 2, 3]):
         y = x.clone()
         y[rows] *= -1
         assert not same(x, y)
+
+
+@pytest.mark.parametrize('size', [3, 4])
+def test_wherever_it_begins_in_memory(size):
+    x = torch.randn(size + 1)
+    assert same(x[1:], x[1:].clone())
+    assert same(x[:size], x[:size].clone())
 
 
 def test_complex_numbers():

@@ -88,7 +88,7 @@ def test_filters(dtype, gaussians, scale):
     # Rounding, of lengths too, is what it is without tables.
     bound = {torch.float32: 4e-6, torch.float64: 1e-12}[dtype]
     for layer, at in zip(model.layers, geometries, strict=True):
-        assert len(at.table) < 5000
+        assert len(at[0]) < 5000
         (found,), (expected,) = (
             layer.edge_filters(at), layer.edge_filters(exact)
         )  # fmt: skip
