@@ -370,9 +370,13 @@ class InteractionModel(Module):
                 (default: :obj:`None`)
         """
         edges, rows = self.distinct_edges(edge_index, z.size(0))
+        geometry: EdgeTensors | list[EdgeTensors]
         tables = self.filter_tables(pos, edges)
-        geometries = self.layer_geometries(pos, edges, tables)
-        return self.propagate(z, edge_index, geometries, rows, num_layers)
+        if tables is None:
+            geometry = self.edge_geometry(pos, edges)
+        else:
+            geometry = self.layer_geometries(pos, edges, tables)
+        return self.propagate(z, edge_index, geometry, rows, num_layers)
 
     def propagate(
         self,

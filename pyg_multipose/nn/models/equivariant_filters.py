@@ -104,6 +104,7 @@ class EquivariantFilters(RadialFilters):
                 for kind in (BesselBasis, GaussianBasis)
             )
             and is_as_made(self.envelope, PolynomialEnvelope)
+            and self.envelope.cutoff == self.cutoff  # where tables end
             and all(map(has_own_filters, self.layers))
         )
 

@@ -169,6 +169,10 @@ def other_envelope(model):
     model.envelope.forward = torch.ones_like
 
 
+def earlier_end(model):
+    model.envelope.cutoff = 0.5 * CUTOFF
+
+
 def other_geometry(model):
     known = model.edge_geometry
     model.edge_geometry = lambda pos, edges: known(0.9 * pos, edges)
@@ -184,6 +188,7 @@ CHANGES = [
     other_network,
     other_basis,
     other_envelope,
+    earlier_end,
     other_geometry,
     steep,
 ]
