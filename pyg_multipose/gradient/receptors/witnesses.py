@@ -43,7 +43,7 @@ def kinds(
         absent = layout.moved.count - layout.moved.moved
         if (absent if poses is None else absent[np.asarray(poses)]).any():
             out.add(('moved_index', 'absent', 1))
-    masks: dict[str, Tensor] = {}
+    masks: dict[str, np.ndarray] = {}
     for key, value in tables.items():
         level = layout.levels[key]
         if (
@@ -54,16 +54,16 @@ def kinds(
             or value.numel() != len(value)
         ):
             continue
-        rows = value.detach().reshape(-1)
+        rows = value.detach().reshape(-1).cpu().numpy()
         which = None if poses is None else layout.rows(key, poses)
-        rows = rows if which is None else rows[which]
+        rows = rows if which is None else rows[which.cpu().numpy()]
         if level == 'pose':
             if value.dtype != torch.bool and not _are_few(rows):
                 continue
             parts = {'pose': rows}
         else:
             if not masks:
-                part = _part_of_row(layout, which).to(rows.device)
+                part = _part_of_row(layout, which)
                 masks = {name: part == n for n, name in enumerate(_PARTS)}
             parts = {name: rows[mask] for name, mask in masks.items()}
         for name, values in parts.items():
@@ -73,15 +73,16 @@ def kinds(
     return out
 
 
-def _distinct(values: Tensor) -> list[int]:
+def _distinct(values: np.ndarray) -> list[int]:
     """The values, without those that come again."""
-    if values.is_cpu and values.numel():
-        numbers = values.numpy()
-        least, most = int(numbers.min()), int(numbers.max())
+    if values.dtype == bool:
+        return [kind for kind in (0, 1) if (values == kind).any()]
+    if values.size:
+        least, most = int(values.min()), int(values.max())
         if most - least < MANY:  # no need to sort them
-            there = np.bincount(numbers.astype(np.int64) - least)
+            there = np.bincount(values.astype(np.int64) - least)
             return (there.nonzero()[0] + least).tolist()
-    return values.unique().tolist()
+    return np.unique(values).tolist()
 
 
 def by_contacts(
@@ -131,12 +132,12 @@ def _near(layout: Layout, tables: Mapping[str, Any], pose: int) -> Tensor:
     return (torch.cdist(atoms[:size], atoms[size:]) < _CONTACT).sum()
 
 
-def _are_few(rows: Tensor) -> bool:
+def _are_few(rows: np.ndarray) -> bool:
     """Whether integers tell one of a few kinds, and are no names."""
     return not len(rows) or bool((rows >= 0).all() & (rows < _FEW).all())
 
 
-def _part_of_row(layout: Layout, rows: Tensor | None) -> Tensor:
+def _part_of_row(layout: Layout, rows: Tensor | None) -> np.ndarray:
     """Of which part the rows of the table of atoms, or some of them, are."""
     every = np.arange(layout.num_nodes) if rows is None else rows.cpu().numpy()
     is_receptor = layout.is_receptor(every)
@@ -145,4 +146,4 @@ def _part_of_row(layout: Layout, rows: Tensor | None) -> Tensor:
     if layout.moved is not None:
         moved = np.isin(every, layout.moved.stands())
         out[moved] = _PARTS.index('moved')
-    return torch.from_numpy(out)
+    return out
