@@ -8,9 +8,8 @@ _SHARED = 'nn/sharing/shared_receptor.py'
 _TABLES = 'nn/models/filter_tables.py'
 _FILTERS = 'nn/models/radial_filters.py'
 _OF_SCHNET = 'nn/models/schnet_filters.py'
-_OF_LAYER = 'nn/models/schnet_layer.py'
+_OF_MLP = 'nn/models/softplus_mlp.py'
 _OF_E3NN = 'nn/models/equivariant_filters.py'
-_OF_CONV = 'nn/models/equivariant_conv.py'
 
 _OF_INTERPOLATION = ['nn/messages/test_interpolation.py']
 _OF_EQUIVARIANT = ['nn/models/test_equivariant_tables.py']
@@ -193,18 +192,11 @@ MUTANTS = [
         _OF_EQUIVARIANT,
     ),
     Mutant(
-        'filter tables: a replaced activation is not asked, schnet',
-        _OF_LAYER,
-        'and is_as_made(layer.mlp[1], ShiftedSoftplus)',
+        'filter tables: a replaced activation is not asked',
+        _OF_MLP,
+        'and all(map(is_as_made, network, kinds))',
         '',
-        _OF_TABLES,
-    ),
-    Mutant(
-        'filter tables: a replaced activation is not asked, e3nn',
-        _OF_CONV,
-        'and is_as_made(conv.radial_mlp[1], SiLU)',
-        '',
-        _OF_EQUIVARIANT,
+        [*_OF_TABLES, *_OF_EQUIVARIANT],
     ),
     Mutant(
         'filter tables: poses do not take those of their receptor',

@@ -34,12 +34,13 @@ class Inventory:
             and not isinstance(module, torch.jit.ScriptModule)
             for module in every
         )
-        self._names, self._objects = _contents(self.modules)
+        if self._can_hold:
+            self._names, self._objects = _contents(self.modules)
 
     def holds(self, model: nn.Module) -> bool:
         r"""Whether a model has these very modules and parameters, by name.
 
-        That is found in a tenth of the time of walking through it.
+        To look at what is known takes less than to walk through it.
 
         Args:
             model: The model.

@@ -372,7 +372,7 @@ class InteractionModel(Module):
         edges, rows = self.distinct_edges(edge_index, z.size(0))
         geometry: EdgeTensors | list[EdgeTensors]
         tables = self.filter_tables(pos, edges)
-        if tables is None:
+        if tables is None:  # one for all, as subclasses may expect it
             geometry = self.edge_geometry(pos, edges)
         else:
             geometry = self.layer_geometries(pos, edges, tables)

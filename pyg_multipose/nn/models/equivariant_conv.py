@@ -13,7 +13,7 @@ from pyg_multipose.nn.messages.interpolation import interpolate
 from pyg_multipose.nn.messages.senders import senders
 from pyg_multipose.nn.models.gate import Gate
 from pyg_multipose.nn.models.irreps_linear import IrrepsLinear
-from pyg_multipose.nn.models.softplus_mlp import is_as_made
+from pyg_multipose.nn.models.softplus_mlp import is_mlp_as_made
 from pyg_multipose.nn.models.tensor_product import (
     TensorProduct,
     hide_constants,
@@ -281,10 +281,7 @@ def has_own_filters(conv: Module) -> bool:
         isinstance(conv, EquivariantConv)
         and type(conv).edge_filters is EquivariantConv.edge_filters
         and 'edge_filters' not in vars(conv)
-        and is_as_made(conv.radial_mlp, Sequential)
-        and len(conv.radial_mlp) == 3
-        and all(is_as_made(conv.radial_mlp[i], Linear) for i in (0, 2))
-        and is_as_made(conv.radial_mlp[1], SiLU)
+        and is_mlp_as_made(conv.radial_mlp, SiLU)
     )
 
 

@@ -9,7 +9,11 @@ from pyg_multipose.nn.messages.interpolation import interpolate
 from pyg_multipose.nn.messages.message_sum import message_sum
 from pyg_multipose.nn.messages.shared_sum import shared_sum
 from pyg_multipose.nn.models.shifted_softplus import ShiftedSoftplus
-from pyg_multipose.nn.models.softplus_mlp import is_as_made, softplus_mlp
+from pyg_multipose.nn.models.softplus_mlp import (
+    is_as_made,
+    is_mlp_as_made,
+    softplus_mlp,
+)
 
 
 class SchNetLayer(InteractionLayer):
@@ -169,10 +173,7 @@ def has_own_filters(layer: Module) -> bool:
         isinstance(layer, SchNetLayer)
         and type(layer).edge_filters is SchNetLayer.edge_filters
         and 'edge_filters' not in vars(layer)
-        and is_as_made(layer.mlp, Sequential)
-        and len(layer.mlp) == 3
-        and all(is_as_made(layer.mlp[i], Linear) for i in (0, 2))
-        and is_as_made(layer.mlp[1], ShiftedSoftplus)
+        and is_mlp_as_made(layer.mlp, ShiftedSoftplus)
     )
 
 

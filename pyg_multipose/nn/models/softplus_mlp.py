@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Linear, Module
+from torch.nn import Linear, Module, Sequential
 from torch.nn.modules.module import _has_any_global_hook
 
 from pyg_multipose.nn.messages.kernel import is_plain_call, stands_for_many
@@ -102,6 +102,21 @@ def is_as_made(module: Module, kind: type[Module]) -> bool:
         and 'forward' not in vars(module)
         and not any(hooks)
         and not _has_any_global_hook()
+    )
+
+
+def is_mlp_as_made(network: Module, activation: type[Module]) -> bool:
+    r"""Whether it is two linear layers with an activation, all as made.
+
+    Args:
+        network: A module.
+        activation: What the activation is by itself.
+    """
+    kinds = Linear, activation, Linear
+    return (
+        is_as_made(network, Sequential)
+        and len(network) == len(kinds)  # type: ignore[arg-type]
+        and all(map(is_as_made, network, kinds))  # type: ignore[call-overload]
     )
 
 

@@ -4,12 +4,9 @@ import pytest
 import torch
 from torch_geometric.data import Batch
 
-from pyg_multipose.datasets import MproMoonshot
 from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.nn.models import EquivariantGNN
 from pyg_multipose.nn.models.equivariant_conv import EquivariantConv
-from pyg_multipose.nn.models.filter_tables import FilterTables
-from pyg_multipose.transforms import RadiusGraph
 
 CUTOFF = 4.5
 #: In double precision tables pay from so many edges on.
@@ -29,13 +26,6 @@ def make(dtype=torch.float64, basis='gaussian', num_radial=4, **kwargs):
     return model.to(dtype)
 
 
-@pytest.fixture(scope='module')
-def pose_set():
-    found = RadiusGraph(CUTOFF)(MproMoonshot('test')[0])
-    found.pos = found.pos.double()
-    return found
-
-
 @pytest.fixture
 def looked(monkeypatch):
     """How many edges were looked up, call by call."""
@@ -49,18 +39,6 @@ def looked(monkeypatch):
 
     monkeypatch.setattr(EquivariantConv, 'edge_filters', counted)
     return out
-
-
-@pytest.fixture
-def direct(monkeypatch):
-    """A context without tables."""
-
-    def run(function, *args):
-        with monkeypatch.context() as patch:
-            patch.setattr(FilterTables, 'worth', lambda self, number: False)
-            return function(*args)
-
-    return run
 
 
 def geometry(size, dtype=torch.float64):

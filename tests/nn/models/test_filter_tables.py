@@ -9,7 +9,6 @@ from torch_geometric.data import Batch
 from pyg_multipose.datasets import MproMoonshot
 from pyg_multipose.nn import MultiPoseReadout
 from pyg_multipose.nn.models import SchNet, filter_tables
-from pyg_multipose.nn.models.filter_tables import FilterTables
 from pyg_multipose.nn.models.schnet_layer import SchNetLayer
 from pyg_multipose.transforms import RadiusGraph
 
@@ -25,25 +24,6 @@ def make(dtype=torch.float64, cls=SchNet, gaussians=6, **kwargs):
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
     return model.to(dtype)
-
-
-@pytest.fixture(scope='module')
-def pose_set():
-    found = RadiusGraph(CUTOFF)(MproMoonshot('test')[0])
-    found.pos = found.pos.double()
-    return found
-
-
-@pytest.fixture
-def direct(monkeypatch):
-    """A context without tables."""
-
-    def run(function, *args):
-        with monkeypatch.context() as patch:
-            patch.setattr(FilterTables, 'worth', lambda self, number: False)
-            return function(*args)
-
-    return run
 
 
 @pytest.fixture
