@@ -150,6 +150,10 @@ class Layout:
         r"""The receptor rows of a set in the table of a relation."""
         return self._segments[name].rows_of(self._receptor_segment[index])
 
+    def relation_size(self, name: str, pose: int) -> int:
+        r"""How many rows of a relation a pose has besides its receptor's."""
+        return int(self._segments[name].size[self._pose_segment[pose]])
+
     def rows(
         self, key: str, poses: Poses, receptor: int | None = None
     ) -> Tensor:

@@ -25,7 +25,7 @@ MUTANTS = [
         _CHECKSUM,
         'sums = (bits * _weights(device)[: bits.numel()]).cumsum(0)',
         'sums = bits.long().cumsum(0)',
-        [*_OF_CHECKSUM, _CHANGE],
+        _OF_CHECKSUM,
     ),
     Mutant(
         'checksum: every tensor counts those before it',
@@ -39,7 +39,7 @@ MUTANTS = [
         _CHECKSUM,
         '(bits >> 31).bitwise_and_(0x1FFFFFFFF).bitwise_xor_(bits)',
         'bits',
-        [*_OF_CHECKSUM, _CHANGE],
+        _OF_CHECKSUM,
     ),
     Mutant(
         'checksum: the signs of two halves meet',
@@ -53,6 +53,20 @@ MUTANTS = [
         _CHECKSUM,
         'if flat.storage_offset() * size % 8:',
         'if False:',
+        _OF_CHECKSUM,
+    ),
+    Mutant(
+        'checksum: all tensors of a CPU are the same',
+        _CHECKSUM,
+        '[_digest(part) if part.is_cpu else 0 for part in flat]',
+        '[part.numel() for part in flat]',
+        [*_OF_CHECKSUM, _CHANGE],
+    ),
+    Mutant(
+        'checksum: signs of views are left out',
+        _CHECKSUM,
+        'tensor.resolve_neg()',
+        'tensor',
         _OF_CHECKSUM,
     ),
     Mutant(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,11 +110,11 @@ def shared_receptors(
 
     Besides the methods of :func:`obstacle`, what shares may have
     :obj:`sharing_cost(poses)`, which returns what a pose costs beside a shared
-    receptor, as a share of a whole complex; :obj:`sharing_bound(poses)`, which
-    is asked before, and returns what that is at most; and
+    receptor, as a share of a whole complex; :obj:`sharing_bound(receptor_edges,
+    pose_edges, moved)`, which is asked before, and returns what that is at most
+    for a pose with so many edges besides its receptor's; and
     :obj:`composes_poses`, which says that poses are evaluated as whole
-    complexes nevertheless. If its
-    :obj:`runs_layers` is :obj:`True`, the share of the cost is also that of
+    complexes nevertheless. If its :obj:`runs_layers` is :obj:`True`, the share of the cost is also that of
     the atoms which it evaluates with a pose, and chunks are cut by it;
     otherwise it evaluates those of the ligand, and differences.
 
@@ -183,11 +182,11 @@ def _found(
         each = None
         few = asked == 'auto' and len(poses) < MANY
         if len(poses) > 1 and (weighs or few):
-            ask = partial(_cost, sharer, layout, tables, index, poses)
             # What gains in any case need not be known.
-            each = None if weighs else ask('sharing_bound')
+            if not weighs:
+                each = _bound(sharer, layout, index, int(poses[0]))
             if each is None or not _gains(len(poses), each):
-                each = ask('sharing_cost')
+                each = _cost(sharer, layout, tables, index, poses)
         if asked == 'auto' and not _gains(len(poses), each):
             without.append((len(poses), each or 1.0))
             receptors.drop(index)
@@ -228,10 +227,9 @@ def _cost(
     tables: Mapping[str, Any],
     index: int,
     poses: np.ndarray,
-    method: str,
 ) -> float | None:
     """What a pose costs, as a share of a whole complex, if that is known."""
-    cost = getattr(model, method, None)
+    cost = getattr(model, 'sharing_cost', None)
     if cost is None:
         return None
     with torch.no_grad():
@@ -240,6 +238,22 @@ def _cost(
             return float(cost(one))
         except Exception:  # of any kind: the verdict will say why
             return None
+
+
+def _bound(
+    model: nn.Module, layout: Layout, index: int, pose: int
+) -> float | None:
+    """The most that it can cost, if that is known."""
+    bound = getattr(model, 'sharing_bound', None)
+    if bound is None or 'edge_index' not in layout.levels:
+        return None
+    receptor = layout.receptor_relation_rows('edge', index)
+    own = layout.relation_size('edge', pose)
+    moved = layout.moved is not None and layout.moved.count[pose] > 0
+    try:
+        return float(bound(receptor.stop - receptor.start, own, bool(moved)))
+    except Exception:  # of any kind: the verdict will say why
+        return None
 
 
 def _gains(number: int, each: float | None) -> bool:

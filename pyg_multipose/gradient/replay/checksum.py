@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from xxhash import xxh3_64_intdigest
 
 #: Elements that are multiplied with weights of their own.
 _BLOCK = 2**16
@@ -19,9 +20,10 @@ _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32}
 def checksums(tensors: Sequence[Tensor]) -> Tensor:
     r"""A checksum of the bits of every tensor, in their order.
 
-    Bits are read as integers and summed with random weights, modulo
-    :math:`2^{64}`: swapped rows, other signs and the bits of a NaN are seen,
-    and sums of integers do not depend on their order.
+    On a CPU it is `XXH3 <https://xxhash.com>`_. Devices read bits as integers
+    and sum them with random weights, modulo :math:`2^{64}`: swapped rows,
+    other signs and the bits of a NaN are seen, and sums of integers do not
+    depend on their order.
 
     Args:
         tensors: Any tensors, on any devices.
@@ -31,35 +33,63 @@ def checksums(tensors: Sequence[Tensor]) -> Tensor:
     """
     if not tensors:
         return torch.zeros(0, dtype=torch.int64)
-    home = tensors[0].device
-    small: dict[tuple[torch.device, torch.dtype], list[int]] = {}
     with torch.no_grad():
-        flat = [_bits(tensor.detach()) for tensor in tensors]
-        out = torch.zeros(len(flat), dtype=torch.int64, device=home)
-        for number, bits in enumerate(flat):
-            if bits.numel() > _BLOCK:
-                out[number] = _large(bits).to(home)
-            elif bits.numel():
-                small.setdefault((bits.device, bits.dtype), []).append(number)
-        for (device, _), numbers in small.items():
-            for some in _packed(numbers, flat):
-                # Many at once, for most tensors of a model are small.
-                parts = [flat[number] for number in some]
-                bits = _folded(torch.cat(parts))
-                sums = (bits * _weights(device)[: bits.numel()]).cumsum(0)
-                ends = np.cumsum([part.numel() for part in parts]) - 1
-                sums = sums[torch.from_numpy(ends).to(device)].to(home)
-                zero = sums.new_zeros(1)
-                out[torch.tensor(some, device=home)] = sums.diff(prepend=zero)
+        flat = [_flat(tensor.detach()) for tensor in tensors]
+        digests = [_digest(part) if part.is_cpu else 0 for part in flat]
+        out = torch.tensor(digests).to(tensors[0].device)
+        rest = [n for n, part in enumerate(flat) if not part.is_cpu]
+        if rest:
+            sums = device_checksums([flat[number] for number in rest])
+            out[torch.tensor(rest, device=out.device)] = sums.to(out.device)
     return out
 
 
-def _bits(tensor: Tensor) -> Tensor:
+def _flat(tensor: Tensor) -> Tensor:
+    """Numbers in a row, as they are in memory."""
     if tensor.layout != torch.strided:
         tensor = tensor.to_dense()
     if tensor.is_complex():
         tensor = torch.view_as_real(tensor.resolve_conj())
-    flat = tensor.reshape(-1)
+    return tensor.resolve_neg().reshape(-1)
+
+
+def _digest(flat: Tensor) -> int:
+    digest = xxh3_64_intdigest(flat.view(torch.uint8).numpy())
+    return digest - 2**64 if digest >> 63 else digest
+
+
+def device_checksums(flat: Sequence[Tensor]) -> Tensor:
+    r"""The sums of :func:`checksums`, where none is on a CPU.
+
+    Args:
+        flat: Tensors of one dimension.
+
+    Returns:
+        Integers of shape :obj:`[len(flat)]`, where the first tensor is.
+    """
+    home = flat[0].device
+    small: dict[tuple[torch.device, torch.dtype], list[int]] = {}
+    every = [_bits(part) for part in flat]
+    out = torch.zeros(len(every), dtype=torch.int64, device=home)
+    for number, bits in enumerate(every):
+        if bits.numel() > _BLOCK:
+            out[number] = _large(bits).to(home)
+        elif bits.numel():
+            small.setdefault((bits.device, bits.dtype), []).append(number)
+    for (device, _), numbers in small.items():
+        for some in _packed(numbers, every):
+            # Many at once, for most tensors of a model are small.
+            parts = [every[number] for number in some]
+            bits = _folded(torch.cat(parts))
+            sums = (bits * _weights(device)[: bits.numel()]).cumsum(0)
+            ends = np.cumsum([part.numel() for part in parts]) - 1
+            sums = sums[torch.from_numpy(ends).to(device)].to(home)
+            zero = sums.new_zeros(1)
+            out[torch.tensor(some, device=home)] = sums.diff(prepend=zero)
+    return out
+
+
+def _bits(flat: Tensor) -> Tensor:
     size = flat.element_size()
     if flat.numel() * size % 8:
         return flat.view(_BITS[size])

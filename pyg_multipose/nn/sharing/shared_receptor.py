@@ -91,7 +91,9 @@ class SharedReceptor(InteractionModel):
         >>> torch.allclose(shared, whole, atol=1e-3)
         True
         >>> cost = model.sharing_cost(pose_set)  # of whole complexes
-        >>> cost < 0.5, cost <= model.sharing_bound(pose_set)
+        >>> edges = pose_set.receptor.num_edges
+        >>> more = pose_set.num_edges - edges
+        >>> cost < 0.5, cost < model.sharing_bound(edges, more // 8) < 1
         (True, True)
         >>> model.predict_receptor(state).shape  # alone
         torch.Size([1, 1])
@@ -124,26 +126,25 @@ class SharedReceptor(InteractionModel):
         work = touching + (1 - self.filter_share) * differing
         return work / max(whole * number, 1)
 
-    def sharing_bound(self, poses: Data) -> float:
+    def sharing_bound(
+        self, receptor_edges: int, pose_edges: int, moved: bool = False
+    ) -> float:
         r"""Returns what :meth:`sharing_cost` is at most, without a search.
 
         That is if every atom of the receptor were reached at once.
 
         Args:
-            poses: A pose set.
+            receptor_edges: The edges of the receptor.
+            pose_edges: Those that a pose has besides.
+            moved: Whether atoms of the receptor have moved in it.
+                (default: :obj:`False`)
         """
-        edges, size = poses.edge_index, int(poses.receptor_size)
-        receptor = int(_within(edges, size).sum())
-        touching = edges.size(1) - receptor
-        poses_in_all = poses.pose_size.numel()
-        whole = touching + poses_in_all * receptor
         number = len(self.layers)
         # Before the first layer nothing differs but what is elsewhere.
-        still = 'moved_index' not in poses or not poses.moved_index.size(1)
-        layers = number - 1 if still else number
-        differing = poses_in_all * receptor * layers / max(number, 1)
-        work = touching + (1 - self.filter_share) * differing
-        return work / max(whole, 1)
+        layers = number if moved else number - 1
+        differing = receptor_edges * layers / max(number, 1)
+        work = pose_edges + (1 - self.filter_share) * differing
+        return work / max(receptor_edges + pose_edges, 1)
 
     def encode_receptor(self, receptor: Data) -> ReceptorState:
         r"""Evaluates the receptor alone.

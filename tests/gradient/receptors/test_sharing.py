@@ -58,8 +58,8 @@ class Bounded(Saves):
         super().__init__()
         self.asked = []
 
-    def sharing_bound(self, poses):
-        self.asked.append('bound')
+    def sharing_bound(self, *edges):
+        self.asked.append(edges)
         return self.bound
 
     def sharing_cost(self, poses):
@@ -72,6 +72,11 @@ def poses_of(count=3):
         Data(pos=torch.randn(4, 3)),
         [Data(pos=torch.randn(2, 3)) for _ in range(count)],
     )
+
+
+def with_edges(atoms, number):
+    edges = torch.randint(atoms, (2, number))
+    return Data(pos=torch.randn(atoms, 3), edge_index=edges)
 
 
 def receptor_plan(kind, share, poses=None, mask=None):
@@ -115,12 +120,19 @@ def test_where_nothing_is_saved():
 
 
 def test_what_gains_in_any_case_is_not_searched():
-    model = Bounded()
-    receptor_plan(lambda: model, 'auto')
-    assert model.asked == ['bound']
+    """What is asked before has how many edges there are."""
+    model, first = Bounded(), (5, 3, False)
+    poses = PoseSet.from_complex(
+        with_edges(4, 5), [with_edges(2, 3), with_edges(2, 7)]
+    )
+    receptor_plan(lambda: model, 'auto', poses)
+    assert model.asked == [first]
     model.bound, model.asked = 1.0, []
-    receptor_plan(lambda: model, 'auto')
-    assert model.asked == ['bound', 'cost']
+    receptor_plan(lambda: model, 'auto', poses)
+    assert model.asked == [first, 'cost']
+    model.asked = []
+    receptor_plan(lambda: model, 'auto', poses_of())  # it finds edges itself
+    assert model.asked == ['cost']
 
 
 def test_nothing_to_share():

@@ -132,7 +132,8 @@ def test_cost(kit, name, atoms):
     if atoms == 'all':  # in the first layer only the ligand sends
         work = 3 * (whole - alone) + (1 - share) * 2 * alone
         assert cost == pytest.approx(work / (3 * whole))
-        assert model.sharing_bound(near) == pytest.approx(cost)
+        bound = model.sharing_bound(alone, whole - alone)
+        assert bound == pytest.approx(cost)
     else:
         assert 0 < cost < 1
 
@@ -144,7 +145,10 @@ def test_cost_of_any_depth(kit, name, num_layers, atoms):
     """Some of a whole complex; never more."""
     model = make_model(name, num_layers, atoms=atoms)
     for of_set in kit.make_batch().to_data_list():
-        bound = model.sharing_bound(of_set)
+        receptor = of_set.receptor.edge_index.size(1)
+        own = of_set.edge_index.size(1) - receptor
+        every = receptor * of_set.num_poses
+        bound = model.sharing_bound(every, own)
         assert 0 < model.sharing_cost(of_set) <= bound <= 1
     trusting(MultiPoseReadout(model, 'mean')).plan(kit.make_batch())
 
