@@ -61,8 +61,10 @@ class Layout:
         array([ True, False])
         >>> layout.pose_name(7)
         "set 'ALP-POS-6479a3a9-1', pose 7"
-        >>> layout.receptor_rows(0), layout.receptor_relation_rows('edge', 0)
+        >>> layout.receptor_rows(0), layout.receptor_rows(0, 'edge')
         (slice(0, 487, None), slice(0, 7246, None))
+        >>> layout.pose_rows(7), layout.pose_rows(7, 'edge')
+        (slice(711, 743, None), slice(11548, 12112, None))
         >>> layout.compose_receptor(tables, 0).num_nodes
         487
     """
@@ -136,23 +138,19 @@ class Layout:
         r"""The set of every pose, shape :obj:`[num_poses]`."""
         return to_device(self.set_of_pose, self.device)
 
-    def receptor_rows(self, index: int) -> slice:
-        r"""The receptor rows of a set in the node table."""
-        return self._segments['node'].rows_of(self._receptor_segment[index])
+    def receptor_rows(self, index: int, name: str = 'node') -> slice:
+        r"""The receptor rows of a set among atoms, or in a relation."""
+        return self._segments[name].rows_of(self._receptor_segment[index])
+
+    def pose_rows(self, pose: int, name: str = 'node') -> slice:
+        r"""A pose's own rows among atoms, or in the table of a relation."""
+        return self._segments[name].rows_of(self._pose_segment[pose])
 
     def is_receptor(self, rows: np.ndarray) -> np.ndarray:
         r"""Whether rows of the node table are those of receptors."""
         runs = self._segments['node']
         segment = np.searchsorted(runs.start, rows, side='right') - 1
         return np.isin(segment, self._receptor_segment)
-
-    def receptor_relation_rows(self, name: str, index: int) -> slice:
-        r"""The receptor rows of a set in the table of a relation."""
-        return self._segments[name].rows_of(self._receptor_segment[index])
-
-    def relation_size(self, name: str, pose: int) -> int:
-        r"""How many rows of a relation a pose has besides its receptor's."""
-        return int(self._segments[name].size[self._pose_segment[pose]])
 
     def rows(
         self, key: str, poses: Poses, receptor: int | None = None

@@ -34,7 +34,7 @@ def contents(
         if level == 'node':
             out[key] = tables[key][atoms]
         elif level in RELATIONS:
-            rows = layout.receptor_relation_rows(level, index)
+            rows = layout.receptor_rows(index, level)
             if key == f'{level}_index':
                 out[key] = tables[key][:, rows] - atoms.start
             else:

@@ -2,7 +2,7 @@ r"""The mean loss of a batch whose sets lie on several ranks."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -29,6 +29,11 @@ class GlobalMean(nn.Module):
     takes part with 0. Without a process group, this is the loss itself. All
     ranks have to call it as often as the others.
 
+    Ranks wait for one another where the sum is needed, and again where DDP
+    averages gradients. If some take longer for predictions and others for
+    gradients, both is lost; :meth:`count`, before the predictions, leaves the
+    second wait only.
+
     Args:
         loss: A loss of :mod:`pyg_multipose.nn.loss` that is reduced by
             :obj:`"mean"`, or one of your own that is a
@@ -38,7 +43,7 @@ class GlobalMean(nn.Module):
 
     Raises:
         ValueError: In a call, if the loss does not say over how many labels
-            it is a mean.
+            it is a mean, or if these are not what was counted before.
 
     Example:
         >>> import torch
@@ -58,6 +63,38 @@ class GlobalMean(nn.Module):
         self.loss, self.group = loss, group
         #: Labels (or their weights) of the last call, of all ranks.
         self.total = 0.0
+        self._coming: _Sum | None = None
+
+    def count(self, *args: Any, **kwargs: Any) -> None:
+        r"""Begins to add up the labels of the next call, of all ranks.
+
+        All ranks have to call it, or none. Alone it does nothing.
+
+        Args:
+            args: Those of the loss, with any numbers for predictions, such as
+                zeros: labels are all that counts.
+            kwargs: Those of the loss.
+
+        Example:
+            >>> import torch
+            >>> from pyg_multipose.distributed import GlobalMean
+            >>> from pyg_multipose.nn.loss import MSELoss
+            >>> loss, y = GlobalMean(MSELoss()), torch.tensor([6.0, 5.0])
+            >>> loss.count(torch.zeros(2), y)
+            >>> pred = torch.tensor([6.0, 4.0])  # takes long
+            >>> loss(pred, y)
+            tensor(0.5000)
+        """
+        if num_ranks(self.group) == 1:
+            return
+
+        def begin(total: Tensor) -> Tensor:
+            self._coming = _Sum.begun(total, self.group)
+            return torch.ones_like(total)
+
+        self._coming = None
+        with torch.no_grad(), totals(begin):
+            self.loss(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         r"""Computes this rank's part of the loss.
@@ -72,7 +109,9 @@ class GlobalMean(nn.Module):
         def over(total: Tensor) -> Tensor:
             out = total.detach().clone()
             if ranks > 1:
-                dist.all_reduce(out, group=self.group)
+                coming = self._coming or _Sum.begun(total, self.group)
+                self._coming = None
+                out = coming.of(total)
             found.append(out)
             return out / ranks
 
@@ -88,3 +127,28 @@ class GlobalMean(nn.Module):
             )
         self.total = float(torch.stack(found).sum())
         return loss
+
+
+class _Sum(NamedTuple):
+    """What ranks add up while they go on."""
+
+    here: float
+    sum: Tensor
+    work: Any
+
+    @classmethod
+    def begun(cls, total: Tensor, group: dist.ProcessGroup | None) -> _Sum:
+        out = total.detach().clone()
+        work = dist.all_reduce(out, group=group, async_op=True)
+        return cls(float(total), out, work)
+
+    def of(self, total: Tensor) -> Tensor:
+        """The sum, if it is that of these labels."""
+        if float(total) != self.here:
+            raise ValueError(
+                f"'count' was given labels that weigh {self.here:g}, and the "
+                f'loss some that weigh {float(total):g}; give both the same, '
+                f'before each call'
+            )
+        self.work.wait()
+        return self.sum.to(total.dtype)

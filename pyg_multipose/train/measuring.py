@@ -52,7 +52,9 @@ class Step(nn.Module):
         Args:
             batch: The sets of this rank.
         """
-        args, relation = self._args(batch)
+        labels, relation = self.module.labels(batch)
+        self.ranks.count(self.module, labels, relation)
+        args = (self._converted(batch), *labels)
         return self.ranks.loss(self.module, 'train', args, relation)[0]
 
     def alone(self, batch: PoseSet) -> Tensor:
@@ -61,8 +63,9 @@ class Step(nn.Module):
         Args:
             batch: Its sets.
         """
-        args, relation = self._args(batch)
-        return self.module.loss(*args, relation=relation)
+        labels, relation = self.module.labels(batch)
+        pred = self._converted(batch)
+        return self.module.loss(pred, *labels, relation=relation)
 
     def predict(self, batch: PoseSet) -> Tensor:
         r"""Combined predictions.
@@ -80,17 +83,13 @@ class Step(nn.Module):
         finally:
             readout.gradient, readout.share_receptor = before
 
-    def _args(self, batch: PoseSet) -> tuple[tuple[Any, ...], Any]:
-        pred = self.predict(batch)
-        if self.module.affinity is not None:
-            pred = self.module.affinity(pred)
-        noise = self.module.hparams['noise']
-        args = (pred, batch.y) if noise is None else (pred, batch.y, noise)
-        return args, batch.get('y_relation')
-
     def wrapped(self) -> nn.Module:
         r"""Itself, in DDP where there are several ranks."""
         return DistributedDataParallel(self) if num_ranks() > 1 else self
+
+    def _converted(self, batch: PoseSet) -> Tensor:
+        pred, affinity = self.predict(batch), self.module.affinity
+        return pred if affinity is None else affinity(pred)
 
 
 def gradient_error(

@@ -234,11 +234,38 @@ class MultiPoseModule(SavedModule):
         """
         if self.inputs is None:  # no data module has said
             self.inputs = InputRecord.of([batch], self._cutoff())
+        self._ranks.count(self, *self.labels(batch))
         pred = self._convert(self._ranks.readout(self)(batch))
         loss = self._logged_loss('train', pred, batch)
         check_loss(batch, loss)
         self._seen.append(batch)
         return loss
+
+    def labels(self, batch: PoseSet) -> tuple[tuple[Any, ...], Tensor | None]:
+        r"""What the loss takes beside predictions, and which are bounds.
+
+        Args:
+            batch: Pose sets with labels.
+
+        Raises:
+            ValueError: If they have none.
+
+        Example:
+            >>> from pyg_multipose.datasets import MproMoonshot
+            >>> from pyg_multipose.train import MultiPoseModule
+            >>> module = MultiPoseModule('SchNet', 'mean')
+            >>> module.labels(MproMoonshot('test')[0])
+            ((tensor([6.8760]),), None)
+        """
+        y = batch.get('y')
+        if y is None:
+            raise ValueError(
+                "The sets have no label 'y'. Give them one: PoseSet(..., y=), "
+                'or pyg_multipose.io.join_labels'
+            )
+        noise = self.hparams['noise']
+        labels = (y,) if noise is None else (y, noise)
+        return labels, batch.get('y_relation')
 
     def on_before_optimizer_step(self, optimizer: Any) -> None:
         r"""Stops where the gradient is not finite, before it does harm.
@@ -336,15 +363,8 @@ class MultiPoseModule(SavedModule):
         metrics.update(energies, rmsd, batch.set_size, False)
 
     def _logged_loss(self, part: str, pred: Tensor, batch: PoseSet) -> Tensor:
-        y = batch.get('y')
-        if y is None:
-            raise ValueError(
-                "The sets have no label 'y'. Give them one: PoseSet(..., y=), "
-                'or pyg_multipose.io.join_labels'
-            )
-        noise = self.hparams['noise']
-        args = (pred, y) if noise is None else (pred, y, noise)
-        relation = batch.get('y_relation')
+        labels, relation = self.labels(batch)
+        args = (pred, *labels)
         loss, count = self._ranks.loss(self, part, args, relation)
         if count or num_ranks() > 1:  # the loss is the mean over these
             self.log(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from pyg_multipose.distributed import GlobalMean, ShardedReadout
@@ -22,6 +23,7 @@ class OverRanks:
 
     def __init__(self) -> None:
         self._sharded: ShardedReadout | None = None
+        self._mean: GlobalMean | None = None
 
     def begin(self, module: MultiPoseModule, data: Any) -> None:
         r"""Compares the data of ranks, and has each draw poses of its own.
@@ -49,6 +51,25 @@ class OverRanks:
             self._sharded = ShardedReadout(readout)
         return self._sharded
 
+    def count(
+        self,
+        module: MultiPoseModule,
+        labels: tuple[Any, ...],
+        relation: Tensor | None,
+    ) -> None:
+        r"""Has ranks add up labels while they predict.
+
+        Args:
+            module: The module.
+            labels: Those of the next :meth:`loss` in training, and what else
+                it takes.
+            relation: Whether labels are bounds.
+        """
+        if num_ranks() > 1:
+            self._mean = GlobalMean(module.loss)
+            zeros = torch.zeros_like(labels[0])
+            self._mean.count(zeros, *labels, relation=relation)
+
     def loss(
         self,
         module: MultiPoseModule,
@@ -69,7 +90,8 @@ class OverRanks:
         """
         count = int((~args[1].isnan()).sum())
         if num_ranks() > 1 and part == 'train':
-            mean = GlobalMean(module.loss)
+            mean = self._mean or GlobalMean(module.loss)
+            self._mean = None
             loss = mean(*args, relation=relation)
             return loss, int(mean.total)
         if not count and num_ranks() > 1:  # others may have labels

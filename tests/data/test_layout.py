@@ -192,8 +192,13 @@ def test_counts(make):
     assert layout.set_ptr.tolist() == [0, 3, 5]
     assert layout.receptor_rows(0) == slice(0, 4)
     assert layout.receptor_rows(1) == slice(10, 10)
-    assert layout.receptor_relation_rows('edge', 0) == slice(0, 8)
-    assert Layout(whole).receptor_relation_rows('edge', 1) == slice(42, 42)
+    assert layout.receptor_rows(0, 'edge') == slice(0, 8)
+    assert Layout(whole).receptor_rows(1, 'edge') == slice(42, 42)
+    assert layout.pose_rows(0) == slice(4, 6)
+    own = [layout.pose_rows(pose, 'edge') for pose in range(3)]
+    ends = [8, *(rows.stop for rows in own)]
+    assert [rows.start for rows in own] == ends[:-1]
+    assert layout.receptor_rows(1, 'edge').start == ends[-1]
 
 
 def test_receptor_rows_and_edges_are_the_receptor(make):
@@ -202,7 +207,7 @@ def test_receptor_rows_and_edges_are_the_receptor(make):
     for index in range(2):
         receptor = batch[index].receptor
         atoms = layout.receptor_rows(index)
-        edges = layout.receptor_relation_rows('edge', index)
+        edges = layout.receptor_rows(index, 'edge')
         assert torch.equal(batch.pos[atoms], receptor.pos)
         got = batch.edge_index[:, edges] - atoms.start
         assert torch.equal(got, receptor.edge_index)

@@ -22,6 +22,12 @@ def test_alone_it_is_the_loss_itself():
     assert loss.total == 1.5
 
 
+def test_alone_nothing_is_counted_before():
+    loss = GlobalMean(HuberLoss())
+    loss.count(torch.zeros(5), torch.zeros(5))
+    assert torch.equal(loss(PRED, Y), HuberLoss()(PRED, Y))
+
+
 def test_no_label_here_but_elsewhere():
     """No warning, and no gradient, but a graph."""
     pred = PRED.clone().requires_grad_()

@@ -138,6 +138,8 @@ def test_what_does_not_go_is_said_by_every_rank(pair):
         assert "gradient='stream' with poses over ranks" in said['prior']
         assert 'do not support double backward' in said['twice']
         assert 'MSELoss does not say over how many' in said['loss']
+        weigh = 'labels that weigh 3, and the loss some that weigh 2'
+        assert weigh in said['labels']
         assert "have different data: ['settings'] differ" in said['data']
         assert said['after'] == 'nothing', rank
 

@@ -70,7 +70,7 @@ def disturbed(
                 new = _other(table[order.to(table.device)], draw)
                 table[first : first + size] = new
             else:
-                shared = layout.receptor_relation_rows(level, index)
+                shared = layout.receptor_rows(index, level)
                 own = layout.rows(key, [pose], index)
                 own = own[shared.stop - shared.start :]
                 if key == f'{level}_index':

@@ -110,11 +110,12 @@ def shared_receptors(
 
     Besides the methods of :func:`obstacle`, what shares may have
     :obj:`sharing_cost(poses)`, which returns what a pose costs beside a shared
-    receptor, as a share of a whole complex; :obj:`sharing_bound(receptor_edges,
-    pose_edges, moved)`, which is asked before, and returns what that is at most
-    for a pose with so many edges besides its receptor's; and
-    :obj:`composes_poses`, which says that poses are evaluated as whole
-    complexes nevertheless. If its :obj:`runs_layers` is :obj:`True`, the share of the cost is also that of
+    receptor, as a share of a whole complex;
+    :obj:`sharing_bound(receptor_edges, pose_edges, moved)`, which is asked
+    before, and returns what that is at most for a pose with so many edges
+    besides its receptor's; and :obj:`composes_poses`, which says that poses
+    are evaluated as whole complexes nevertheless. If its
+    :obj:`runs_layers` is :obj:`True`, the share of the cost is also that of
     the atoms which it evaluates with a pose, and chunks are cut by it;
     otherwise it evaluates those of the ligand, and differences.
 
@@ -247,11 +248,12 @@ def _bound(
     bound = getattr(model, 'sharing_bound', None)
     if bound is None or 'edge_index' not in layout.levels:
         return None
-    receptor = layout.receptor_relation_rows('edge', index)
-    own = layout.relation_size('edge', pose)
+    receptor = layout.receptor_rows(index, 'edge')
+    own = layout.pose_rows(pose, 'edge')
     moved = layout.moved is not None and layout.moved.count[pose] > 0
     try:
-        return float(bound(receptor.stop - receptor.start, own, bool(moved)))
+        edges = (rows.stop - rows.start for rows in (receptor, own))
+        return float(bound(*edges, bool(moved)))
     except Exception:  # of any kind: the verdict will say why
         return None
 

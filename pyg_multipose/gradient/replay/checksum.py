@@ -54,7 +54,7 @@ def _flat(tensor: Tensor) -> Tensor:
 
 
 def _digest(flat: Tensor) -> int:
-    digest = xxh3_64_intdigest(flat.view(torch.uint8).numpy())
+    digest = xxh3_64_intdigest(flat.view(torch.uint8).numpy().data)
     return digest - 2**64 if digest >> 63 else digest
 
 
