@@ -11,6 +11,7 @@ import torch
 import torch_geometric
 
 import pyg_multipose
+from pyg_multipose.nn.messages.kernel import find_numba
 
 
 def machine(device: str) -> dict[str, Any]:
@@ -28,6 +29,7 @@ def machine(device: str) -> dict[str, Any]:
         'torch_geometric': torch_geometric.__version__,
         'e3nn': e3nn.__version__,
         'pyg_multipose': pyg_multipose.__version__,
+        'numba': getattr(find_numba(), '__version__', None),
     }
     if device == 'cuda':
         out['card'] = torch.cuda.get_device_name()

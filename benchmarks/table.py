@@ -66,8 +66,9 @@ def header(report: dict[str, Any]) -> str:
     text = (
         f'{where}; {m["system"]}, Python {m["python"]}, torch {m["torch"]}, '
         f'torch-geometric {m["torch_geometric"]}, e3nn {m["e3nn"]}, '
-        f'pyg_multipose {m["pyg_multipose"]}; cutoff {s["cutoff"]} A, at '
-        f'least {s["repeats"]} rounds'
+        f'pyg_multipose {m["pyg_multipose"]}, '
+        f'{"numba " + m["numba"] if m["numba"] else "no numba"}; '
+        f'cutoff {s["cutoff"]} A, at least {s["repeats"]} rounds'
     )
     if load is not None:
         text += f'; load average at the start {load:.2f}'

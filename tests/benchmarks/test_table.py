@@ -49,10 +49,14 @@ def test_header_names_the_card(report):
     report['machine'] = dict.fromkeys(
         ('processor', 'system', 'python', 'torch', 'torch_geometric'), 'x'
     ) | {'e3nn': '0.6', 'pyg_multipose': '0.1', 'card': 'A card'}
+    report['machine']['numba'] = None
     text = header(report)
     assert text.startswith('A card; ') and 'load average' not in text
     del report['machine']['card']
     assert header(report).startswith('x, one thread; ')
+    assert 'no numba' in header(report)
+    report['machine']['numba'] = '0.61'
+    assert 'pyg_multipose 0.1, numba 0.61; ' in header(report)
 
 
 def test_columns_are_as_wide_as_their_cells():
