@@ -283,7 +283,7 @@ MUTANTS = [
     Mutant(
         'witnesses: some poses have all kinds',
         _WITNESSES,
-        'rows = rows if which is None else rows[which]',
+        'rows = rows if which is None else rows[which.cpu().numpy()]',
         'pass',
         _OF_WITNESSES,
     ),

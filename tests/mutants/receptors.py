@@ -139,7 +139,7 @@ MUTANTS = [
     Mutant(
         'shared receptor: the bound has a layer too few',
         'nn/sharing/shared_receptor.py',
-        'layers = number - 1 if still else number',
+        'layers = number if moved else number - 1',
         'layers = max(number - 2, 0)',
         ['nn/sharing/test_shared_receptor.py'],
     ),
