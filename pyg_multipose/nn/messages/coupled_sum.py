@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
 from pyg_multipose.nn.messages.coupled_kernel import (
     coupled_gradients,
     coupled_products,
     wide_type,
 )
-from pyg_multipose.nn.messages.kernel import apply
+from pyg_multipose.nn.messages.function import ApartFunction, apply
 
 
 class Path(NamedTuple):
@@ -220,7 +219,7 @@ class _Inputs:
         return y.masked_fill_(block.padding, 0.0)
 
 
-class _Sum(Function):
+class _Sum(ApartFunction):
     @staticmethod
     def forward(
         x: Tensor,
@@ -281,7 +280,7 @@ class _Sum(Function):
         return *grads, None, None, None, grad[0] if ctx.has_onto else None
 
 
-class _Gradients(Function):
+class _Gradients(ApartFunction):
     @staticmethod
     def forward(
         x: Tensor,

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from pyg_multipose.nn.messages.function import ApartFunction, apply
 from pyg_multipose.nn.messages.interpolation_kernel import (
     POINTS,
     spread_back,
 )
-from pyg_multipose.nn.messages.kernel import apply, is_plain_call
+from pyg_multipose.nn.messages.kernel import is_plain_call
 
 #: How many of the points are below the number.
 _BELOW = POINTS // 2 - 1
@@ -95,7 +96,7 @@ def interpolate(table: Tensor, first: Tensor, weights: Tensor) -> Tensor:
     return out
 
 
-class _Interpolate(torch.autograd.Function):
+class _Interpolate(ApartFunction):
     @staticmethod
     def forward(table: Tensor, first: Tensor, weights: Tensor) -> Tensor:
         if is_plain_call(table):
@@ -120,7 +121,7 @@ class _Interpolate(torch.autograd.Function):
         return apply(_Spread, grad[0], first, weights, ctx.size), None, None
 
 
-class _Spread(torch.autograd.Function):
+class _Spread(ApartFunction):
     # The gradient of a table, from that of what is between.
     @staticmethod
     def forward(

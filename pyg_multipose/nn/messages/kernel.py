@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import Function, forward_ad
+from torch.autograd import forward_ad
 from torch.nn import Parameter
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
@@ -129,22 +129,6 @@ def is_plain_call(*tensors: Tensor | None) -> bool:
     return all(type(x) in (Tensor, Parameter) for x in given) and not any(
         map(stands_for_many, given)
     )
-
-
-def apply(function: type[Function], *args: Any) -> Any:
-    r"""Applies a function of autograd, or only its forward pass.
-
-    The latter is for when gradients are switched off: :obj:`apply` looks up
-    what the arguments are called, which takes longer than small sums.
-
-    Args:
-        function: The function, whose context is set up apart.
-        *args: Its arguments.
-    """
-    tensors = [arg for arg in args if isinstance(arg, Tensor)]
-    if torch.is_grad_enabled() or not is_plain_call(*tensors):
-        return function.apply(*args)  # type: ignore[no-untyped-call]
-    return function.forward(*args)
 
 
 def stands_for_many(tensor: Tensor) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyg_multipose.nn.messages.kernel import apply
+from pyg_multipose.nn.messages.function import ApartFunction, apply
 from pyg_multipose.nn.messages.product_kernel import product_sum
 
 
@@ -94,7 +94,7 @@ def message_gradients(
 _BLOCK = 1024
 
 
-class _ProductSum(torch.autograd.Function):
+class _ProductSum(ApartFunction):
     # out[k] = sum_e a[i_e] * b[j_e] over the edges with k_e = k. Under a
     # product with a gradient g[k_e] all three play one part, so both
     # derivatives are sums of this kind, too: of g and b, and of g and a.
