@@ -29,12 +29,12 @@ from pyg_multipose.loader.dealing import deal
 from pyg_multipose.loader.sizes import set_costs, set_sizes
 from pyg_multipose.train.lightning import LightningEnvironment, pl
 
-#: Seconds that a step takes for each atom of the poses, at least.
-PER_ATOM = 6e-5
+#: Seconds that a step takes at least: for each atom that is evaluated, and for
+#: what is not dealt, such as the receptor that poses share, in one process and
+#: in several, which wait for one another.
+PER_ATOM, PER_STEP = 2e-5, (0.026, 0.044)
 #: Seconds until more processes are at work.
 START = 8.0
-#: The share of a step that ranks wait for one another.
-WAITING = 0.1
 #: What more processes have to save to be worth it.
 WORTH = 0.9
 #: What may be missing in a core that is idle.
@@ -111,7 +111,7 @@ def choose(options: Namespace, data: DataSet) -> tuple[int, str]:
         best = 1
     told = ', '.join(f'{n}: {s:.0f} s' for n, s in seconds.items())
     return best, (
-        f'of {cores} cores, {idle:.1f} are idle; estimates by atoms x epochs '
+        f'of {cores} cores, {idle:.1f} are idle; estimates by atoms, steps '
         f'and how evenly sets are dealt are {told}'
     )
 
@@ -132,8 +132,11 @@ def _seconds(options: Namespace, data: DataSet, most: int) -> dict[int, float]:
         rank=0,
     )
     values = costs.numpy()
+    if dict(options.readout).get('share_receptor') is False:
+        nodes, _, poses = sizes.numpy().T
+        values = values + (nodes - values) * poses
     batches = [values[np.asarray(batch)] for batch in sampler]
-    steps = options.lengths[0] * getattr(options, 'epochs', 20)
+    epochs = options.lengths[0] * getattr(options, 'epochs', 20)
     out = {}
     for count in range(1, most + 1):
         atoms = sum(
@@ -142,8 +145,9 @@ def _seconds(options: Namespace, data: DataSet, most: int) -> dict[int, float]:
         )
         if options.deal == 'poses':
             atoms = values.sum() / count
-        wait, start = (WAITING, START) if count > 1 else (0.0, 0.0)
-        out[count] = float(PER_ATOM * atoms * steps * (1 + wait) + start)
+        step = PER_STEP[count > 1] * len(batches)
+        start = START if count > 1 else 0.0
+        out[count] = float(epochs * (PER_ATOM * atoms + step) + start)
     return out
 
 

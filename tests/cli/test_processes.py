@@ -54,11 +54,12 @@ def idle(monkeypatch):
 
 def test_small_trainings_stay_in_one_process(idle):
     count, why = processes.choose(options('--device', 'cpu'), data(20))
-    assert count == 1 and why.startswith('about 5 s of work')
+    assert count == 1 and why.startswith('about 3 s of work')
 
 
 def test_large_ones_take_the_cores_that_are_idle(idle, monkeypatch):
-    asked = options('--device', 'cpu', '--epochs', '200')
+    more = ('--device', 'cpu', '--epochs', '200')
+    asked = options(*more, '--max-poses', '256')
     assert processes.choose(asked, data(2000))[0] == 4
     monkeypatch.setattr(processes, 'idle_cores', lambda: (4, 1.8))
     assert processes.choose(asked, data(2000))[0] == 2
@@ -69,10 +70,20 @@ def test_large_ones_take_the_cores_that_are_idle(idle, monkeypatch):
 
 def test_sets_that_cannot_be_shared_are_not(idle):
     """A batch is one set: more ranks would only wait."""
-    asked = options('--device', 'cpu', '--epochs', '200', '--max-poses', '9')
-    assert processes.choose(asked, data(2000))[0] == 1
+    more = ('--device', 'cpu', '--epochs', '200')
+    asked, sets = options(*more, '--max-poses', '400'), data(200, 400)
+    assert processes.choose(asked, sets)[0] == 1
     asked.deal = 'poses'
-    assert processes.choose(asked, data(2000))[0] == 4
+    assert processes.choose(asked, sets)[0] == 4
+
+
+def test_what_is_not_dealt_is_done_by_all(idle, monkeypatch):
+    """The receptor of a few poses, unless complexes are whole."""
+    monkeypatch.setattr(processes, 'idle_cores', lambda: (2, 2.0))
+    asked = options('--device', 'cpu', '--epochs', '200')
+    assert processes.choose(asked, data(2000))[0] == 1
+    asked.readout = {'share_receptor': False}
+    assert processes.choose(asked, data(2000))[0] == 2
 
 
 def test_what_is_asked_for(idle, monkeypatch):
