@@ -30,9 +30,9 @@ class GlobalMean(nn.Module):
     ranks have to call it as often as the others.
 
     Ranks wait for one another where the sum is needed, and again where DDP
-    averages gradients. If some take longer for predictions and others for
-    gradients, both is lost; :meth:`count`, before the predictions, leaves the
-    second wait only.
+    averages gradients. Where some take longer for predictions and others for
+    gradients, they wait twice; :meth:`count`, before the predictions, leaves
+    the second time only.
 
     Args:
         loss: A loss of :mod:`pyg_multipose.nn.loss` that is reduced by
@@ -132,7 +132,7 @@ class GlobalMean(nn.Module):
 class _Sum(NamedTuple):
     """What ranks add up while they go on."""
 
-    here: float
+    here: Tensor
     sum: Tensor
     work: Any
 
@@ -140,15 +140,16 @@ class _Sum(NamedTuple):
     def begun(cls, total: Tensor, group: dist.ProcessGroup | None) -> _Sum:
         out = total.detach().clone()
         work = dist.all_reduce(out, group=group, async_op=True)
-        return cls(float(total), out, work)
+        return cls(total.detach(), out, work)  # a device is not asked yet
 
     def of(self, total: Tensor) -> Tensor:
         """The sum, if it is that of these labels."""
-        if float(total) != self.here:
+        here, now = float(self.here), float(total)
+        if here != now:
             raise ValueError(
-                f"'count' was given labels that weigh {self.here:g}, and the "
-                f'loss some that weigh {float(total):g}; give both the same, '
-                f'before each call'
+                f"'count' was given labels that weigh {here:g}, and the loss "
+                f'some that weigh {now:g}; give both the same, before each '
+                f'call'
             )
         self.work.wait()
         return self.sum.to(total.dtype)
