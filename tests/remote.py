@@ -115,7 +115,9 @@ def note(name, args, kwargs, remote, there):
     masks = name in INDEXING and any(
         index is not None and index.dtype == torch.bool for index in args[1]
     )
-    counts = name == 'repeat_interleave' and not kwargs.get('output_size')
+    counts = name == 'repeat_interleave' and (
+        kwargs.get('output_size') is None
+    )
     if remote and (name in ASKING or masks or counts):
         asked.append(name)
 

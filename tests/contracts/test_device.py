@@ -141,7 +141,7 @@ def test_best_first(kit, on_host):
     both(readout, batch, train, on_host)
 
 
-def complexes(kit):
+def complexes(kit, poses=2):
     """Two sets in one receptor."""
     make = torch.Generator().manual_seed(0)
 
@@ -153,7 +153,7 @@ def complexes(kit):
     return Batch.from_data_list(
         [
             RadiusGraph(kit.CUTOFF)(
-                PoseSet.from_complex(receptor, [atoms(5, 1.0)] * 2)
+                PoseSet.from_complex(receptor, [atoms(5, 1.0)] * poses)
             )
             for _ in range(2)
         ]
@@ -285,6 +285,45 @@ def test_nor_by_our_models(kit, name):
     )
     assert many[0] == few[0]
     assert len(many[1]) - len(few[1]) in (0, 1)
+
+
+@pytest.mark.parametrize(('atoms', 'each'), [('all', 2), ('ligand', 4)])
+@pytest.mark.parametrize('name', ['schnet', 'e3nn'])
+def test_reach_asks_for_its_sizes(kit, name, atoms, each):
+    """In a pass over a chunk; what only the ligand needs, besides."""
+    make = {
+        'schnet': lambda: SchNet(4, 4, 3, 5, kit.CUTOFF, atoms=atoms),
+        'e3nn': lambda: EquivariantGNN(
+            '4x0e+2x1o', 3, kit.CUTOFF, lmax=1, radial_channels=4, atoms=atoms
+        ),
+    }[name]
+    found = []
+    for nodes in (40, 20):
+        torch.manual_seed(0)
+        batch = complexes(kit, 12)
+        readout = trusting(
+            kit.MultiPoseReadout(
+                make().double(),
+                'mean',
+                'recompute',
+                share_receptor=True,
+                max_nodes_per_chunk=nodes,
+            )
+        )
+        there = remote.moved(readout)
+        with remote.device() as asked:  # the first asks for kinds of atoms
+            there(remote.moved(batch)).sum().backward()
+        with remote.device() as asked:
+            loss = there(remote.moved(batch)).sum()
+            forward = len(asked)
+            loss.backward()
+        chunks = there.last_plan.num_chunks
+        found.append((chunks, forward, len(asked) - forward))
+    few, many = found
+    more = many[0] - few[0]
+    assert more > 2
+    for one, two in zip(few[1:], many[1:], strict=True):
+        assert two - one <= each * more
 
 
 def test_atomic_numbers_are_looked_at_there(kit):

@@ -3,12 +3,19 @@ r"""How far a ligand reaches into its receptor, layer by layer."""
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from pyg_multipose.nn.messages.reach_kernel import Found, find_reached
+from pyg_multipose.nn.sharing.reach_search import (
+    degrees,
+    find_at_once,
+    ranges,
+    where,
+)
 
 #: The place of atoms that are not there.
 _GONE = -2
@@ -60,6 +67,8 @@ class Reach:
             (default: :obj:`None`, found where it is needed)
         gone: The receptor atoms that are not there: pose times size of the
             receptor plus atom. (default: :obj:`None`, none)
+        num_ligand: Atoms of all poses together.
+            (default: :obj:`None`, which has to be asked)
     """
 
     def __init__(
@@ -72,6 +81,7 @@ class Reach:
         ligand_only: bool,
         by_target: Tensor | None = None,
         gone: Tensor | None = None,
+        num_ligand: int | None = None,
     ) -> None:
         number = pose_size.numel()
         self._by_target = by_target
@@ -83,13 +93,14 @@ class Reach:
         #: The pose of every ligand atom.
         self.pose = torch.arange(
             number, device=pose_size.device
-        ).repeat_interleave(pose_size)
+        ).repeat_interleave(pose_size, output_size=num_ligand)
         self._num_ligand = self.pose.numel()
         source, target = ligand_edges
         # Numbers of the edges into the receptor, and out of it:
         outside = ligand_edges >= size
-        self._into = (outside[0] > outside[1]).nonzero().squeeze(1)
-        self._out_of = (outside[0] < outside[1]).nonzero().squeeze(1)
+        self._into, self._out_of = where(
+            torch.stack([outside[0] > outside[1], outside[0] < outside[1]])
+        )
         self._into_pair = (
             target[self._into] + size * (self.pose[source[self._into] - size])
         )
@@ -113,7 +124,8 @@ class Reach:
     def _find(self, number: int, most: int, most_senders: int) -> None:
         found = None
         if self.gone is None:
-            found = find_reached(
+            on_cpu = self._into_pair.is_cpu
+            found = (find_reached if on_cpu else find_at_once)(
                 self._into_pair,
                 self._receptor_edges,
                 number,
@@ -135,7 +147,7 @@ class Reach:
     def _search(self, number: int, most: int, most_senders: int) -> Found:
         """As the kernel, by torch."""
         source, target = self._receptor_edges
-        degree = torch.bincount(source, minlength=self._size)
+        degree = degrees(source, self._size)
         start = degree.cumsum(0) - degree
         place = source.new_full((number * self._size,), -1)
         pairs, edges, senders = [], [], []
@@ -144,7 +156,7 @@ class Reach:
         if self.gone is not None:
             place[self.gone] = _GONE
             atom = self.gone % max(self._size, 1)
-            sender, edge = _ranges(start[atom], degree[atom])
+            sender, edge = ranges(start[atom], degree[atom])
             into = (self.gone - atom)[sender] + target[edge]
             kept = (place[into] != _GONE).nonzero().squeeze(1)
             self._gone = atom[sender[kept]], edge[kept], into[kept]
@@ -163,7 +175,7 @@ class Reach:
             if depth + 1 > most_senders:
                 break
             atom = new % self._size
-            sender, edge = _ranges(start[atom], degree[atom])
+            sender, edge = ranges(start[atom], degree[atom])
             new = (new - atom)[sender] + target[edge]
             if self.gone is not None:
                 kept = (place[new] != _GONE).nonzero().squeeze(1)
@@ -208,9 +220,7 @@ class Reach:
         edges[0].index_copy_(0, self._out_of, row)
         if after:
             return edges, None
-        kept = torch.ones_like(edges[0], dtype=torch.bool)
-        kept[self._into] = False
-        kept = kept.nonzero().squeeze(1)
+        kept = self._not_into
         return edges[:, kept], kept
 
     @cached_property
@@ -224,6 +234,16 @@ class Reach:
         edges[1].index_copy_(0, self._into, into)
         place = self._place[self._out_of_pair]
         return edges, place.masked_fill(place < 0, self._place.numel())
+
+    @cached_property
+    def _not_into(self) -> Tensor:
+        """The edges that do not lead into the receptor."""
+        kept = torch.ones_like(self.ligand_edges[0], dtype=torch.bool)
+        kept.index_fill_(0, self._into, False)
+        if kept.is_cpu:
+            return kept.nonzero().squeeze(1)
+        order = kept.argsort(descending=True, stable=True)
+        return order[: kept.numel() - self._into.numel()]
 
     @property
     def edges(self) -> Tensor:
@@ -245,15 +265,32 @@ class Reach:
             and of atoms reached after it :math:`(2, E^{\prime})`, and their
             numbers among the receptor's.
         """
-        depth, after = self._depth[layer], self._depth[layer + 1]
-        count = self._num_edges[depth]
-        edges = self._within[:, :count]
-        numbers = (self._edge if table is None else table)[:count]
-        if after <= depth:
-            row = edges[1] - self._num_ligand
-            kept = (row >= 0) & (row < self._num_pairs[after])
-            return edges[:, kept], numbers[kept]
-        return edges, numbers
+        count = self._num_edges[self._depth[layer]]
+        numbers = self._edge if table is None else table
+        if layer in self._arrive:
+            kept = self._arrive[layer]
+            return self._within[:, kept], numbers[kept]
+        return self._within[:, :count], numbers[:count]
+
+    @cached_property
+    def _arrive(self) -> dict[int, Tensor]:
+        """The edges of layers after which not all atoms they lead to count."""
+        layers = [
+            layer
+            for layer, (depth, after) in enumerate(pairwise(self._depth))
+            if 0 < after <= depth
+        ]
+        if not layers:
+            return {}
+        row = self._within[1] - self._num_ligand
+        number = torch.arange(row.numel(), device=row.device)
+        masks = [
+            (number < self._num_edges[self._depth[layer]])
+            & (row >= 0)
+            & (row < self._num_pairs[self._depth[layer + 1]])
+            for layer in layers
+        ]
+        return dict(zip(layers, where(torch.stack(masks)), strict=True))
 
     def no_longer(self, layer: int) -> tuple[Tensor, Tensor, Tensor] | None:
         r"""The messages that atoms send no more from where they have gone.
@@ -316,10 +353,10 @@ class Reach:
     def _arriving(self) -> tuple[Tensor, Tensor, Tensor]:
         """The receptor's edges into every pair; how many each has."""
         target = self._receptor_edges[1]
-        degree = torch.bincount(target, minlength=self._size)
+        degree = degrees(target, self._size)
         start = degree.cumsum(0) - degree
         count = degree[self._atom]
-        receiver, number = _ranges(start[self._atom], count)
+        receiver, number = ranges(start[self._atom], count)
         by_target = self._by_target
         if by_target is None:
             by_target = target.argsort(stable=True)
@@ -331,11 +368,3 @@ class Reach:
             receiver, edge = receiver[kept], edge[kept]
             count = torch.bincount(receiver, minlength=count.numel())
         return receiver, edge, count
-
-
-def _ranges(start: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-    """Ranges of numbers, one after the other: which range, and the number."""
-    owner = torch.arange(count.numel(), device=count.device)
-    owner = owner.repeat_interleave(count)
-    number = torch.arange(owner.numel(), device=count.device)
-    return owner, number + (start - count.cumsum(0) + count)[owner]

@@ -315,6 +315,7 @@ def reach_of(
         ligand_only and is_symmetric(edges, poses.z.size(0)),
         by_target,
         gone,
+        poses.z.size(0) - size,
     )
 
 

@@ -7,34 +7,7 @@ import torch
 
 from pyg_multipose.nn.messages import kernel
 from pyg_multipose.nn.messages.reach_kernel import find_reached
-from pyg_multipose.nn.sharing.reach import Reach
-
-
-def reach_of(seed, num_layers, ligand_only=False, size=12, poses=3):
-    """Random edges of a receptor, and of ligands of two atoms."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def some(most, count):
-        return torch.randint(most, (count,), generator=generator)
-
-    edges = torch.stack([some(max(size, 1), 2 * size) for _ in range(2)])
-    edges = edges[:, edges[0].argsort(stable=True)]
-    ligand = size + torch.arange(2 * poses).repeat_interleave(2)
-    ends = some(max(size, 1), len(ligand)) if size else ligand
-    touching = torch.stack([ligand, ends])
-    touching = torch.cat([touching, touching.flip(0)], dim=1)
-    pose_size = torch.full((poses,), 2)
-    return Reach(pose_size, touching, edges, size, num_layers, ligand_only)
-
-
-def everything(reach, num_layers):
-    out = [reach.pairs, reach.edges]
-    for layer in range(num_layers):
-        out += [reach.atoms(layer), *reach.around_ligand(layer)]
-        out += reach.incoming(layer)
-        if reach.atoms(layer + 1).numel():
-            out += reach.within_receptor(layer)
-    return [x for x in out if x is not None]
+from tests.reaches import everything, reach_of
 
 
 @pytest.mark.parametrize('ligand_only', [False, True])
