@@ -4,6 +4,8 @@ from tests.mutants.mutant import Mutant
 
 _LAYERS = 'nn/sharing/shared_layers.py'
 _REACH = 'nn/sharing/reach.py'
+_SEARCH = 'nn/sharing/reach_search.py'
+_OF_SEARCH = ['nn/sharing/test_reach_search.py']
 _RECEPTOR = 'nn/sharing/shared_receptor.py'
 
 _OF_LAYERS = 'nn/sharing/test_shared_layers.py'
@@ -30,9 +32,44 @@ MUTANTS = [
     Mutant(
         'reach: messages to atoms that do not matter',
         _REACH,
-        'if after <= depth:',
-        'if False:',
+        'if 0 < after <= depth',
+        'if False',
         [*_PARITY, *_DEPTHS],
+    ),
+    Mutant(
+        'reach on a device: an atom is reached again',
+        _SEARCH,
+        '(new > 0) & (depth == depths)',
+        'new > 0',
+        _OF_SEARCH,
+    ),
+    Mutant(
+        'reach on a device: a depth less',
+        _SEARCH,
+        'depths = min(most, most_senders + 1)',
+        'depths = min(most, most_senders)',
+        _OF_SEARCH,
+    ),
+    Mutant(
+        'reach on a device: atoms of a depth in any order',
+        _SEARCH,
+        'pairs = depth.argsort(stable=True)',
+        'pairs = depth.flip(0).argsort(stable=True)',
+        _OF_SEARCH,
+    ),
+    Mutant(
+        'reach on a device: each mask is asked for',
+        _SEARCH,
+        'if masks.is_cpu:',
+        'if True:',
+        _OF_SEARCH,
+    ),
+    Mutant(
+        'reach on a device: the length of ranges is asked for',
+        _SEARCH,
+        'repeat_interleave(count, output_size=total)',
+        'repeat_interleave(count)',
+        _OF_SEARCH,
     ),
     Mutant(
         'reach: an atom is reached twice',
