@@ -10,7 +10,7 @@ import torch
 
 from pyg_multipose.cli.data_set import open_data
 from pyg_multipose.cli.parser import Parser
-from pyg_multipose.cli.processes import add_processes
+from pyg_multipose.cli.processes import add_processes, check_positive
 from pyg_multipose.cli.trainer import quiet
 from pyg_multipose.cli.training import (
     add_options,
@@ -77,6 +77,7 @@ def run(argv: Sequence[str]) -> None:
     quiet()
     if options.sample < 1 or options.seconds <= 0:
         raise ValueError('--sample and --seconds have to be positive')
+    check_positive(options.processes)
     several = options.processes
     if several == 'auto':
         several = os.cpu_count() or 1

@@ -93,8 +93,7 @@ def choose(options: Namespace, data: DataSet) -> tuple[int, str]:
             )
         return ranks, 'as many as were started'
     if asked != 'auto':
-        if asked < 1:
-            raise ValueError(f'--processes {asked} has to be at least 1')
+        check_positive(asked)
         return asked, 'asked for'
     if options.device != 'cpu' and torch.cuda.is_available():
         return 1, 'on a GPU'
@@ -114,6 +113,19 @@ def choose(options: Namespace, data: DataSet) -> tuple[int, str]:
         f'of {cores} cores, {idle:.1f} are idle; estimates by atoms, steps '
         f'and how evenly sets are dealt are {told}'
     )
+
+
+def check_positive(asked: int | str) -> None:
+    r"""Refuses a number of processes that is none.
+
+    Args:
+        asked: What :obj:`--processes` is.
+
+    Raises:
+        ValueError: If it is a number below 1.
+    """
+    if asked != 'auto' and int(asked) < 1:
+        raise ValueError(f'--processes {asked} has to be at least 1')
 
 
 def _seconds(options: Namespace, data: DataSet, most: int) -> dict[int, float]:

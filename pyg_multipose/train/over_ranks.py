@@ -67,7 +67,7 @@ class OverRanks:
         """
         if num_ranks() > 1:
             self._mean = GlobalMean(module.loss)
-            zeros = torch.zeros_like(labels[0])
+            zeros = torch.zeros(labels[0].shape, device=labels[0].device)
             self._mean.count(zeros, *labels, relation=relation)
 
     def loss(

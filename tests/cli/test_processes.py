@@ -100,6 +100,13 @@ def test_what_is_asked_for(idle, monkeypatch):
         processes.choose(options('--processes', '3'), data(2))
 
 
+@pytest.mark.parametrize('number', ['0', '-3'])
+def test_bench_wants_at_least_one(number, capsys):
+    argv = ['bench', '--data', 'MproMoonshot', f'--processes={number}']
+    assert main(argv) != 0
+    assert f'--processes {number} has to be' in capsys.readouterr().err
+
+
 def test_cores_that_are_busy(monkeypatch, tmp_path):
     """As Linux counts them, in ticks: user, nice, system, idle, ..."""
     mine = sorted(os.sched_getaffinity(0))[:1]

@@ -240,10 +240,8 @@ class Reach:
         """The edges that do not lead into the receptor."""
         kept = torch.ones_like(self.ligand_edges[0], dtype=torch.bool)
         kept.index_fill_(0, self._into, False)
-        if kept.is_cpu:
-            return kept.nonzero().squeeze(1)
-        order = kept.argsort(descending=True, stable=True)
-        return order[: kept.numel() - self._into.numel()]
+        count = kept.numel() - self._into.numel()
+        return where(kept.unsqueeze(0), [count])[0]
 
     @property
     def edges(self) -> Tensor:

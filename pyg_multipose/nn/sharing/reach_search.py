@@ -43,6 +43,8 @@ def find_at_once(
     new = new.view(number, size).t()
     for step in range(depths):
         depth = torch.where((new > 0) & (depth == depths), step, depth)
+        if step + 1 == depths:
+            break
         sends = (depth == step).long()
         new = torch.zeros_like(sends)
         new.index_add_(0, target, sends.index_select(0, source))
@@ -67,15 +69,17 @@ def find_at_once(
     return Found(place, pairs, num_pairs, edge, within, num_edges)
 
 
-def where(masks: Tensor) -> list[Tensor]:
+def where(masks: Tensor, counts: list[int] | None = None) -> list[Tensor]:
     r"""The numbers of what each of some masks has, by one question.
 
     Args:
         masks: Masks of as many rows each :math:`(M, E)`.
+        counts: How many each has. (default: :obj:`None`, which is asked)
     """
     if masks.is_cpu:
         return [mask.nonzero().squeeze(1) for mask in masks]
-    counts = masks.sum(1).tolist()
+    if counts is None:
+        counts = masks.sum(1).tolist()
     order = masks.argsort(dim=1, descending=True, stable=True)
     return [row[:count] for row, count in zip(order, counts, strict=True)]
 
